@@ -1,0 +1,3 @@
+//! The `analytics` program.
+
+fn main() {}

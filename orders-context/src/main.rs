@@ -1,0 +1,3 @@
+//! The `orders` program.
+
+fn main() {}

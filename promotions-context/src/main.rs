@@ -1,0 +1,3 @@
+//! The `promotions` program.
+
+fn main() {}
