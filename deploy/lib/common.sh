@@ -10,7 +10,7 @@ say() { printf '%s\n' "$*"; }
 
 # die TEXT... ends the script with exit code 1; the text says what to do about it.
 die() {
-  printf '\n%s: %s\n' "${0##*/}" "$*" >&2
+  printf '\ndeploy/%s: %s\n' "${0##*/}" "$*" >&2
   exit 1
 }
 

@@ -72,16 +72,14 @@ spawn() {
   printf '%s\n' "$!" >"$var/run/$name.pid"
 }
 
-# await NAME SINCE_MS READY... waits until READY succeeds. Dies when the part does, or when the
-# limit is over.
+# await NAME SINCE_MS waits until that part is ready. Dies when the part does, or when the limit
+# is over.
 await() {
   local name=$1 since=$2 pid
-  shift 2
   pid=$(<"$var/run/$name.pid")
-  until "$@"; do
+  until is_ready "$name"; do
     # A dead process that nobody has waited for still has a number, but no program.
     if [[ ! -e /proc/$pid/exe ]]; then
-      rm -f "$var/run/$name.pid"
       die_of "$name" "$name died before it was ready. Mend what its log says, then run" \
         "deploy/local up $name"
     fi
@@ -91,7 +89,6 @@ await() {
     fi
     sleep 0.1
   done
-  report "$name" "ready on port $(port "$name")" "$(seconds_since "$since")"
 }
 
 # stop NAME... asks those parts to end, waits, and kills those that do not. Data stays.

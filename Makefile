@@ -1,0 +1,69 @@
+# What this project can do, one word each; `make` alone lists it. The work is in deploy/.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+var := $(or $(TAKEAWAY_VAR),var)
+bin := $(or $(CARGO_TARGET_DIR),target)/debug
+cargo_deny := 0.20.2
+# On a build server Cargo.lock is what was committed, never what cargo would make of it.
+locked := $(if $(CI),--locked)
+
+.PHONY: help
+help: ## list the targets
+	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 14
+
+# Orders and promotions first: analytics takes longest to compile, and nobody needs it to order.
+.PHONY: up
+up: ## start everything on this machine and take one order all the way
+	@deploy/step 'Install what is missing' deploy/setup
+	@deploy/step 'Start Kafka, registry and mail' deploy/local up kafka registry mail
+	@deploy/step 'Build orders and promotions' \
+	  cargo build $(locked) -p orders-context -p promotions-context
+	@deploy/step 'Start orders and promotions' deploy/local up orders promotions
+	@deploy/step 'Build analytics' cargo build $(locked) -p analytics-context -p system-tests
+	@deploy/step 'Start analytics' deploy/local up analytics
+	@$(MAKE) --no-print-directory order
+
+.PHONY: order
+order: ## take another order all the way and print its timeline
+	@set -a; . $(var)/stack.env; set +a; deploy/step 'Take one order all the way' $(bin)/story
+
+.PHONY: status
+status: ## show what runs where
+	@deploy/local status || true
+
+.PHONY: down
+down: ## stop everything, keep the data
+	@deploy/local down
+
+.PHONY: clean
+clean: ## stop everything, remove the data (not what was downloaded or compiled)
+	@deploy/local clean
+
+.PHONY: test
+test: ## every check and every test, on a stack of its own
+	@deploy/step 'Install what is missing' deploy/setup --tests
+	@deploy/step 'Check the formatting' cargo fmt --all --check
+	@deploy/step 'Lint' cargo clippy $(locked) --workspace --all-targets -- -D warnings
+	@deploy/step 'Build the binaries' cargo build $(locked) --workspace --bins
+	@deploy/step 'Test' deploy/run-tests $(locked)
+
+.PHONY: check
+check: ## formatting, lints and, where cargo-deny is installed, dependencies
+	@deploy/step 'Check the formatting' cargo fmt --all --check
+	@deploy/step 'Lint' cargo clippy $(locked) --workspace --all-targets -- -D warnings
+	@if command -v cargo-deny >/dev/null; then \
+	  deploy/step 'Check the dependencies' cargo deny check bans licenses sources; \
+	else \
+	  echo 'cargo-deny is not installed: dependencies not checked (make deny installs it)'; \
+	fi
+
+# Advisories are left out: their database cannot be fetched where there is no network.
+.PHONY: deny
+deny: ## install cargo-deny if need be and check licences and sources of the dependencies
+	@[[ "$$(cargo deny --version 2>/dev/null)" == 'cargo-deny $(cargo_deny)' ]] || \
+	  deploy/step 'Install cargo-deny' cargo install --locked cargo-deny@$(cargo_deny)
+	@deploy/step 'Check the dependencies' cargo deny check bans licenses sources
