@@ -1,1 +1,16 @@
-//! schemas.
+#![doc = include_str!("../README.md")]
+
+pub mod codec;
+pub mod headers;
+pub mod order_events;
+mod record;
+pub mod registry;
+pub mod topics;
+pub mod voucher_events;
+
+pub use codec::{DecodeError, Decoder, EncodeError, Encoder, SchemaError};
+pub use headers::Envelope;
+pub use order_events::{OrderEvent, OrderFact};
+pub use record::Event;
+pub use topics::{Owner, Subject, Topic};
+pub use voucher_events::{VoucherEvent, VoucherFact};

@@ -1,0 +1,80 @@
+//! The headers of a message: CloudEvents 1.0 in Kafka's binary mode, W3C trace context, causation.
+
+use jiff::Timestamp;
+use jiff::fmt::temporal::DateTimePrinter;
+
+/// The headers in the order in which they are written.
+pub const NAMES: [&str; 11] = [
+    "content-type",
+    "ce_specversion",
+    "ce_id",
+    "ce_type",
+    "ce_source",
+    "ce_subject",
+    "ce_time",
+    "ce_sequence",
+    "traceparent",
+    "ce_causationid",
+    "ce_correlationid",
+];
+
+/// What the headers of one message say.
+#[derive(Debug, Clone, Copy)]
+pub struct Envelope<'a> {
+    /// The context that speaks, for example `orders`.
+    pub context: &'static str,
+    /// Short event type, for example `order_placed`; written as `takeaway.orders.order_placed.v1`.
+    pub event_type: &'a str,
+    /// Id of the event.
+    pub event_id: &'a str,
+    /// Id of the aggregate, which is the key of the message.
+    pub subject: &'a str,
+    /// When it happened, microseconds since the Unix epoch.
+    pub time_us: i64,
+    /// Place in the aggregate's history.
+    pub sequence: i64,
+    /// W3C trace context of the command that led to it.
+    pub traceparent: Option<&'a str>,
+    /// Id of the command or event that led to it.
+    pub causation_id: Option<&'a str>,
+    /// Id of what everything that led to it has in common.
+    pub correlation_id: Option<&'a str>,
+}
+
+impl Envelope<'_> {
+    /// The headers, those that are `None` left out.
+    ///
+    /// `ce_sequence` is padded with zeros to ten digits, for CloudEvents orders sequences as text.
+    pub fn headers(&self) -> Vec<(&'static str, String)> {
+        let mut headers = Vec::with_capacity(NAMES.len());
+        headers.push(("content-type", "application/avro".to_owned()));
+        headers.push(("ce_specversion", "1.0".to_owned()));
+        headers.push(("ce_id", self.event_id.to_owned()));
+        headers
+            .push(("ce_type", ["takeaway.", self.context, ".", self.event_type, ".v1"].concat()));
+        headers.push(("ce_source", ["/takeaway/", self.context].concat()));
+        headers.push(("ce_subject", self.subject.to_owned()));
+        headers.push(("ce_time", rfc3339(self.time_us)));
+        headers.push(("ce_sequence", format!("{:010}", self.sequence)));
+        let optional = [
+            ("traceparent", self.traceparent),
+            ("ce_causationid", self.causation_id),
+            ("ce_correlationid", self.correlation_id),
+        ];
+        for (name, value) in optional {
+            if let Some(value) = value {
+                headers.push((name, value.to_owned()));
+            }
+        }
+        headers
+    }
+}
+
+/// The moment in UTC with six digits after the second; what lies outside jiff's range is the nearest
+/// moment inside it.
+fn rfc3339(time_us: i64) -> String {
+    const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
+    let nearest = if time_us < 0 { Timestamp::MIN } else { Timestamp::MAX };
+    let time = Timestamp::from_microsecond(time_us).unwrap_or(nearest);
+    PRINTER.timestamp_to_string(&time)
+}
