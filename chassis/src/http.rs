@@ -1,1 +1,19 @@
-//! http.
+//! What every HTTP interface here has in common: problems, extractors, health and the server.
+//!
+//! Every answer that is a refusal is a [`Problem`] (RFC 9457), the framework's own included.
+
+mod extract;
+mod health;
+mod observe;
+mod problem;
+mod router;
+mod server;
+
+pub use extract::{Json, Path, Query};
+pub use health::{Check, Health};
+pub use problem::{FieldError, Problem};
+pub use router::router;
+pub use server::serve;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,75 @@
+//! Connections are set as promised; migrations run once, whole or not at all.
+
+use rusqlite::Connection;
+
+use super::*;
+
+const DISHES: &str = "CREATE TABLE dishes (name TEXT PRIMARY KEY) STRICT;";
+const PRICES: &str = "ALTER TABLE dishes ADD COLUMN price_minor INTEGER NOT NULL DEFAULT 0;";
+const BROKEN: &str = "CREATE TABLE menus (name TEXT); INSERT INTO nowhere VALUES (1);";
+
+fn pragma(conn: &Connection, name: &str) -> String {
+    conn.pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0))
+        .map(|value| format!("{value:?}"))
+        .unwrap()
+}
+
+#[test]
+fn a_writer_is_durable_and_a_reader_cannot_write() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("orders.db");
+    assert!(open_reader(&path).is_err(), "a reader does not create the file");
+    let mut writer = open(&path).unwrap();
+    assert_eq!(pragma(&writer, "journal_mode"), "Text(\"wal\")");
+    assert_eq!(pragma(&writer, "synchronous"), "Integer(2)");
+    assert_eq!(pragma(&writer, "foreign_keys"), "Integer(1)");
+    assert_eq!(pragma(&writer, "busy_timeout"), "Integer(5000)");
+    migrate(&mut writer, &[DISHES]).unwrap();
+    writer.execute("INSERT INTO dishes VALUES ('Dal')", []).unwrap();
+    let reader = open_reader(&path).unwrap();
+    let name: String = reader.query_row("SELECT name FROM dishes", [], |row| row.get(0)).unwrap();
+    assert_eq!(name, "Dal");
+    assert!(reader.execute("INSERT INTO dishes VALUES ('Pho')", []).is_err());
+}
+
+#[test]
+fn migrations_run_once_and_in_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut conn = open(&dir.path().join("orders.db")).unwrap();
+    migrate(&mut conn, &[DISHES]).unwrap();
+    migrate(&mut conn, &[DISHES, PRICES]).unwrap();
+    migrate(&mut conn, &[DISHES, PRICES]).unwrap();
+    assert_eq!(pragma(&conn, "user_version"), "Integer(2)");
+    conn.execute("INSERT INTO dishes VALUES ('Dal', 950)", []).unwrap();
+}
+
+#[test]
+fn a_migration_that_fails_leaves_no_trace() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut conn = open(&dir.path().join("orders.db")).unwrap();
+    let refusal = migrate(&mut conn, &[DISHES, BROKEN]).unwrap_err();
+    assert!(matches!(refusal, MigrateError::Failed { version: 2, .. }), "{refusal}");
+    assert_eq!(pragma(&conn, "user_version"), "Integer(1)");
+    assert!(conn.prepare("SELECT * FROM menus").is_err());
+}
+
+#[test]
+fn a_newer_database_is_refused_with_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut conn = open(&dir.path().join("orders.db")).unwrap();
+    migrate(&mut conn, &[DISHES, PRICES]).unwrap();
+    let refusal = migrate(&mut conn, &[DISHES]).unwrap_err();
+    assert!(refusal.to_string().starts_with("the database has version 2, but this program knows"));
+}
+
+#[test]
+fn processes_that_start_together_migrate_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("orders.db");
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| migrate(&mut open(&path).unwrap(), &[DISHES, PRICES]).unwrap());
+        }
+    });
+    assert_eq!(pragma(&open(&path).unwrap(), "user_version"), "Integer(2)");
+}

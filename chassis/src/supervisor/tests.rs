@@ -1,0 +1,1 @@
+//! Whatever ends one loop ends all of them, the last one started first.
