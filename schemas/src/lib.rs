@@ -12,5 +12,6 @@ pub use codec::{DecodeError, Decoder, EncodeError, Encoder, SchemaError};
 pub use headers::Envelope;
 pub use order_events::{OrderEvent, OrderFact};
 pub use record::Event;
+pub use registry::{RegistryClient, RegistryError};
 pub use topics::{Owner, Subject, Topic};
 pub use voucher_events::{VoucherEvent, VoucherFact};
