@@ -1,0 +1,159 @@
+//! The loop around sessions: begins, hands over, waits and begins again.
+
+use std::time::{Duration, Instant};
+
+use anyhow::anyhow;
+use metrics::counter;
+use tracing::{debug, info, warn};
+
+use super::session::{Refusal, Session};
+use super::{ConsumerConfig, Failure, Inbox};
+use crate::backoff::Backoff;
+use crate::http::Check;
+use crate::shutdown::Shutdown;
+
+/// The waits between two sessions.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+
+/// The longest a wait goes on without a look at the stop signal.
+const SLICE: Duration = Duration::from_millis(50);
+
+/// How often the group's offsets are told to Kafka.
+const SHOW_EVERY: Duration = Duration::from_secs(5);
+
+/// How often positions that do not fit are looked at again before they are believed: a broker that
+/// has just come back may for a moment show less than it holds.
+const MISFITS: u32 = 5;
+
+/// Hands every record of `config.topics` to `inbox` until `shutdown`; blocks, so it needs an OS
+/// thread of its own.
+///
+/// `health` is ready while the partitions are assigned, and says what is missing otherwise.
+///
+/// # Errors
+///
+/// When the inbox answers [`Failure::Fatal`], and when a stored position is no longer, or never
+/// was, within its partition: going on would lose records silently. Never because Kafka is away or
+/// a topic does not exist yet.
+pub fn run_consumer(
+    config: ConsumerConfig,
+    mut inbox: impl Inbox,
+    health: Check,
+    shutdown: Shutdown,
+) -> anyhow::Result<()> {
+    let mut attempts = Attempts::default();
+    loop {
+        if shutdown.is_cancelled() {
+            return Ok(());
+        }
+        let outcome = begin(&config, &mut inbox, &mut attempts).and_then(|session| {
+            consume(&config, session, &mut inbox, &health, &shutdown, &mut attempts)
+        });
+        match outcome {
+            Ok(()) => return Ok(()),
+            Err(Failure::Fatal(error)) => {
+                health.not_ready(&format!("{error:#}"));
+                return Err(error.context(format!("consumer {} cannot go on", config.group)));
+            }
+            Err(Failure::Retry(error)) => {
+                let reason = format!("{error:#}");
+                health.not_ready(&reason);
+                attempts.report(&config.group, &reason);
+                attempts.wait(&shutdown);
+            }
+        }
+    }
+}
+
+fn begin(
+    config: &ConsumerConfig,
+    inbox: &mut impl Inbox,
+    attempts: &mut Attempts,
+) -> Result<Session, Failure> {
+    let stored = inbox.positions()?;
+    match Session::begin(config, &stored) {
+        Ok(session) => {
+            attempts.misfits = 0;
+            Ok(session)
+        }
+        Err(Refusal::NotYet(error)) => Err(Failure::Retry(error)),
+        Err(Refusal::Misfit(reason)) => {
+            attempts.misfits += 1;
+            if attempts.misfits > MISFITS {
+                return Err(Failure::Fatal(anyhow!(reason)));
+            }
+            Err(Failure::Retry(anyhow!(reason)))
+        }
+    }
+}
+
+fn consume(
+    config: &ConsumerConfig,
+    mut session: Session,
+    inbox: &mut impl Inbox,
+    health: &Check,
+    shutdown: &Shutdown,
+    attempts: &mut Attempts,
+) -> Result<(), Failure> {
+    health.ready();
+    info!(group = config.group, "The consumer has begun");
+    let records_total = counter!("consumer_records_total", "group" => config.group.clone());
+    let batches_total = counter!("consumer_batches_total", "group" => config.group.clone());
+    let (mut ticked, mut shown) = (Instant::now(), Instant::now());
+    loop {
+        if shutdown.is_cancelled() {
+            return inbox.stop();
+        }
+        let patience = config.tick.saturating_sub(ticked.elapsed()).min(SLICE);
+        let records = session.gather(patience).map_err(Failure::Retry)?;
+        let is_due = ticked.elapsed() >= config.tick;
+        // Positions that moved past markers alone can wait for the tick.
+        if !records.is_empty() || is_due {
+            let count = records.len() as u64;
+            let batch = session.batch(records).map_err(Failure::Retry)?;
+            if !batch.spans.is_empty() {
+                inbox.take(batch)?;
+                records_total.increment(count);
+                batches_total.increment(1);
+                attempts.failures = 0;
+            }
+        }
+        if is_due {
+            inbox.tick()?;
+            ticked = Instant::now();
+        }
+        if shown.elapsed() >= SHOW_EVERY {
+            if let Err(error) = session.show_offsets() {
+                debug!(group = config.group, %error, "The group's offsets were not shown");
+            }
+            shown = Instant::now();
+        }
+    }
+}
+
+/// How often it failed without having taken a batch in between.
+#[derive(Debug, Default)]
+struct Attempts {
+    failures: u32,
+    misfits: u32,
+}
+
+impl Attempts {
+    /// The first failure is a warning; those that follow it are the same trouble.
+    fn report(&self, group: &str, reason: &str) {
+        counter!("consumer_failures_total", "group" => group.to_string()).increment(1);
+        if self.failures == 0 {
+            warn!(group, reason, "The consumer begins again");
+        } else {
+            debug!(group, reason, "The consumer still cannot go on");
+        }
+    }
+
+    fn wait(&mut self, shutdown: &Shutdown) {
+        let until = Instant::now() + BACKOFF.delay(self.failures);
+        self.failures += 1;
+        while Instant::now() < until && !shutdown.is_cancelled() {
+            std::thread::sleep(SLICE);
+        }
+    }
+}

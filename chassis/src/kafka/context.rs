@@ -1,0 +1,113 @@
+//! What librdkafka tells of itself: logs, errors, delivery reports and the lag of a consumer.
+
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use metrics::gauge;
+use rdkafka::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::ConsumerContext;
+use rdkafka::error::KafkaError;
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::ProducerContext;
+use rdkafka::statistics::Statistics;
+use tracing::{debug, warn};
+
+/// Connection troubles repeat for as long as they last, and whoever needs the connection reports
+/// them once with what it means: here they are for those who look closely.
+fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
+    match (level, facility) {
+        (_, "FAIL" | "ERROR") => debug!(facility, "{message}"),
+        (RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug, _) => {
+            debug!(facility, "{message}");
+        }
+        _ => warn!(facility, "Kafka client: {message}"),
+    }
+}
+
+/// The context of clients that only ask.
+#[derive(Debug, Default)]
+pub(super) struct Plain;
+
+impl ClientContext for Plain {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        debug!(%error, "Kafka client: {reason}");
+    }
+}
+
+impl ConsumerContext for Plain {}
+
+/// The context of a consumer loop: shows how far it is behind.
+#[derive(Debug)]
+pub(super) struct Lag {
+    /// The consumer's name in the metrics.
+    pub(super) group: String,
+}
+
+impl ClientContext for Lag {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        debug!(%error, "Kafka client: {reason}");
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        for topic in statistics.topics.values() {
+            for partition in topic.partitions.values() {
+                if partition.ls_offset < 0 || partition.app_offset < 0 {
+                    continue;
+                }
+                let lag = (partition.ls_offset - partition.app_offset).max(0);
+                gauge!(
+                    "consumer_lag_offsets",
+                    "group" => self.group.clone(),
+                    "topic" => topic.topic.clone(),
+                    "partition" => partition.partition.to_string()
+                )
+                .set(lag as f64);
+            }
+        }
+    }
+}
+
+impl ConsumerContext for Lag {}
+
+/// The context of the relay's producer: remembers the first delivery that failed.
+#[derive(Debug, Default)]
+pub(super) struct Deliveries {
+    failure: Mutex<Option<KafkaError>>,
+}
+
+impl Deliveries {
+    /// The first failure since this producer was made.
+    pub(super) fn failure(&self) -> Option<KafkaError> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl ClientContext for Deliveries {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        debug!(%error, "Kafka client: {reason}");
+    }
+}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        if let Err((error, _)) = result {
+            let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+            failure.get_or_insert_with(|| error.clone());
+        }
+    }
+}

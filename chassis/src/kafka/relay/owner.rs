@@ -1,0 +1,260 @@
+//! The loop of a relay: take over, publish what there is, begin anew after any trouble.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, anyhow, ensure};
+use tracing::{info, warn};
+
+use super::gauges::Gauges;
+use super::pace::Pace;
+use super::progress::{Progress, read_progress};
+use super::session::{Fencing, Session};
+use super::{Journal, Outgoing, RelayConfig};
+use crate::backoff::Backoff;
+use crate::clock::Clock;
+use crate::shutdown::Shutdown;
+use crate::signal::Signal;
+
+/// The waits between two attempts at taking over.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
+
+/// How often an idle relay looks at the journal without having been woken.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// The longest a wait goes on without a look at the stop signal.
+const SLICE: Duration = Duration::from_millis(50);
+
+/// How long one attempt at fencing may block, and thereby a stop.
+const FENCE_LIMIT: Duration = Duration::from_secs(1);
+
+/// Why publishing ended.
+enum End {
+    /// The relay was asked to stop.
+    Stopped,
+    /// Kafka failed or the outcome is unknown: take over again.
+    Again(anyhow::Error),
+    /// Going on would do harm.
+    Refused(anyhow::Error),
+}
+
+/// A run of a relay.
+pub(super) struct Owner<J> {
+    config: RelayConfig,
+    journal: J,
+    wake: Signal,
+    clock: Arc<dyn Clock>,
+    shutdown: Shutdown,
+    gauges: Gauges,
+    /// Names this run in the progress topic, so that another live relay is recognised.
+    run: String,
+    /// Whether this run ever wrote to the progress topic.
+    claimed: bool,
+    /// The published position, as far as it was known last.
+    position: Option<i64>,
+    failures: u32,
+}
+
+impl<J: Journal> Owner<J> {
+    pub(super) fn new(
+        config: RelayConfig,
+        journal: J,
+        wake: Signal,
+        clock: Arc<dyn Clock>,
+        shutdown: Shutdown,
+    ) -> Self {
+        let gauges = Gauges::new(&config.transactional_id);
+        let run = uuid::Uuid::now_v7().to_string();
+        Self {
+            config,
+            journal,
+            wake,
+            clock,
+            shutdown,
+            gauges,
+            run,
+            claimed: false,
+            position: None,
+            failures: 0,
+        }
+    }
+
+    /// Publishes until a stop or a failure that repeating does not cure.
+    pub(super) fn run(mut self) -> anyhow::Result<()> {
+        loop {
+            match self.own() {
+                End::Stopped => return Ok(()),
+                End::Refused(error) => return Err(error),
+                End::Again(_) if self.shutdown.is_cancelled() => return Ok(()),
+                End::Again(error) => {
+                    self.report(&error);
+                    let until = Instant::now() + BACKOFF.delay(self.failures);
+                    self.failures += 1;
+                    while Instant::now() < until && !self.shutdown.is_cancelled() {
+                        std::thread::sleep(SLICE);
+                    }
+                    if let Err(error) = self.show_backlog() {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+    }
+
+    /// One session, from its making to its end.
+    fn own(&mut self) -> End {
+        let session = match Session::open(&self.config, &self.shutdown) {
+            Ok(session) => session,
+            Err(error) => return End::Again(error),
+        };
+        match self.take_over(&session) {
+            Ok(position) => self.publish_from(&session, position),
+            Err(end) => end,
+        }
+    }
+
+    /// Fences the predecessor, reads the position and claims it: in this order.
+    fn take_over(&mut self, session: &Session) -> Result<i64, End> {
+        self.fence(session)?;
+        let config = &self.config;
+        let found = read_progress(&config.kafka, &config.progress_topic, config.shard)
+            .map_err(End::Again)?;
+        let position = found.as_ref().map_or(0, |progress| progress.position);
+        let is_ours = found.is_some_and(|progress| progress.owner == self.run);
+        if self.claimed && !is_ours {
+            return Err(End::Refused(anyhow!(
+                "another live process publishes as {}: stop one of the two",
+                self.config.transactional_id
+            )));
+        }
+        self.check_journal(position).map_err(End::Refused)?;
+        if !is_ours {
+            session.publish(&[], &Progress::new(position, &self.run)).map_err(End::Again)?;
+        }
+        self.claimed = true;
+        self.position = Some(position);
+        self.gauges.took_over(position);
+        self.journal.published(position, self.clock.now_us()).map_err(End::Refused)?;
+        info!(relay = self.config.transactional_id, position, "The relay has taken over");
+        Ok(position)
+    }
+
+    fn fence(&mut self, session: &Session) -> Result<(), End> {
+        let mut asked = 0_u32;
+        loop {
+            if self.shutdown.is_cancelled() {
+                return Err(End::Stopped);
+            }
+            match session.fence(FENCE_LIMIT).map_err(End::Again)? {
+                Fencing::Done => return Ok(()),
+                Fencing::NotYet(reason) => {
+                    // The first answer may be late because a predecessor's transaction is ended.
+                    asked += 1;
+                    if asked == 5 {
+                        self.report(&anyhow!(reason));
+                        self.failures += 1;
+                    }
+                    self.show_backlog().map_err(End::Refused)?;
+                }
+            }
+        }
+    }
+
+    /// A position beyond the journal's end belongs to another journal; going on would silently
+    /// leave out every row up to it.
+    fn check_journal(&mut self, position: i64) -> anyhow::Result<()> {
+        if let Some(newest) = self.journal.newest().context("the journal failed")? {
+            ensure!(
+                position <= newest,
+                "{} was published up to {position}, but its journal ends at {newest}: \
+                 an older or other journal was put in its place",
+                self.config.transactional_id
+            );
+        }
+        Ok(())
+    }
+
+    /// Publishes after `position` until something happens.
+    fn publish_from(&mut self, session: &Session, mut position: i64) -> End {
+        let mut rows: Vec<Outgoing> = Vec::with_capacity(self.config.batch);
+        let mut pace = Pace::default();
+        let mut last_commit = Instant::now();
+        loop {
+            if self.shutdown.is_cancelled() {
+                return End::Stopped;
+            }
+            rows.clear();
+            if let Err(error) = self.journal.read_after(position, self.config.batch, &mut rows) {
+                return End::Refused(error.context("the journal failed"));
+            }
+            let Some(last) = rows.last().map(|row| row.position) else {
+                self.gauges.behind(0, 0);
+                self.await_rows(session);
+                continue;
+            };
+            self.show_rows(&rows);
+            if let Err(error) = session.publish(&rows, &Progress::new(last, &self.run)) {
+                return End::Again(error);
+            }
+            position = last;
+            if let Err(error) = self.note_commit(&rows, position) {
+                return End::Refused(error);
+            }
+            pace.committed(rows.len(), last_commit.elapsed());
+            last_commit = Instant::now();
+            let pause = pace.pause(rows.len(), self.config.batch, self.config.busy_pause);
+            if !pause.is_zero() {
+                std::thread::sleep(pause);
+            }
+        }
+    }
+
+    fn note_commit(&mut self, rows: &[Outgoing], position: i64) -> anyhow::Result<()> {
+        self.position = Some(position);
+        self.gauges.committed(rows.len(), position);
+        if self.failures > 0 {
+            info!(relay = self.config.transactional_id, position, "The relay publishes again");
+            self.failures = 0;
+        }
+        self.journal.published(position, self.clock.now_us()).context("the journal failed")
+    }
+
+    /// Waits until there may be rows, or a stop.
+    fn await_rows(&self, session: &Session) {
+        let begun = Instant::now();
+        while !self.wake.wait(SLICE) && begun.elapsed() < LOOK_EVERY {
+            session.idle();
+            if self.shutdown.is_cancelled() {
+                return;
+            }
+        }
+    }
+
+    /// Shows the backlog while nothing can be published.
+    fn show_backlog(&mut self) -> anyhow::Result<()> {
+        let Some(position) = self.position else { return Ok(()) };
+        let mut rows = Vec::with_capacity(1);
+        self.journal.read_after(position, 1, &mut rows).context("the journal failed")?;
+        self.show_rows(&rows);
+        Ok(())
+    }
+
+    fn show_rows(&mut self, rows: &[Outgoing]) {
+        let Some(oldest) = rows.first() else { return self.gauges.behind(0, 0) };
+        let newest = self.journal.newest().ok().flatten();
+        let last = newest.or(rows.last().map(|row| row.position)).unwrap_or(oldest.position);
+        let age_us = self.clock.now_us() - oldest.timestamp_ms * 1_000;
+        self.gauges.behind(last - self.position.unwrap_or(0), age_us);
+    }
+
+    /// The first failure of a row is a warning; those that follow it are the same outage.
+    fn report(&self, error: &anyhow::Error) {
+        self.gauges.failed();
+        let relay = &self.config.transactional_id;
+        if self.failures == 0 {
+            warn!(relay, error = format!("{error:#}"), "The relay takes over again");
+        } else {
+            tracing::debug!(relay, error = format!("{error:#}"), "The relay still cannot publish");
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! The relay's position in the progress topic.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, ensure};
+use rdkafka::Message as _;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use serde::{Deserialize, Serialize};
+
+use crate::kafka::context::Plain;
+use crate::kafka::settings::{Isolation, KafkaConfig, scan_config};
+use crate::kafka::topic::{next_offsets, partition_count, watermarks};
+
+/// The version of the stored form.
+const VERSION: u32 = 1;
+
+/// How many offsets before the end the search begins. Every other offset is a position, so the
+/// last one is nearly always among these.
+const TAIL: i64 = 256;
+
+/// How long one reading may take in all.
+const LIMIT: Duration = Duration::from_secs(15);
+
+/// How far a journal is published, and by whom.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    version: u32,
+    /// Everything up to this position of the journal is published.
+    pub position: i64,
+    /// The run of a relay that wrote this.
+    pub owner: String,
+}
+
+impl Progress {
+    pub(super) fn new(position: i64, owner: &str) -> Self {
+        Self { version: VERSION, position, owner: owner.to_string() }
+    }
+
+    /// JSON, so that any console consumer shows it.
+    pub(super) fn encode(&self) -> anyhow::Result<Vec<u8>> {
+        Ok(serde_json::to_vec(self)?)
+    }
+
+    /// # Errors
+    ///
+    /// When it is no progress record, or one of a newer version.
+    pub(super) fn decode(bytes: &[u8]) -> anyhow::Result<Self> {
+        let progress: Self = serde_json::from_slice(bytes).context("not a progress record")?;
+        ensure!(
+            progress.version == VERSION,
+            "progress record of version {}, this program knows version {VERSION}",
+            progress.version
+        );
+        Ok(progress)
+    }
+}
+
+/// The position up to which `shard` of a journal is published, if it ever was.
+///
+/// # Errors
+///
+/// As [`read_progress`].
+pub fn read_position(
+    kafka: &KafkaConfig,
+    progress_topic: &str,
+    shard: i32,
+) -> anyhow::Result<Option<i64>> {
+    Ok(read_progress(kafka, progress_topic, shard)?.map(|progress| progress.position))
+}
+
+/// The last committed progress record of `shard`, up to the stable end of its partition.
+///
+/// # Errors
+///
+/// When Kafka cannot be reached within 15 seconds, the topic or partition is missing, or the
+/// record cannot be read.
+pub fn read_progress(
+    kafka: &KafkaConfig,
+    progress_topic: &str,
+    shard: i32,
+) -> anyhow::Result<Option<Progress>> {
+    let deadline = Instant::now() + LIMIT;
+    let consumer: BaseConsumer<Plain> =
+        scan_config(kafka, Isolation::Committed).create_with_context(Plain)?;
+    let partitions = partition_count(&consumer, progress_topic)?;
+    ensure!(
+        shard < partitions,
+        "topic {progress_topic} has {partitions} partitions, too few for shard {shard}"
+    );
+    let (low, end) = watermarks(&consumer, progress_topic, shard)?;
+    let mut reach = TAIL;
+    loop {
+        let from = (end - reach).max(low);
+        let found = last_between(&consumer, progress_topic, shard, from..end, deadline)?;
+        if found.is_some() || from == low {
+            return Ok(found);
+        }
+        reach *= 16;
+    }
+}
+
+/// The last record within `offsets`, which end at the stable end.
+fn last_between(
+    consumer: &BaseConsumer<Plain>,
+    topic: &str,
+    partition: i32,
+    offsets: std::ops::Range<i64>,
+    deadline: Instant,
+) -> anyhow::Result<Option<Progress>> {
+    let mut last = None;
+    if offsets.is_empty() {
+        return Ok(last);
+    }
+    let mut assignment = TopicPartitionList::new();
+    assignment.add_partition_offset(topic, partition, Offset::Offset(offsets.start))?;
+    consumer.assign(&assignment)?;
+    loop {
+        if let Some(message) = consumer.poll(Duration::from_millis(20)) {
+            let message = message?;
+            if let Some(payload) = message.payload() {
+                last = Some(Progress::decode(payload)?);
+            }
+        }
+        let next = next_offsets(consumer)?.first().map_or(0, |(_, _, offset)| *offset);
+        if next >= offsets.end {
+            return Ok(last);
+        }
+        ensure!(Instant::now() < deadline, "the position in {topic} could not be read in time");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_is_read_as_it_was_written() {
+        let progress = Progress::new(i64::MAX, "a-run");
+        assert_eq!(Progress::decode(&progress.encode().unwrap()).unwrap(), progress);
+    }
+
+    #[test]
+    fn the_stored_form_is_text() {
+        let text = String::from_utf8(Progress::new(7, "a-run").encode().unwrap()).unwrap();
+        assert_eq!(text, r#"{"version":1,"position":7,"owner":"a-run"}"#);
+    }
+
+    #[test]
+    fn a_newer_version_is_refused() {
+        let newer = br#"{"version":2,"position":7,"owner":"x"}"#;
+        let refusal = Progress::decode(newer).unwrap_err().to_string();
+        assert!(refusal.contains("version 2"), "{refusal}");
+        assert!(Progress::decode(b"7").is_err());
+    }
+}

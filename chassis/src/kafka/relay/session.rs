@@ -1,0 +1,153 @@
+//! The life of one transactional producer: fence, publish, publish, … until anything goes wrong.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, anyhow};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use rdkafka::util::Timeout;
+
+use super::progress::Progress;
+use super::{Outgoing, RelayConfig};
+use crate::kafka::context::Deliveries;
+use crate::kafka::settings::producer_config;
+use crate::shutdown::Shutdown;
+
+/// How many rows are handed to the producer between two looks at its delivery reports.
+const POLL_EVERY: usize = 256;
+
+/// How long to wait for room in the producer's queue, or for deliveries, between two looks.
+const GLANCE: Duration = Duration::from_micros(200);
+
+/// How long deliveries are waited for once a stop was asked for.
+const STOP_GRACE: Duration = Duration::from_secs(1);
+
+/// Whether the predecessor is fenced off.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Fencing {
+    /// Nobody else can publish under this transactional id any more.
+    Done,
+    /// Kafka did not answer in time; ask the same session again.
+    NotYet(String),
+}
+
+/// One producer and what became of its deliveries.
+pub(super) struct Session {
+    producer: BaseProducer<Deliveries>,
+    progress_topic: String,
+    shard: i32,
+    shutdown: Shutdown,
+}
+
+impl Session {
+    /// A producer that has not fenced anybody yet.
+    pub(super) fn open(config: &RelayConfig, shutdown: &Shutdown) -> anyhow::Result<Self> {
+        let producer = producer_config(&config.kafka, &config.transactional_id)
+            .create_with_context(Deliveries::default())
+            .context("cannot make a producer")?;
+        Ok(Self {
+            producer,
+            progress_topic: config.progress_topic.clone(),
+            shard: config.shard,
+            shutdown: shutdown.clone(),
+        })
+    }
+
+    /// Fences whoever published under this id before, and ends their transaction. May be called
+    /// again while it answers [`Fencing::NotYet`].
+    pub(super) fn fence(&self, limit: Duration) -> anyhow::Result<Fencing> {
+        match self.producer.init_transactions(limit) {
+            Ok(()) => Ok(Fencing::Done),
+            Err(KafkaError::Transaction(error)) if error.is_retriable() => {
+                Ok(Fencing::NotYet(error.string()))
+            }
+            Err(error) => Err(error).context("cannot begin to publish"),
+        }
+    }
+
+    /// Publishes `rows` and the new position in one transaction. Once this returns `Ok`, all of it
+    /// is committed; after an error the outcome is unknown and the session must be dropped.
+    pub(super) fn publish(&self, rows: &[Outgoing], progress: &Progress) -> anyhow::Result<()> {
+        self.producer.begin_transaction()?;
+        for (index, row) in rows.iter().enumerate() {
+            self.send(|| record(row))?;
+            if index % POLL_EVERY == POLL_EVERY - 1 {
+                self.producer.poll(Duration::ZERO);
+            }
+        }
+        let (key, payload) = (self.shard.to_string(), progress.encode()?);
+        self.send(|| {
+            BaseRecord::to(&self.progress_topic)
+                .partition(self.shard)
+                .key(key.as_bytes())
+                .payload(&payload)
+        })?;
+        self.await_deliveries()?;
+        self.producer.commit_transaction(Timeout::Never).context("unknown outcome of a commit")
+    }
+
+    /// Serves what the producer has to tell while there is nothing to publish.
+    pub(super) fn idle(&self) {
+        self.producer.poll(Duration::ZERO);
+    }
+
+    /// Hands one record to the producer, waiting for room in its queue.
+    fn send<'a>(&self, record: impl Fn() -> BaseRecord<'a, [u8], [u8]>) -> anyhow::Result<()> {
+        let begun = Instant::now();
+        loop {
+            match self.producer.send(record()) {
+                Ok(()) => return Ok(()),
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {
+                    self.check(begun)?;
+                    self.producer.poll(Duration::ZERO);
+                    std::thread::sleep(GLANCE);
+                }
+                Err((error, record)) => {
+                    return Err(error).with_context(|| format!("cannot send to {}", record.topic));
+                }
+            }
+        }
+    }
+
+    /// Waits until every record is delivered. rdkafka's commit would wait too, but in steps of
+    /// 100 ms: thirty times as long as the transaction itself.
+    fn await_deliveries(&self) -> anyhow::Result<()> {
+        let begun = Instant::now();
+        let mut before = i32::MAX;
+        loop {
+            self.producer.poll(Duration::ZERO);
+            let in_flight = self.producer.in_flight_count();
+            self.check(begun)?;
+            if in_flight == 0 {
+                return Ok(());
+            }
+            if in_flight >= before {
+                std::thread::sleep(GLANCE);
+            }
+            before = in_flight;
+        }
+    }
+
+    /// Fails when a delivery failed, or when the relay is to stop and this takes too long.
+    fn check(&self, begun: Instant) -> anyhow::Result<()> {
+        if let Some(error) = self.producer.context().failure() {
+            return Err(anyhow!(error).context("a record was not delivered"));
+        }
+        if self.shutdown.is_cancelled() && begun.elapsed() > STOP_GRACE {
+            return Err(anyhow!("stopped while Kafka is away"));
+        }
+        Ok(())
+    }
+}
+
+fn record(row: &Outgoing) -> BaseRecord<'_, [u8], [u8]> {
+    let mut headers = OwnedHeaders::new_with_capacity(row.headers.len());
+    for (name, value) in &row.headers {
+        headers = headers.insert(Header { key: name.as_ref(), value: Some(value) });
+    }
+    let mut record = BaseRecord::to(&row.topic).timestamp(row.timestamp_ms).headers(headers);
+    record.key = row.key.as_deref();
+    record.payload = row.payload.as_deref();
+    record
+}
