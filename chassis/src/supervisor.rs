@@ -161,9 +161,7 @@ async fn stop_requested(all: &Shutdown) -> anyhow::Result<&'static str> {
     })
 }
 
-fn flatten(
-    outcome: Result<(Id, anyhow::Result<()>), JoinError>,
-) -> (Id, anyhow::Result<()>) {
+fn flatten(outcome: Result<(Id, anyhow::Result<()>), JoinError>) -> (Id, anyhow::Result<()>) {
     match outcome {
         Ok(ended) => ended,
         Err(cause) => {

@@ -21,9 +21,7 @@ pub fn init(service: &'static str, settings: &mut Settings) {
     let filter = settings.or("RUST_LOG", EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter);
     let started = match format {
-        Format::Json => {
-            builder.json().flatten_event(true).with_span_list(false).try_init()
-        }
+        Format::Json => builder.json().flatten_event(true).with_span_list(false).try_init(),
         Format::Pretty => builder.with_ansi(on_terminal).compact().try_init(),
     };
     if started.is_ok() {

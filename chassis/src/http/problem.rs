@@ -20,10 +20,9 @@ pub(super) const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("applicati
 pub struct Problem {
     /// The status of the answer, repeated in its body.
     pub status: StatusCode,
-    /// What programs decide by: stable, `snake_case`. `type` is `/problems/<code>`.
+    /// What programs decide by: stable, `snake_case`. `type` is `/problems/<code>`, `title` the
+    /// same in words.
     pub code: &'static str,
-    /// The same for every problem of this code; by default the status' own words.
-    pub title: &'static str,
     /// What is wrong this time and what to do about it.
     pub detail: String,
     /// Which parts of the body are wrong.
@@ -49,7 +48,6 @@ impl Problem {
         Self {
             status,
             code,
-            title: status.canonical_reason().unwrap_or("Refused"),
             detail: detail.into(),
             errors: Vec::new(),
             extra: Map::new(),
@@ -164,7 +162,7 @@ impl Serialize for Document<'_> {
         let problem = self.problem;
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("type", &format_args!("/problems/{}", problem.code))?;
-        map.serialize_entry("title", problem.title)?;
+        map.serialize_entry("title", &title(problem.code))?;
         map.serialize_entry("status", &problem.status.as_u16())?;
         map.serialize_entry("detail", &problem.detail)?;
         if let Some((instance, trace_id)) = self.request {
@@ -180,4 +178,13 @@ impl Serialize for Document<'_> {
         }
         map.end()
     }
+}
+
+/// `order_already_decided` → `Order already decided`.
+fn title(code: &str) -> String {
+    let mut title = code.replace('_', " ");
+    if let Some(first) = title.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    title
 }

@@ -17,11 +17,7 @@ const DRAIN: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// None at present; failures to accept a connection are waited out.
-pub async fn serve(
-    listener: TcpListener,
-    app: Router,
-    shutdown: Shutdown,
-) -> anyhow::Result<()> {
+pub async fn serve(listener: TcpListener, app: Router, shutdown: Shutdown) -> anyhow::Result<()> {
     // An answer is one small write: Nagle's algorithm would hold it back for an acknowledgement.
     let listener = listener.tap_io(|stream| {
         if let Err(cause) = stream.set_nodelay(true) {

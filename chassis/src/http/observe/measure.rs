@@ -7,9 +7,12 @@ use std::time::Duration;
 use axum::http::{Method, StatusCode};
 use metrics::{Counter, Histogram};
 
-/// The handles in use, by matched path, then method and status: as many as there are of these.
+/// The handles in use, by matched path: as many as there are paths, methods and statuses.
 #[derive(Default)]
-pub(super) struct Measures(RwLock<HashMap<Box<str>, HashMap<(&'static str, u16), Handles>>>);
+pub(super) struct Measures(RwLock<HashMap<Box<str>, OfPath>>);
+
+/// By method and status.
+type OfPath = HashMap<(&'static str, u16), Handles>;
 
 #[derive(Clone)]
 struct Handles {
