@@ -1,1 +1,5 @@
-//! orders-context.
+#![doc = include_str!("../README.md")]
+
+pub mod app;
+pub mod domain;
+pub mod store;

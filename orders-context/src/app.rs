@@ -1,0 +1,150 @@
+//! The use cases of the orders context. Each has a file named after it; every change goes through
+//! one bounded queue and is committed in groups ([`group`]).
+//!
+//! [`App`] is what HTTP, tasks and deadlines hold. Once a change returns here, it is durable.
+
+mod decide_order;
+pub mod group;
+mod place_order;
+mod questions;
+mod register_restaurant;
+mod report_task;
+mod step;
+mod wake_order;
+
+pub use group::{Group, StartedTask};
+pub use place_order::{PlaceOrder, Placed};
+pub use questions::OrderPage;
+pub use report_task::TaskReport;
+
+use crate::domain::{Command, Order, Policy, Rejection, Timestamp};
+use crate::store::{self, Contact, Remembered, Store, TaskChange};
+use chassis::clock::Clock;
+use chassis::ids::Ids;
+use register_restaurant::Restaurants;
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot};
+
+/// The application: cheap to clone, one for each who uses it.
+#[derive(Clone)]
+pub struct App {
+    store: Arc<dyn Store>,
+    queue: mpsc::Sender<Submission>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn Ids>,
+    policy: Arc<Policy>,
+    restaurants: Arc<Restaurants>,
+}
+
+/// Why a use case did not do what was asked. Nothing has changed, or (after
+/// [`Failure::Unavailable`]) it is unknown and safe to ask again.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The business says no.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// There is no such restaurant.
+    #[error("There is no restaurant with this id.")]
+    UnknownRestaurant,
+    /// The idempotency key was used for another request.
+    #[error("This Idempotency-Key was used for a different request.")]
+    KeyReused,
+    /// Too much is waiting already; try again in a moment.
+    #[error("Too many requests are waiting; try again in a moment.")]
+    Overloaded,
+    /// Others keep changing the same order; try again.
+    #[error("The order is being changed by others; try again.")]
+    Contended,
+    /// The database does not answer, or the process is stopping.
+    #[error("The orders database does not answer; try again in a moment.")]
+    Unavailable(#[source] anyhow::Error),
+}
+
+/// What caused a command, carried into the journal.
+#[derive(Clone, Debug, Default)]
+pub struct Cause {
+    /// W3C trace context.
+    pub traceparent: Option<String>,
+    /// The event that led to it.
+    pub causation_id: Option<String>,
+}
+
+/// One change on its way through the queue.
+pub struct Submission {
+    order_id: String,
+    /// `None`: only the task's row changes.
+    command: Option<Command>,
+    cause: Cause,
+    task: Option<TaskChange>,
+    contact: Option<Contact>,
+    remember: Option<Remembered>,
+    reply: oneshot::Sender<Result<Reply, Failure>>,
+}
+
+/// What became of a submission.
+#[derive(Clone, Debug)]
+enum Reply {
+    /// The order as it stands now.
+    Order(Arc<Order>),
+    /// The idempotency key had been used by the same request, which led to this order.
+    Replayed(String),
+}
+
+impl App {
+    /// An application over `store`, and the loop that commits what it is given, which must be run.
+    /// `started` receives each task as soon as it is durable.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn Ids>,
+        policy: Policy,
+        limits: group::Limits,
+    ) -> (Self, Group) {
+        let (queue, submissions) = mpsc::channel(limits.queue);
+        let group = Group::new(Arc::clone(&store), Arc::clone(&ids), submissions, limits);
+        let restaurants = Arc::new(Restaurants::default());
+        let app = Self { store, queue, clock, ids, policy: Arc::new(policy), restaurants };
+        (app, group)
+    }
+
+    /// The present moment.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        Timestamp(self.clock.now_us())
+    }
+
+    async fn submit(&self, change: Change) -> Result<Reply, Failure> {
+        let (reply, answer) = oneshot::channel();
+        let Change { order_id, command, cause, task, contact, remember } = change;
+        let submission = Submission { order_id, command, cause, task, contact, remember, reply };
+        self.queue.try_send(submission).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => Failure::Overloaded,
+            mpsc::error::TrySendError::Closed(_) => Failure::stopping(),
+        })?;
+        answer.await.map_err(|_| Failure::stopping())?
+    }
+}
+
+/// What a use case submits.
+#[derive(Default)]
+struct Change {
+    order_id: String,
+    command: Option<Command>,
+    cause: Cause,
+    task: Option<TaskChange>,
+    contact: Option<Contact>,
+    remember: Option<Remembered>,
+}
+
+impl Failure {
+    fn stopping() -> Self {
+        Self::Unavailable(anyhow::anyhow!("the process is stopping"))
+    }
+}
+
+impl From<store::Error> for Failure {
+    fn from(cause: store::Error) -> Self {
+        Self::Unavailable(cause.into())
+    }
+}

@@ -1,0 +1,234 @@
+//! Group commit: whatever queued while the previous transaction was being flushed goes into the
+//! next one, so that one flush serves many commands.
+
+use super::step::step;
+use super::{Failure, Reply, Submission};
+use crate::domain::Order;
+use crate::store::{Commit, Loaded, Outcome, Store, Task, TaskChange, Wanted};
+use chassis::ids::Ids;
+use chassis::shutdown::Shutdown;
+use chassis::signal::Signal;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::sync::mpsc;
+
+/// How often a command is decided again because its order moved meanwhile.
+const ATTEMPTS: usize = 5;
+
+/// Bounds of the queue and of a group.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How many commands may wait; beyond that callers are told to come back.
+    pub queue: usize,
+    /// How many commands one transaction takes at most.
+    pub group: usize,
+}
+
+/// A task that has just become durable, with its order as it was then.
+#[derive(Clone, Debug)]
+pub struct StartedTask {
+    /// The row.
+    pub task: Task,
+    /// The order it belongs to.
+    pub order: Arc<Order>,
+}
+
+/// The loop that commits.
+pub struct Group {
+    store: Arc<dyn Store>,
+    ids: Arc<dyn Ids>,
+    submissions: mpsc::Receiver<Submission>,
+    limits: Limits,
+    journal_grew: Vec<Signal>,
+    started: Option<mpsc::Sender<StartedTask>>,
+}
+
+impl Group {
+    pub(super) fn new(
+        store: Arc<dyn Store>,
+        ids: Arc<dyn Ids>,
+        submissions: mpsc::Receiver<Submission>,
+        limits: Limits,
+    ) -> Self {
+        Self { store, ids, submissions, limits, journal_grew: Vec::new(), started: None }
+    }
+
+    /// Gives `signal` after each commit that adds to the journal.
+    pub fn wake_on_journal(&mut self, signal: Signal) {
+        self.journal_grew.push(signal);
+    }
+
+    /// Hands each new task to `queue` once it is durable. A full queue loses nothing: the task is a
+    /// row and will be found.
+    pub fn hand_tasks_to(&mut self, queue: mpsc::Sender<StartedTask>) {
+        self.started = Some(queue);
+    }
+
+    /// Commits until `shutdown`, then what is still queued, then ends.
+    ///
+    /// # Errors
+    /// None so far: a database that does not answer is each caller's failure, not the loop's.
+    pub async fn run(mut self, shutdown: Shutdown) -> anyhow::Result<()> {
+        let mut batch = Vec::with_capacity(self.limits.group);
+        loop {
+            let taken = tokio::select! {
+                biased;
+                taken = self.submissions.recv_many(&mut batch, self.limits.group) => taken,
+                () = shutdown.cancelled(), if !self.submissions.is_closed() => {
+                    self.submissions.close();
+                    continue;
+                }
+            };
+            if taken == 0 {
+                return Ok(());
+            }
+            metrics::histogram!("orders_group_commands").record(taken as f64);
+            self.commit(std::mem::take(&mut batch)).await;
+        }
+    }
+
+    /// Decides and commits a group; those whose order moved meanwhile are decided again.
+    async fn commit(&self, mut pending: Vec<Submission>) {
+        for _ in 0..ATTEMPTS {
+            match self.attempt(pending).await {
+                contended if contended.is_empty() => return,
+                contended => pending = contended,
+            }
+        }
+        for submission in pending {
+            submission.answer(Err(Failure::Contended));
+        }
+    }
+
+    async fn attempt(&self, pending: Vec<Submission>) -> Vec<Submission> {
+        let mut loaded = match self.store.load(wanted(&pending)).await {
+            Ok(loaded) => loaded,
+            Err(error) => return refuse_all(pending, &error.into()),
+        };
+        let mut deciding = Vec::with_capacity(pending.len());
+        let mut commits = Vec::with_capacity(pending.len());
+        for submission in pending {
+            match self.decide(&mut loaded, &submission) {
+                Ok(Decided::Changes(commit)) => {
+                    let reply = Reply::Order(Arc::clone(&commit.order));
+                    deciding.push((submission, reply));
+                    commits.push(*commit);
+                }
+                Ok(Decided::Stands(reply)) => submission.answer(Ok(reply)),
+                Err(failure) => submission.answer(Err(failure)),
+            }
+        }
+        if commits.is_empty() {
+            return Vec::new();
+        }
+        self.write(deciding, commits).await
+    }
+
+    /// Later commands of a group see what earlier ones will have made of their order.
+    fn decide(&self, loaded: &mut Loaded, submission: &Submission) -> Result<Decided, Failure> {
+        if let Some(remember) = &submission.remember
+            && let Some(used) = loaded.remembered.get(&remember.key)
+        {
+            if used.request_hash != remember.request_hash {
+                return Err(Failure::KeyReused);
+            }
+            return Ok(Decided::Stands(Reply::Replayed(used.order_id.clone())));
+        }
+        let order = loaded.orders.get(&submission.order_id);
+        match step(order, submission, &*self.ids)? {
+            Some(commit) => {
+                loaded.orders.insert(submission.order_id.clone(), Arc::clone(&commit.order));
+                if let Some(remember) = &commit.remember {
+                    loaded.remembered.insert(remember.key.clone(), remember.clone());
+                }
+                Ok(Decided::Changes(Box::new(commit)))
+            }
+            None => match order {
+                Some(order) => Ok(Decided::Stands(Reply::Order(Arc::clone(order)))),
+                None => Err(crate::domain::Rejection::UnknownOrder.into()),
+            },
+        }
+    }
+
+    async fn write(
+        &self,
+        deciding: Vec<(Submission, Reply)>,
+        commits: Vec<Commit>,
+    ) -> Vec<Submission> {
+        let started = started_tasks(&commits);
+        let grew = commits.iter().any(|commit| !commit.entries.is_empty());
+        let began = Instant::now();
+        let outcomes = match self.store.commit(commits).await {
+            Ok(outcomes) => outcomes,
+            Err(error) => {
+                let pending = deciding.into_iter().map(|(submission, _)| submission).collect();
+                return refuse_all(pending, &error.into());
+            }
+        };
+        metrics::histogram!("orders_commit_seconds").record(began.elapsed().as_secs_f64());
+        if grew {
+            self.journal_grew.iter().for_each(Signal::notify);
+        }
+        let mut contended = Vec::new();
+        let answered = deciding.into_iter().zip(outcomes).zip(started);
+        for (((submission, reply), outcome), started) in answered {
+            match outcome {
+                Outcome::Committed => {
+                    submission.answer(Ok(reply));
+                    self.hand_over(started);
+                }
+                Outcome::Conflict => contended.push(submission),
+            }
+        }
+        contended
+    }
+
+    fn hand_over(&self, started: Vec<StartedTask>) {
+        if let Some(queue) = &self.started {
+            for task in started {
+                let _ = queue.try_send(task);
+            }
+        }
+    }
+}
+
+enum Decided {
+    Changes(Box<Commit>),
+    Stands(Reply),
+}
+
+impl Submission {
+    /// Whoever asked may have gone away: the change stands all the same.
+    fn answer(self, answer: Result<Reply, Failure>) {
+        let _ = self.reply.send(answer);
+    }
+}
+
+fn wanted(pending: &[Submission]) -> Wanted {
+    let keys = pending.iter().filter_map(|s| s.remember.as_ref());
+    Wanted {
+        order_ids: pending.iter().map(|s| s.order_id.clone()).collect(),
+        idempotency_keys: keys.map(|remember| remember.key.clone()).collect(),
+    }
+}
+
+fn started_tasks(commits: &[Commit]) -> Vec<Vec<StartedTask>> {
+    let of_one = |commit: &Commit| {
+        let opened = commit.tasks.iter().filter_map(|change| match change {
+            TaskChange::Open(task) => {
+                Some(StartedTask { task: task.clone(), order: Arc::clone(&commit.order) })
+            }
+            _ => None,
+        });
+        opened.collect()
+    };
+    commits.iter().map(of_one).collect()
+}
+
+fn refuse_all(pending: Vec<Submission>, cause: &anyhow::Error) -> Vec<Submission> {
+    tracing::error!(commands = pending.len(), error = %format!("{cause:#}"), "a group was not committed");
+    for submission in pending {
+        submission.answer(Err(Failure::Unavailable(anyhow::anyhow!("{cause:#}"))));
+    }
+    Vec::new()
+}

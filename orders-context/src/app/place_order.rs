@@ -1,0 +1,87 @@
+//! Take a new order. Prices come from the menu; the idempotency key is stored with the order.
+
+use super::{App, Cause, Change, Failure, Reply};
+use crate::domain::{Announce, Command, Order, Placement, Timestamp, evolve};
+use crate::store::{Contact, Remembered};
+use std::sync::Arc;
+
+/// What a customer asks for.
+#[derive(Clone, Debug)]
+pub struct PlaceOrder {
+    /// Where.
+    pub restaurant_id: String,
+    /// An opaque id.
+    pub customer_id: String,
+    /// Item ids and quantities.
+    pub items: Vec<(String, u32)>,
+    /// How to reach the customer.
+    pub contact: Contact,
+    /// The key under which a repetition is recognised, with its scope in front.
+    pub idempotency_key: String,
+    /// SHA-256 of the request.
+    pub request_hash: Vec<u8>,
+}
+
+/// An order as it was when it was placed.
+#[derive(Clone, Debug)]
+pub struct Placed {
+    /// At version 1, also when the request is a repetition.
+    pub order: Arc<Order>,
+    /// Whether this request was a repetition.
+    pub replayed: bool,
+}
+
+impl App {
+    /// Takes a new order. Once this returns, the order will be found again after a crash.
+    ///
+    /// # Errors
+    /// [`Failure`]; the restaurant unknown, an item not on its menu, the key used otherwise.
+    pub async fn place_order(&self, wanted: PlaceOrder, cause: Cause) -> Result<Placed, Failure> {
+        let restaurant = self.restaurant(&wanted.restaurant_id).await?;
+        let restaurant = restaurant.ok_or(Failure::UnknownRestaurant)?;
+        let order_id = self.ids.next().to_string();
+        let now = self.now();
+        let placement = Placement {
+            order_id: order_id.clone(),
+            restaurant_id: wanted.restaurant_id,
+            customer_id: wanted.customer_id,
+            items: restaurant.price(&wanted.items)?,
+            currency: restaurant.currency.clone(),
+            announce: match restaurant.webhook {
+                Some(_) => Announce::ByWebhook,
+                None => Announce::NotAtAll,
+            },
+            policy: (*self.policy).clone(),
+            now,
+        };
+        let remember = Remembered {
+            key: wanted.idempotency_key,
+            request_hash: wanted.request_hash,
+            order_id: order_id.clone(),
+            at: now,
+        };
+        let change = Change {
+            order_id,
+            command: Some(Command::Place(Box::new(placement))),
+            cause,
+            contact: Some(wanted.contact),
+            remember: Some(remember),
+            ..Change::default()
+        };
+        match self.submit(change).await? {
+            Reply::Order(order) => Ok(Placed { order, replayed: false }),
+            Reply::Replayed(order_id) => {
+                Ok(Placed { order: Arc::new(self.as_placed(order_id).await?), replayed: true })
+            }
+        }
+    }
+
+    /// The order as its first event made it.
+    async fn as_placed(&self, order_id: String) -> Result<Order, Failure> {
+        let first = self.store.history(order_id, 0, 1).await?;
+        let first = first.first();
+        let born = first
+            .and_then(|row| evolve(None, &row.order_id, Timestamp(row.occurred_at.0), &row.event));
+        born.ok_or_else(|| Failure::Unavailable(anyhow::anyhow!("the order's first event is gone")))
+    }
+}

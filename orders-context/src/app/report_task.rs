@@ -1,0 +1,84 @@
+//! How an attempt at a task went comes back as a command.
+
+use super::{App, Cause, Change, Failure};
+use crate::domain::{Command, Timestamp};
+use crate::store::{Contact, Task, TaskChange, TaskState};
+
+/// The outcome of one attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TaskReport {
+    /// It reached its receiver over this channel.
+    Delivered {
+        /// `webhook`, `mail`.
+        channel: &'static str,
+    },
+    /// It failed; try again then.
+    TryAgain {
+        /// When.
+        at: Timestamp,
+        /// A stable code.
+        error: String,
+    },
+    /// It failed and will not be tried again.
+    GaveUp {
+        /// A stable code.
+        error: String,
+    },
+}
+
+impl App {
+    /// Records how an attempt went, with the fact it leads to, in one commit. `attempts` counts this
+    /// one. Safe to repeat.
+    ///
+    /// # Errors
+    /// [`Failure`]; the task stays open and will be attempted again.
+    pub async fn report_task(
+        &self,
+        task: &Task,
+        attempts: u32,
+        report: TaskReport,
+    ) -> Result<(), Failure> {
+        let (now, kind, sequence) = (self.now(), task.kind, task.sequence);
+        let close = |state, last_error| TaskChange::Close { sequence, attempts, state, last_error };
+        let (command, change) = match report {
+            TaskReport::Delivered { channel } => {
+                let channel = channel.to_owned();
+                let command = Command::TaskDelivered { task: kind, channel, attempts, now };
+                (Some(command), close(TaskState::Done, None))
+            }
+            TaskReport::TryAgain { at, error } => {
+                let next_attempt_at = at;
+                let last_error = error;
+                (None, TaskChange::TryAgain { sequence, attempts, next_attempt_at, last_error })
+            }
+            TaskReport::GaveUp { error } => {
+                let cause = error.clone();
+                let command = Command::TaskGaveUp { task: kind, attempts, cause, now };
+                (Some(command), close(TaskState::GivenUp, Some(error)))
+            }
+        };
+        let cause = Cause {
+            traceparent: task.traceparent.clone(),
+            causation_id: Some(task.event_id.clone()),
+        };
+        let order_id = task.order_id.clone();
+        let task = Some(change);
+        self.submit(Change { order_id, command, cause, task, ..Change::default() }).await.map(drop)
+    }
+
+    /// Open tasks that are due within `ahead_ms`, the most overdue first, at most `limit`.
+    ///
+    /// # Errors
+    /// [`Failure::Unavailable`].
+    pub async fn open_tasks(&self, ahead_ms: i64, limit: usize) -> Result<Vec<Task>, Failure> {
+        Ok(self.store.open_tasks(self.now().plus_ms(ahead_ms), limit).await?)
+    }
+
+    /// How to reach the customer of an order; `None` after the person was erased.
+    ///
+    /// # Errors
+    /// [`Failure::Unavailable`].
+    pub async fn contact(&self, order_id: &str) -> Result<Option<Contact>, Failure> {
+        Ok(self.store.contact(order_id.to_owned()).await?)
+    }
+}

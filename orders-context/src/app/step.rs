@@ -1,0 +1,79 @@
+//! One command → one commit. Pure but for the ids it draws.
+
+use crate::app::Submission;
+use crate::domain::{Command, Order, Rejection, Role, decide, evolve, react, wake_at};
+use crate::store::{Commit, Entry, Task, TaskChange, Wake};
+use chassis::ids::Ids;
+use std::sync::Arc;
+
+/// What a submission changes: `None` when that is how it stands already.
+pub fn step(
+    order: Option<&Arc<Order>>,
+    submission: &Submission,
+    ids: &dyn Ids,
+) -> Result<Option<Commit>, Rejection> {
+    let task = submission.task.clone();
+    let Some(command) = &submission.command else {
+        let order = order.ok_or(Rejection::UnknownOrder)?;
+        return Ok(Some(unmoved(order, task)));
+    };
+    let events = decide(order.map(|order| &**order), command)?;
+    let now = command.now();
+    if events.is_empty() {
+        let order = order.ok_or(Rejection::UnknownOrder)?;
+        return Ok(match command {
+            Command::Wake { .. } => {
+                Some(Commit { wake: wake_at(order, now).into(), ..unmoved(order, task) })
+            }
+            _ => task.map(|task| unmoved(order, Some(task))),
+        });
+    }
+    let mut entries = Vec::with_capacity(events.len());
+    let mut tasks: Vec<TaskChange> = task.into_iter().collect();
+    let mut folded = order.map(|order| (**order).clone());
+    for event in events {
+        folded = evolve(folded, &submission.order_id, now, &event);
+        let Some(order) = &folded else { return Err(Rejection::UnknownOrder) };
+        let effects = react(order, now, &event);
+        let entry = Entry {
+            event_id: ids.next().to_string(),
+            sequence: order.version,
+            occurred_at: now,
+            event,
+            status: order.status,
+            actor: actor(command.by()),
+            traceparent: submission.cause.traceparent.clone(),
+            causation_id: submission.cause.causation_id.clone(),
+        };
+        let started = effects.iter().map(|e| Task::from_effect(&order.order_id, &entry, e));
+        tasks.extend(started);
+        entries.push(entry);
+    }
+    let folded = Arc::new(folded.ok_or(Rejection::UnknownOrder)?);
+    Ok(Some(Commit {
+        expected_version: order.map_or(0, |order| order.version),
+        wake: wake_at(&folded, now).into(),
+        order: folded,
+        entries,
+        tasks,
+        contact: submission.contact.clone(),
+        remember: submission.remember.clone(),
+    }))
+}
+
+/// A commit that leaves the order where it is.
+fn unmoved(order: &Arc<Order>, task: Option<TaskChange>) -> Commit {
+    Commit {
+        expected_version: order.version,
+        order: Arc::clone(order),
+        entries: Vec::new(),
+        tasks: task.into_iter().collect(),
+        wake: Wake::Unchanged,
+        contact: None,
+        remember: None,
+    }
+}
+
+fn actor(role: Role) -> String {
+    role.as_str().to_owned()
+}

@@ -1,0 +1,33 @@
+//! The order: pure rules, no clock, no id source, no network, no disk.
+//!
+//! Reading order: [`flow`] is the whole life of an order as one table; [`command`] and [`event`] are
+//! what comes in and what becomes true; [`order`] is the state. [`decide`](mod@decide) turns a command
+//! into events, [`evolve`](mod@evolve) folds events into state, [`react`](mod@react) asks for what has
+//! to happen outside. Time and ids arrive with the command.
+
+pub mod command;
+pub mod decide;
+pub mod event;
+pub mod evolve;
+pub mod flow;
+pub mod order;
+pub mod policy;
+pub mod react;
+pub mod rejection;
+pub mod restaurant;
+pub mod time;
+mod words;
+
+pub(crate) use words::words;
+
+pub use command::{Announce, Command, Decision, Placement, Role};
+pub use decide::decide;
+pub use event::{Event, Notification, TaskKind};
+pub use evolve::evolve;
+pub use flow::{Status, Trigger};
+pub use order::{Decided, Item, Order};
+pub use policy::Policy;
+pub use react::{Effect, react, wake_at};
+pub use rejection::Rejection;
+pub use restaurant::{MenuItem, Restaurant, Webhook};
+pub use time::Timestamp;

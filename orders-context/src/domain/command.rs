@@ -1,0 +1,146 @@
+//! What somebody wants of an order: imperative, with the moment it is wanted.
+
+use super::words::words;
+use super::{Item, Notification, Policy, TaskKind, Timestamp};
+use serde::{Deserialize, Serialize};
+
+words! {
+    /// In what capacity somebody acts.
+    Role {
+        /// Who ordered.
+        Customer = "customer",
+        /// Who cooks.
+        Restaurant = "restaurant",
+        /// Who looks after the system.
+        Operator = "operator",
+        /// The flow itself: tasks and deadlines.
+        System = "system",
+    }
+}
+
+/// An intent. Each carries the moment it was formed; nothing in the domain reads a clock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Take a new order.
+    Place(Box<Placement>),
+    /// A person decides.
+    Decide {
+        /// What they decide.
+        decision: Decision,
+        /// In what capacity.
+        by: Role,
+        /// When.
+        now: Timestamp,
+    },
+    /// A moment that the order waits for may have come: see [`super::wake_at`].
+    Wake {
+        /// The present moment.
+        now: Timestamp,
+    },
+    /// A task reached its receiver. Safe to repeat.
+    TaskDelivered {
+        /// What was to be done.
+        task: TaskKind,
+        /// Over which channel: `webhook`, `mail`.
+        channel: String,
+        /// How many attempts it took.
+        attempts: u32,
+        /// When.
+        now: Timestamp,
+    },
+    /// A task will not be tried again.
+    TaskGaveUp {
+        /// What was to be done.
+        task: TaskKind,
+        /// How many attempts were made.
+        attempts: u32,
+        /// Why the last one failed: a stable code, never text from outside.
+        cause: String,
+        /// When.
+        now: Timestamp,
+    },
+}
+
+/// What a person can decide about an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// The restaurant takes the order.
+    Accept,
+    /// The restaurant refuses it, for this reason code.
+    Reject {
+        /// One of the codes the API lists.
+        reason: String,
+    },
+    /// It was delivered.
+    Complete,
+    /// It is called off, for this reason code.
+    Cancel {
+        /// A code, never a person's words.
+        reason: String,
+    },
+    /// An operator gives an expired or timed-out order another chance.
+    Redrive,
+}
+
+/// Everything a new order starts with. Prices were taken from the menu by the caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placement {
+    /// UUIDv7 as text.
+    pub order_id: String,
+    /// Where it is cooked.
+    pub restaurant_id: String,
+    /// An opaque id.
+    pub customer_id: String,
+    /// At least one.
+    pub items: Vec<Item>,
+    /// ISO 4217 code of the prices.
+    pub currency: String,
+    /// Whether there is a channel to the restaurant that a task can use.
+    pub announce: Announce,
+    /// The times this order will live by.
+    pub policy: Policy,
+    /// When it was placed.
+    pub now: Timestamp,
+}
+
+/// How the restaurant learns of a new order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Announce {
+    /// By its webhook: a task delivers it.
+    ByWebhook,
+    /// It asks for its orders itself: no task, no reminder.
+    NotAtAll,
+}
+
+impl Command {
+    /// When it was formed.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        match self {
+            Self::Place(placement) => placement.now,
+            Self::Decide { now, .. }
+            | Self::Wake { now }
+            | Self::TaskDelivered { now, .. }
+            | Self::TaskGaveUp { now, .. } => *now,
+        }
+    }
+
+    /// In what capacity it is given.
+    #[must_use]
+    pub fn by(&self) -> Role {
+        match self {
+            Self::Place(_) => Role::Customer,
+            Self::Decide { by, .. } => *by,
+            _ => Role::System,
+        }
+    }
+}
+
+impl Notification {
+    /// The task that tells the customer this.
+    #[must_use]
+    pub fn task(self) -> TaskKind {
+        TaskKind::NotifyUser(self)
+    }
+}

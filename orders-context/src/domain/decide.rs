@@ -1,0 +1,149 @@
+//! Command and state → events, or a rejection. Pure; the flow itself is in [`super::flow::FLOW`].
+
+use super::flow::transition;
+use super::{
+    Command, Decision, Event, Item, Order, Placement, Rejection, Role, Status, TaskKind, Timestamp,
+    Trigger,
+};
+
+/// What `command` makes true. No events means: that is how it stands already, nothing new.
+///
+/// # Errors
+/// A [`Rejection`] when the flow has no such arrow, the role may not take it or its time is over.
+pub fn decide(order: Option<&Order>, command: &Command) -> Result<Vec<Event>, Rejection> {
+    match (order, command) {
+        (None, Command::Place(placement)) => place(placement),
+        (Some(_), Command::Place(_)) => Err(Rejection::AlreadyPlaced),
+        (Some(order), Command::Decide { decision, by, now }) => {
+            decide_by_person(order, decision, *by, *now)
+        }
+        (Some(order), Command::Wake { now }) => Ok(wake(order, *now)),
+        (Some(order), Command::TaskDelivered { task, channel, attempts, .. }) => {
+            Ok(delivered(order, *task, channel, *attempts))
+        }
+        (Some(order), Command::TaskGaveUp { task, attempts, cause, .. }) => {
+            Ok(gave_up(order, *task, *attempts, cause))
+        }
+        (None, _) => Err(Rejection::UnknownOrder),
+    }
+}
+
+fn place(new: &Placement) -> Result<Vec<Event>, Rejection> {
+    if new.items.is_empty() {
+        return Err(Rejection::NoItems);
+    }
+    Ok(vec![Event::OrderPlaced {
+        restaurant_id: new.restaurant_id.clone(),
+        customer_id: new.customer_id.clone(),
+        items: new.items.clone(),
+        total_minor: Item::total_minor(&new.items).ok_or(Rejection::TotalTooLarge)?,
+        currency: new.currency.clone(),
+        announce: new.announce,
+        policy: new.policy.clone(),
+        accept_by: new.now.plus_ms(new.policy.accept_within_ms),
+        complete_by: new.now.plus_ms(new.policy.complete_within_ms),
+    }])
+}
+
+fn decide_by_person(
+    order: &Order,
+    decision: &Decision,
+    by: Role,
+    now: Timestamp,
+) -> Result<Vec<Event>, Rejection> {
+    let status = order.status;
+    if stands_already(order, decision) {
+        return Ok(Vec::new());
+    }
+    match transition(status, decision.trigger()) {
+        Some(arrow) if !arrow.by.contains(&by) => Err(Rejection::NotForRole { status, role: by }),
+        Some(_) => match order.deadline() {
+            Some(deadline) if now >= deadline => Err(Rejection::TooLate { status, deadline }),
+            _ => Ok(vec![decided(order, decision, by, now)]),
+        },
+        None if status.awaits_answer() => Err(Rejection::NotYet { status }),
+        None => Err(Rejection::DecidedOtherwise {
+            status,
+            decided_at: order.decided.map(|decided| decided.at),
+        }),
+    }
+}
+
+/// Whether this very decision is what the order rests on.
+fn stands_already(order: &Order, decision: &Decision) -> bool {
+    use Status as S;
+    match (decision, order.status) {
+        (Decision::Accept, S::Accepted | S::Confirmed | S::Completed | S::TimedOut)
+        | (Decision::Reject { .. }, S::Rejected)
+        | (Decision::Complete, S::Completed)
+        | (Decision::Cancel { .. }, S::Cancelled) => true,
+        (Decision::Redrive, _) => order.decided.is_some_and(|d| d.what == Trigger::Redrive),
+        _ => false,
+    }
+}
+
+fn decided(order: &Order, decision: &Decision, by: Role, now: Timestamp) -> Event {
+    match decision {
+        Decision::Accept => Event::OrderAccepted { decided_by: by },
+        Decision::Reject { reason } => {
+            Event::OrderRejected { decided_by: by, reason: reason.clone() }
+        }
+        Decision::Complete => Event::OrderCompleted { decided_by: by },
+        Decision::Cancel { reason } => {
+            Event::OrderCancelled { decided_by: by, reason: reason.clone() }
+        }
+        Decision::Redrive => Event::OrderRedriven {
+            redriven_by: by,
+            from: order.status,
+            accept_by: now.plus_ms(order.policy.accept_within_ms),
+            complete_by: now.plus_ms(order.policy.complete_within_ms),
+        },
+    }
+}
+
+fn wake(order: &Order, now: Timestamp) -> Vec<Event> {
+    let passed = order.deadline().is_some_and(|deadline| now >= deadline);
+    if passed && transition(order.status, Trigger::AcceptDeadline).is_some() {
+        return vec![Event::OrderExpired { accept_by: order.accept_by }];
+    }
+    if passed && transition(order.status, Trigger::CompleteDeadline).is_some() {
+        return vec![Event::OrderTimedOut { complete_by: order.complete_by }];
+    }
+    let due = order.reminders_due(now);
+    if due > order.reminders { vec![Event::RestaurantReminded { reminder: due }] } else { vec![] }
+}
+
+/// A fact that arrives late is recorded all the same, and once.
+fn delivered(order: &Order, task: TaskKind, channel: &str, attempts: u32) -> Vec<Event> {
+    let channel = channel.to_owned();
+    match task {
+        TaskKind::NotifyRestaurant if !order.restaurant_told => {
+            vec![Event::RestaurantNotified { channel, attempts }]
+        }
+        TaskKind::NotifyUser(notification) if !order.user_told.contains(&notification) => {
+            vec![Event::UserNotified { notification, channel, attempts }]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn gave_up(order: &Order, task: TaskKind, attempts: u32, cause: &str) -> Vec<Event> {
+    if order.given_up.contains(&task) {
+        return Vec::new();
+    }
+    vec![Event::NotificationFailed { task, attempts, cause: cause.to_owned() }]
+}
+
+impl Decision {
+    /// What it is in the flow's table.
+    #[must_use]
+    pub const fn trigger(&self) -> Trigger {
+        match self {
+            Self::Accept => Trigger::Accept,
+            Self::Reject { .. } => Trigger::Reject,
+            Self::Complete => Trigger::Complete,
+            Self::Cancel { .. } => Trigger::Cancel,
+            Self::Redrive => Trigger::Redrive,
+        }
+    }
+}

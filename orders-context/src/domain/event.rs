@@ -1,0 +1,176 @@
+//! What has become true of an order: past tense, never changed once stored.
+
+use super::command::Announce;
+use super::words::words;
+use super::{Item, Policy, Role, Status, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// A fact about one order, as it is stored in the journal. The field names are a stored format:
+/// what was written once is read for ever.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Event {
+    /// The order was taken.
+    OrderPlaced {
+        /// Where it is cooked.
+        restaurant_id: String,
+        /// Who ordered: an opaque id.
+        customer_id: String,
+        /// What was ordered, at the prices of that moment.
+        items: Vec<Item>,
+        /// Sum of the items, in minor units.
+        total_minor: i64,
+        /// ISO 4217.
+        currency: String,
+        /// How the restaurant learns of it.
+        announce: Announce,
+        /// The times it lives by.
+        policy: Policy,
+        /// The answer is due before this moment.
+        accept_by: Timestamp,
+        /// Delivery is due before this moment.
+        complete_by: Timestamp,
+    },
+    /// A channel delivered the order to the restaurant.
+    RestaurantNotified {
+        /// Which one.
+        channel: String,
+        /// How many attempts it took.
+        attempts: u32,
+    },
+    /// The restaurant is reminded that it has not answered.
+    RestaurantReminded {
+        /// 1 for the first.
+        reminder: u32,
+    },
+    /// The restaurant took the order.
+    OrderAccepted {
+        /// In what capacity.
+        decided_by: Role,
+    },
+    /// The restaurant refused it.
+    OrderRejected {
+        /// In what capacity.
+        decided_by: Role,
+        /// A code of the API's list.
+        reason: String,
+    },
+    /// Nobody answered in time.
+    OrderExpired {
+        /// The moment that passed.
+        accept_by: Timestamp,
+    },
+    /// The customer was told.
+    UserNotified {
+        /// What they were told.
+        notification: Notification,
+        /// Over which channel.
+        channel: String,
+        /// How many attempts it took.
+        attempts: u32,
+    },
+    /// It was delivered.
+    OrderCompleted {
+        /// In what capacity this was said.
+        decided_by: Role,
+    },
+    /// It was called off.
+    OrderCancelled {
+        /// In what capacity.
+        decided_by: Role,
+        /// A code.
+        reason: String,
+    },
+    /// It was not delivered within its total time.
+    OrderTimedOut {
+        /// The moment that passed.
+        complete_by: Timestamp,
+    },
+    /// A task gave up; an operator may look.
+    NotificationFailed {
+        /// What was to be done.
+        task: TaskKind,
+        /// How many attempts were made.
+        attempts: u32,
+        /// A stable code.
+        cause: String,
+    },
+    /// An operator gave the order another chance.
+    OrderRedriven {
+        /// In what capacity.
+        redriven_by: Role,
+        /// Where it stood.
+        from: Status,
+        /// The new end of the acceptance window.
+        accept_by: Timestamp,
+        /// The new end of the total time.
+        complete_by: Timestamp,
+    },
+}
+
+words! {
+    /// What a customer can be told.
+    Notification {
+        /// The restaurant said yes.
+        Accepted = "order_accepted",
+        /// The restaurant said no.
+        Rejected = "order_rejected",
+        /// Nobody answered.
+        Expired = "order_expired",
+        /// It was called off.
+        Cancelled = "order_cancelled",
+        /// It was not delivered in time.
+        TimedOut = "order_timed_out",
+    }
+}
+
+/// A durable call to the outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskKind {
+    /// Announce a new order to the restaurant.
+    NotifyRestaurant,
+    /// Remind the restaurant for the n-th time.
+    RemindRestaurant(u32),
+    /// Tell the customer how the order stands.
+    NotifyUser(Notification),
+}
+
+impl TaskKind {
+    /// The word used in the API and in tables.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NotifyRestaurant => "notify_restaurant",
+            Self::RemindRestaurant(_) => "remind_restaurant",
+            Self::NotifyUser(_) => "notify_user",
+        }
+    }
+
+    /// Whether the restaurant is the receiver: such a task is pointless once it has answered.
+    #[must_use]
+    pub const fn is_for_restaurant(self) -> bool {
+        matches!(self, Self::NotifyRestaurant | Self::RemindRestaurant(_))
+    }
+}
+
+impl Event {
+    /// The type's name in the API, in tables and on topics.
+    #[must_use]
+    pub const fn event_type(&self) -> &'static str {
+        match self {
+            Self::OrderPlaced { .. } => "order_placed",
+            Self::RestaurantNotified { .. } => "restaurant_notified",
+            Self::RestaurantReminded { .. } => "restaurant_reminded",
+            Self::OrderAccepted { .. } => "order_accepted",
+            Self::OrderRejected { .. } => "order_rejected",
+            Self::OrderExpired { .. } => "order_expired",
+            Self::UserNotified { .. } => "user_notified",
+            Self::OrderCompleted { .. } => "order_completed",
+            Self::OrderCancelled { .. } => "order_cancelled",
+            Self::OrderTimedOut { .. } => "order_timed_out",
+            Self::NotificationFailed { .. } => "notification_failed",
+            Self::OrderRedriven { .. } => "order_redriven",
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Events → state. Total: whatever the journal holds can be folded, and replay equals live.
+
+use super::flow::transition;
+use super::{Decided, Event, Notification, Order, Role, Status, Timestamp, Trigger};
+
+/// The order after one more event. `None` comes back only when the first event is not
+/// `order_placed`, which the journal never holds.
+#[must_use]
+pub fn evolve(order: Option<Order>, order_id: &str, at: Timestamp, event: &Event) -> Option<Order> {
+    let Some(mut order) = order else { return born(order_id, at, event) };
+    order.version += 1;
+    match event {
+        Event::OrderPlaced { .. } => {}
+        Event::RestaurantNotified { .. } => {
+            order.restaurant_told = true;
+            order.follow(Trigger::RestaurantNotified);
+        }
+        Event::RestaurantReminded { reminder } => order.reminders = *reminder,
+        Event::OrderAccepted { decided_by } => order.decide(Trigger::Accept, *decided_by, at),
+        Event::OrderRejected { decided_by, .. } => order.decide(Trigger::Reject, *decided_by, at),
+        Event::OrderCompleted { decided_by } => order.decide(Trigger::Complete, *decided_by, at),
+        Event::OrderCancelled { decided_by, .. } => order.decide(Trigger::Cancel, *decided_by, at),
+        Event::OrderExpired { .. } => order.follow(Trigger::AcceptDeadline),
+        Event::OrderTimedOut { .. } => order.follow(Trigger::CompleteDeadline),
+        Event::UserNotified { notification, .. } => {
+            order.user_told.push(*notification);
+            if *notification == Notification::Accepted {
+                order.follow(Trigger::UserNotified);
+            }
+        }
+        Event::NotificationFailed { task, .. } => order.given_up.push(*task),
+        Event::OrderRedriven { redriven_by, accept_by, complete_by, .. } => {
+            order.start_again(at, *accept_by, *complete_by);
+            order.decide(Trigger::Redrive, *redriven_by, at);
+        }
+    }
+    Some(order)
+}
+
+fn born(order_id: &str, at: Timestamp, event: &Event) -> Option<Order> {
+    let Event::OrderPlaced {
+        restaurant_id,
+        customer_id,
+        items,
+        total_minor,
+        currency,
+        announce,
+        policy,
+        accept_by,
+        complete_by,
+    } = event
+    else {
+        return None;
+    };
+    Some(Order {
+        order_id: order_id.to_owned(),
+        version: 1,
+        status: Status::Placed,
+        restaurant_id: restaurant_id.clone(),
+        customer_id: customer_id.clone(),
+        items: items.clone(),
+        total_minor: *total_minor,
+        currency: currency.clone(),
+        announce: *announce,
+        policy: policy.clone(),
+        placed_at: at,
+        window_opened_at: at,
+        accept_by: *accept_by,
+        complete_by: *complete_by,
+        reminders: 0,
+        restaurant_told: false,
+        user_told: Vec::new(),
+        given_up: Vec::new(),
+        decided: None,
+    })
+}
+
+impl Order {
+    /// Takes the arrow if the flow has it; a late fact finds none and moves nothing.
+    fn follow(&mut self, trigger: Trigger) {
+        if let Some(arrow) = transition(self.status, trigger) {
+            self.status = arrow.to;
+        }
+    }
+
+    fn decide(&mut self, what: Trigger, by: Role, at: Timestamp) {
+        self.follow(what);
+        self.decided = Some(Decided { what, by, at });
+    }
+
+    fn start_again(&mut self, at: Timestamp, accept_by: Timestamp, complete_by: Timestamp) {
+        self.window_opened_at = at;
+        self.accept_by = accept_by;
+        self.complete_by = complete_by;
+        self.reminders = 0;
+        self.restaurant_told = false;
+        self.user_told.clear();
+        self.given_up.clear();
+    }
+}

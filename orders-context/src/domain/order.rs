@@ -1,0 +1,93 @@
+//! The order as its events have made it.
+
+use super::command::Announce;
+use super::{Notification, Policy, Role, Status, TaskKind, Timestamp, Trigger};
+use serde::{Deserialize, Serialize};
+
+/// The state of one order: nothing but a fold of its events.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    /// UUIDv7 as text.
+    pub order_id: String,
+    /// How many events it has; the sequence of the last one.
+    pub version: i64,
+    /// Where it stands.
+    pub status: Status,
+    /// Where it is cooked.
+    pub restaurant_id: String,
+    /// Who ordered: an opaque id.
+    pub customer_id: String,
+    /// What was ordered, at the prices of that moment.
+    pub items: Vec<Item>,
+    /// Sum of the items, in minor units.
+    pub total_minor: i64,
+    /// ISO 4217.
+    pub currency: String,
+    /// How the restaurant learns of it.
+    pub announce: Announce,
+    /// The times it lives by.
+    pub policy: Policy,
+    /// When it was taken.
+    pub placed_at: Timestamp,
+    /// When the present acceptance window began: at placing, or when it was redriven.
+    pub window_opened_at: Timestamp,
+    /// An answer counts before this moment.
+    pub accept_by: Timestamp,
+    /// Completion counts before this moment.
+    pub complete_by: Timestamp,
+    /// How many reminders have gone out in the present window.
+    pub reminders: u32,
+    /// Whether a channel has delivered it to the restaurant in the present window.
+    pub restaurant_told: bool,
+    /// What the customer has been told since it was last redriven.
+    pub user_told: Vec<Notification>,
+    /// What has been given up since it was last redriven.
+    pub given_up: Vec<TaskKind>,
+    /// The last decision, for those who come with another.
+    pub decided: Option<Decided>,
+}
+
+/// Who moved the order last by a decision, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decided {
+    /// What was decided.
+    pub what: Trigger,
+    /// In what capacity.
+    pub by: Role,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// One line of an order. The name is the dish's, not a person's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Item {
+    /// From the menu.
+    pub item_id: String,
+    /// From the menu, as it was.
+    pub name: String,
+    /// At least 1.
+    pub quantity: u32,
+    /// Price of one, in minor units.
+    pub unit_price_minor: i64,
+}
+
+impl Item {
+    /// What a list of items costs, in minor units; `None` when it does not fit into 64 bits.
+    #[must_use]
+    pub fn total_minor(items: &[Self]) -> Option<i64> {
+        let line = |item: &Self| item.unit_price_minor.checked_mul(i64::from(item.quantity));
+        items.iter().try_fold(0i64, |sum, item| sum.checked_add(line(item)?))
+    }
+}
+
+impl Order {
+    /// The moment after which no decision counts in the present status, if there is one.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Timestamp> {
+        match self.status {
+            Status::Placed | Status::Notified => Some(self.accept_by),
+            Status::Accepted | Status::Confirmed => Some(self.complete_by),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! What was promised about time when the order was placed.
+
+use super::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// The times an order lives by. Stored with the order, so that a changed policy never moves a
+/// promise already made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// How long the restaurant may take to answer, in milliseconds from placing.
+    pub accept_within_ms: i64,
+    /// How long the whole order may take, in milliseconds from placing.
+    pub complete_within_ms: i64,
+    /// When the restaurant is reminded, in milliseconds from placing, ascending.
+    pub remind_after_ms: Vec<i64>,
+    /// How long telling the customer is worth trying, in milliseconds from the fact to be told.
+    pub tell_user_within_ms: i64,
+}
+
+impl Policy {
+    /// Ten minutes to answer (the field uses 8 to 11.5), two hours in all, reminders at 90 seconds,
+    /// 3 and 8 minutes; the customer is told within a day or not at all.
+    #[must_use]
+    pub fn standard() -> Self {
+        Self {
+            accept_within_ms: 10 * 60_000,
+            complete_within_ms: 120 * 60_000,
+            remind_after_ms: vec![90_000, 180_000, 480_000],
+            tell_user_within_ms: 24 * 3_600_000,
+        }
+    }
+
+    /// How many reminders were due by `now` for an acceptance window that began at `opened_at`.
+    #[must_use]
+    pub fn reminders_due(&self, opened_at: Timestamp, now: Timestamp) -> usize {
+        self.remind_after_ms.iter().filter(|&&ms| opened_at.plus_ms(ms) <= now).count()
+    }
+
+    /// The next reminder strictly after `now`, if one is left.
+    #[must_use]
+    pub fn next_reminder(&self, opened_at: Timestamp, now: Timestamp) -> Option<Timestamp> {
+        self.remind_after_ms.iter().map(|&ms| opened_at.plus_ms(ms)).find(|&at| at > now)
+    }
+}

@@ -1,0 +1,91 @@
+//! The business "no": stable codes that a caller can act on.
+
+use super::{Role, Status, Timestamp};
+
+/// Why a command changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rejection {
+    /// There is no such order.
+    UnknownOrder,
+    /// An order with this id exists already.
+    AlreadyPlaced,
+    /// There is nothing in it.
+    NoItems,
+    /// The menu has no such item; `at` is its place in the list, from 0.
+    UnknownItem {
+        /// From 0.
+        at: usize,
+    },
+    /// Quantities and prices do not fit into 64 bits of minor units.
+    TotalTooLarge,
+    /// Another decision was made, or the flow has moved on.
+    DecidedOtherwise {
+        /// Where the order stands.
+        status: Status,
+        /// When it was decided, if by a person.
+        decided_at: Option<Timestamp>,
+    },
+    /// The moment for this has passed, even if the order has not been moved yet.
+    TooLate {
+        /// Where the order stands.
+        status: Status,
+        /// The moment that passed.
+        deadline: Timestamp,
+    },
+    /// The flow has such an arrow here, but not for this role.
+    NotForRole {
+        /// Where the order stands.
+        status: Status,
+        /// Who tried.
+        role: Role,
+    },
+    /// The flow has no such arrow here yet (completing what nobody has accepted).
+    NotYet {
+        /// Where the order stands.
+        status: Status,
+    },
+}
+
+impl Rejection {
+    /// The stable code of the API.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownOrder => "order_not_found",
+            Self::AlreadyPlaced => "order_already_placed",
+            Self::NoItems => "no_items",
+            Self::UnknownItem { .. } => "unknown_item",
+            Self::TotalTooLarge => "total_too_large",
+            Self::DecidedOtherwise { .. } => "decided_otherwise",
+            Self::TooLate { .. } => "deadline_passed",
+            Self::NotForRole { .. } => "not_for_role",
+            Self::NotYet { .. } => "not_yet",
+        }
+    }
+}
+
+impl std::fmt::Display for Rejection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::UnknownOrder => write!(f, "There is no such order."),
+            Self::AlreadyPlaced => write!(f, "An order with this id exists already."),
+            Self::NoItems => write!(f, "An order needs at least one item."),
+            Self::UnknownItem { at } => write!(f, "Item {at} is not on the restaurant's menu."),
+            Self::TotalTooLarge => write!(f, "The total is too large."),
+            Self::DecidedOtherwise { status, .. } => {
+                write!(f, "The order is {status}; this decision no longer fits.")
+            }
+            Self::TooLate { status, .. } => {
+                write!(f, "The order is {status} and the time for this decision is over.")
+            }
+            Self::NotForRole { status, role } => {
+                write!(f, "While the order is {status}, this is not for the role {role}.")
+            }
+            Self::NotYet { status } => {
+                write!(f, "The order is {status}; it is too early for this.")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Rejection {}

@@ -1,0 +1,347 @@
+//! Where orders are kept: the interface, and what goes over it.
+//!
+//! [`Store`] is what every database behind the orders context guarantees; `store/contract.rs` in the
+//! tests holds each implementation to it. [`sqlite`] is the embedded one. SQL is written below this
+//! module and nowhere else.
+
+pub mod sqlite;
+
+use crate::domain::{Effect, Event, Order, Restaurant, Status, TaskKind, Timestamp};
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::Arc;
+
+/// A store's answer on its way.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
+
+/// The database could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It did not answer or refused; nothing is known to be stored. Trying again is safe for whoever
+    /// compares versions.
+    #[error("the database does not answer: {0}")]
+    Unavailable(#[source] anyhow::Error),
+    /// What is stored cannot be understood; trying again does not help.
+    #[error("stored data cannot be read: {0}")]
+    Corrupt(#[source] anyhow::Error),
+}
+
+/// Keeps orders, their journal, tasks and restaurants.
+pub trait Store: Send + Sync + 'static {
+    /// The present state of those orders and idempotency keys that exist.
+    fn load(&self, wanted: Wanted) -> Answer<'_, Loaded>;
+
+    /// Writes all of them in one transaction, durable once this returns. Each is applied whole or not
+    /// at all: a commit whose order has moved since it was loaded comes back as
+    /// [`Outcome::Conflict`] and leaves the others untouched. Outcomes stand in the order of the commits.
+    fn commit(&self, commits: Vec<Commit>) -> Answer<'_, Vec<Outcome>>;
+
+    /// Creates or replaces a restaurant.
+    fn put_restaurant(&self, restaurant: Restaurant) -> Answer<'_, ()>;
+
+    /// The restaurant with this id.
+    fn restaurant(&self, restaurant_id: String) -> Answer<'_, Option<Restaurant>>;
+
+    /// One order with its tasks, oldest first.
+    fn order(&self, order_id: String) -> Answer<'_, Option<Found>>;
+
+    /// Orders, the newest first.
+    fn orders(&self, query: OrdersQuery) -> Answer<'_, Vec<Order>>;
+
+    /// Journal of one order after `sequence`, at most `limit` rows, ascending.
+    fn history(&self, order_id: String, after: i64, limit: usize) -> Answer<'_, Vec<JournalRow>>;
+
+    /// How to reach the customer of an order.
+    fn contact(&self, order_id: String) -> Answer<'_, Option<Contact>>;
+
+    /// Ids of orders that wanted to be looked at by `now`, the most overdue first.
+    fn due_orders(&self, now: Timestamp, limit: usize) -> Answer<'_, Vec<String>>;
+
+    /// The earliest moment at which an order wants to be looked at.
+    fn next_wake_at(&self) -> Answer<'_, Option<Timestamp>>;
+
+    /// Open tasks whose next attempt is due by `due_by`, the most overdue first.
+    fn open_tasks(&self, due_by: Timestamp, limit: usize) -> Answer<'_, Vec<Task>>;
+
+    /// A reader of the whole journal in commit order, for one thread of its own.
+    ///
+    /// # Errors
+    /// When the database cannot be opened.
+    fn journal_reader(&self) -> Result<Box<dyn JournalReader>, Error>;
+}
+
+/// Reads the journal in commit order, for the relay and for checks.
+pub trait JournalReader: Send {
+    /// Appends up to `limit` rows after `position` to `rows`, ascending, and never skips one that
+    /// commits later with a lower position.
+    ///
+    /// # Errors
+    /// When the database does not answer or holds what cannot be read.
+    fn read_after(
+        &mut self,
+        position: i64,
+        limit: usize,
+        rows: &mut Vec<JournalRow>,
+    ) -> Result<(), Error>;
+}
+
+/// What to load for a group of commands.
+#[derive(Debug, Default)]
+pub struct Wanted {
+    /// Order ids; repeated ones are loaded once.
+    pub order_ids: Vec<String>,
+    /// Idempotency keys, with their scope in front.
+    pub idempotency_keys: Vec<String>,
+}
+
+/// What there was.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// By order id.
+    pub orders: HashMap<String, Arc<Order>>,
+    /// By key.
+    pub remembered: HashMap<String, Remembered>,
+}
+
+/// An idempotency key that was used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remembered {
+    /// With its scope in front.
+    pub key: String,
+    /// SHA-256 of the request it came with.
+    pub request_hash: Vec<u8>,
+    /// The order it led to.
+    pub order_id: String,
+    /// When it was first used.
+    pub at: Timestamp,
+}
+
+/// Everything one command changes. Written whole or not at all.
+#[derive(Clone, Debug)]
+pub struct Commit {
+    /// The version the command was decided on; 0 for a new order.
+    pub expected_version: i64,
+    /// The order afterwards.
+    pub order: Arc<Order>,
+    /// What became true, ascending by sequence.
+    pub entries: Vec<Entry>,
+    /// What happens to its tasks, in this order.
+    pub tasks: Vec<TaskChange>,
+    /// When it wants to be looked at again.
+    pub wake: Wake,
+    /// How to reach the customer, with a new order.
+    pub contact: Option<Contact>,
+    /// The idempotency key the command came with.
+    pub remember: Option<Remembered>,
+}
+
+/// When an order wants to be looked at again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wake {
+    /// As before; with no entries, the order's row is not touched at all.
+    Unchanged,
+    /// Then.
+    At(Timestamp),
+    /// Never by itself.
+    Never,
+}
+
+/// What became of a commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Durable.
+    Committed,
+    /// The order has moved meanwhile, or exists already; nothing was written.
+    Conflict,
+}
+
+/// A new row of the journal.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// UUIDv7 as text.
+    pub event_id: String,
+    /// 1 for the first event of an order.
+    pub sequence: i64,
+    /// When it happened.
+    pub occurred_at: Timestamp,
+    /// What happened.
+    pub event: Event,
+    /// Where the order stood afterwards.
+    pub status: Status,
+    /// Who caused it: a role.
+    pub actor: String,
+    /// W3C trace context of the cause.
+    pub traceparent: Option<String>,
+    /// The event that led to this one.
+    pub causation_id: Option<String>,
+}
+
+/// A stored row of the journal: audit history and outbox in one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JournalRow {
+    /// Place in commit order: rises, may have gaps.
+    pub position: i64,
+    /// UUIDv7 as text.
+    pub event_id: String,
+    /// Whose.
+    pub order_id: String,
+    /// 1 for the first event of an order.
+    pub sequence: i64,
+    /// When it happened.
+    pub occurred_at: Timestamp,
+    /// Where the order stood afterwards.
+    pub status: Status,
+    /// Who caused it.
+    pub actor: String,
+    /// What happened.
+    pub event: Event,
+    /// Where it is cooked.
+    pub restaurant_id: String,
+    /// Who ordered.
+    pub customer_id: String,
+    /// Sum of the items, in minor units.
+    pub total_minor: i64,
+    /// ISO 4217.
+    pub currency: String,
+    /// W3C trace context of the cause.
+    pub traceparent: Option<String>,
+    /// The event that led to this one.
+    pub causation_id: Option<String>,
+}
+
+/// A durable call to the outside, as a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Task {
+    /// Whose.
+    pub order_id: String,
+    /// Sequence of the event that asked for it; with the order id it names the task.
+    pub sequence: i64,
+    /// What is to be done.
+    pub kind: TaskKind,
+    /// How it stands.
+    pub state: TaskState,
+    /// How many attempts were made.
+    pub attempts: u32,
+    /// When the next attempt is due, while it is open.
+    pub next_attempt_at: Timestamp,
+    /// After this moment it is pointless.
+    pub give_up_at: Timestamp,
+    /// A stable code of why the last attempt failed.
+    pub last_error: Option<String>,
+    /// The event that asked for it.
+    pub event_id: String,
+    /// W3C trace context of that event.
+    pub traceparent: Option<String>,
+}
+
+crate::domain::words! {
+    /// How a task stands.
+    TaskState {
+        /// To be done.
+        Open = "open",
+        /// Reached its receiver.
+        Done = "done",
+        /// Will not be tried again.
+        GivenUp = "given_up",
+        /// Became pointless before it was done.
+        Withdrawn = "withdrawn",
+    }
+}
+
+/// A change of an order's tasks.
+#[derive(Clone, Debug)]
+pub enum TaskChange {
+    /// A new one.
+    Open(Task),
+    /// An attempt failed; if it is still open, try again then.
+    TryAgain {
+        /// Which.
+        sequence: i64,
+        /// Attempts so far.
+        attempts: u32,
+        /// When.
+        next_attempt_at: Timestamp,
+        /// Why the last one failed.
+        last_error: String,
+    },
+    /// It has come to its end. An open or withdrawn one only.
+    Close {
+        /// Which.
+        sequence: i64,
+        /// Attempts in all.
+        attempts: u32,
+        /// How it ended.
+        state: TaskState,
+        /// Why the last attempt failed, if it did.
+        last_error: Option<String>,
+    },
+    /// All open ones have become pointless.
+    WithdrawOpen,
+}
+
+/// How to reach a customer. Personal: kept in a table of its own, in no event and no log.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Contact {
+    /// The person's name.
+    pub name: String,
+    /// Their mail address.
+    pub email: String,
+    /// What they want the restaurant to know.
+    pub note: Option<String>,
+}
+
+impl std::fmt::Debug for Contact {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Contact(…)")
+    }
+}
+
+/// An order and its tasks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found {
+    /// As its events have made it.
+    pub order: Order,
+    /// Oldest first.
+    pub tasks: Vec<Task>,
+}
+
+/// Which orders to list: the newest first, after a place in that order.
+#[derive(Clone, Debug, Default)]
+pub struct OrdersQuery {
+    /// Only in this status.
+    pub status: Option<Status>,
+    /// Only of this restaurant.
+    pub restaurant_id: Option<String>,
+    /// Only after this order (moment of placing and id) in the listing.
+    pub after: Option<(Timestamp, String)>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+impl From<Option<Timestamp>> for Wake {
+    fn from(at: Option<Timestamp>) -> Self {
+        at.map_or(Self::Never, Self::At)
+    }
+}
+
+impl Task {
+    /// The row that `effect` asks for, if it asks for one.
+    #[must_use]
+    pub fn from_effect(order_id: &str, entry: &Entry, effect: &Effect) -> TaskChange {
+        match effect {
+            Effect::WithdrawOpenTasks => TaskChange::WithdrawOpen,
+            Effect::Start { task, give_up_at } => TaskChange::Open(Self {
+                order_id: order_id.to_owned(),
+                sequence: entry.sequence,
+                kind: *task,
+                state: TaskState::Open,
+                attempts: 0,
+                next_attempt_at: entry.occurred_at,
+                give_up_at: *give_up_at,
+                last_error: None,
+                event_id: entry.event_id.clone(),
+                traceparent: entry.traceparent.clone(),
+            }),
+        }
+    }
+}

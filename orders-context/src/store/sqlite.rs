@@ -1,0 +1,129 @@
+//! The embedded store: one SQLite file, one thread that writes, a few that read.
+
+mod journal;
+mod read;
+mod rows;
+mod schema;
+mod threads;
+mod write;
+
+use super::{
+    Answer, Commit, Contact, Error, Found, JournalReader, JournalRow, Loaded, OrdersQuery, Outcome,
+    Store, Task, Wanted,
+};
+use crate::domain::{Order, Restaurant, Timestamp};
+use rusqlite::Connection;
+use std::path::{Path, PathBuf};
+use threads::Threads;
+
+/// Readers beside the writer: HTTP questions never wait for a commit's flush.
+const READERS: usize = 2;
+
+/// Orders in one SQLite file. Every commit is flushed before it is acknowledged.
+pub struct Sqlite {
+    path: PathBuf,
+    writer: Threads,
+    readers: Threads,
+}
+
+impl Sqlite {
+    /// Opens the file, creates it if there is none, and brings its tables up to date.
+    ///
+    /// # Errors
+    /// When the file cannot be opened, belongs to a newer version, or a migration fails.
+    pub fn open(path: &Path) -> anyhow::Result<Self> {
+        let mut writer = chassis::sqlite::open(path)?;
+        chassis::sqlite::migrate(&mut writer, schema::MIGRATIONS)?;
+        let readers = (0..READERS)
+            .map(|_| chassis::sqlite::open_reader(path))
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(Self {
+            path: path.to_owned(),
+            writer: Threads::start("orders-writer", vec![writer])?,
+            readers: Threads::start("orders-reader", readers)?,
+        })
+    }
+
+    fn write<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Connection) -> Result<T, Error> + Send + 'static,
+    ) -> Answer<'_, T> {
+        self.writer.run(job)
+    }
+
+    fn read<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Connection) -> Result<T, Error> + Send + 'static,
+    ) -> Answer<'_, T> {
+        self.readers.run(job)
+    }
+}
+
+impl Store for Sqlite {
+    fn load(&self, wanted: Wanted) -> Answer<'_, Loaded> {
+        // On the writer, so that a group is decided on what the group before it has written.
+        self.write(move |conn| read::load(conn, &wanted))
+    }
+
+    fn commit(&self, commits: Vec<Commit>) -> Answer<'_, Vec<Outcome>> {
+        self.write(move |conn| write::commit(conn, &commits))
+    }
+
+    fn put_restaurant(&self, restaurant: Restaurant) -> Answer<'_, ()> {
+        self.write(move |conn| write::put_restaurant(conn, &restaurant))
+    }
+
+    fn restaurant(&self, restaurant_id: String) -> Answer<'_, Option<Restaurant>> {
+        self.read(move |conn| read::restaurant(conn, &restaurant_id))
+    }
+
+    fn order(&self, order_id: String) -> Answer<'_, Option<Found>> {
+        self.read(move |conn| read::order(conn, &order_id))
+    }
+
+    fn orders(&self, query: OrdersQuery) -> Answer<'_, Vec<Order>> {
+        self.read(move |conn| read::orders(conn, &query))
+    }
+
+    fn history(&self, order_id: String, after: i64, limit: usize) -> Answer<'_, Vec<JournalRow>> {
+        self.read(move |conn| journal::read_order(conn, &order_id, after, limit))
+    }
+
+    fn contact(&self, order_id: String) -> Answer<'_, Option<Contact>> {
+        self.read(move |conn| read::contact(conn, &order_id))
+    }
+
+    fn due_orders(&self, now: Timestamp, limit: usize) -> Answer<'_, Vec<String>> {
+        self.read(move |conn| read::due_orders(conn, now, limit))
+    }
+
+    fn next_wake_at(&self) -> Answer<'_, Option<Timestamp>> {
+        self.read(read::next_wake_at)
+    }
+
+    fn open_tasks(&self, due_by: Timestamp, limit: usize) -> Answer<'_, Vec<Task>> {
+        self.read(move |conn| read::open_tasks(conn, due_by, limit))
+    }
+
+    fn journal_reader(&self) -> Result<Box<dyn JournalReader>, Error> {
+        let conn = chassis::sqlite::open_reader(&self.path)?;
+        Ok(Box::new(journal::Reader(conn)))
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(cause: rusqlite::Error) -> Self {
+        match cause {
+            rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::InvalidColumnType(..)
+            | rusqlite::Error::IntegralValueOutOfRange(..) => Self::Corrupt(cause.into()),
+            _ => Self::Unavailable(cause.into()),
+        }
+    }
+}
+
+impl From<serde_json::Error> for Error {
+    fn from(cause: serde_json::Error) -> Self {
+        Self::Corrupt(cause.into())
+    }
+}

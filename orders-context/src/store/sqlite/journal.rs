@@ -1,0 +1,39 @@
+//! Reading the journal. With one writer, positions are commit order.
+
+use super::rows::{JOURNAL, journal_row};
+use crate::store::{Error, JournalReader, JournalRow};
+use rusqlite::{Connection, params};
+
+/// Reads the whole journal on a connection of its own.
+pub struct Reader(pub Connection);
+
+impl JournalReader for Reader {
+    fn read_after(
+        &mut self,
+        position: i64,
+        limit: usize,
+        rows: &mut Vec<JournalRow>,
+    ) -> Result<(), Error> {
+        let sql =
+            format!("SELECT {JOURNAL} FROM journal WHERE position > ?1 ORDER BY position LIMIT ?2");
+        let mut statement = self.0.prepare_cached(&sql)?;
+        for row in statement.query_map(params![position, limit as i64], journal_row)? {
+            rows.push(row?);
+        }
+        Ok(())
+    }
+}
+
+/// Rows of one order after `sequence`, ascending.
+pub fn read_order(
+    conn: &mut Connection,
+    order_id: &str,
+    after: i64,
+    limit: usize,
+) -> Result<Vec<JournalRow>, Error> {
+    let mut statement = conn.prepare_cached(&format!(
+        "SELECT {JOURNAL} FROM journal WHERE order_id = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3"
+    ))?;
+    let rows = statement.query_map(params![order_id, after, limit as i64], journal_row)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}

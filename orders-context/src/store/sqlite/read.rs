@@ -1,0 +1,137 @@
+//! Questions to the database.
+
+use super::rows::{TASK, json, task};
+use crate::domain::{Order, Restaurant, Timestamp};
+use crate::store::{Contact, Error, Found, Loaded, OrdersQuery, Remembered, Task, Wanted};
+use rusqlite::{Connection, OptionalExtension, named_params, params};
+use std::sync::Arc;
+
+pub fn load(conn: &mut Connection, wanted: &Wanted) -> Result<Loaded, Error> {
+    let mut loaded = Loaded::default();
+    for order_id in &wanted.order_ids {
+        if loaded.orders.contains_key(order_id) {
+            continue;
+        }
+        if let Some(order) = find_order(conn, order_id)? {
+            loaded.orders.insert(order_id.clone(), Arc::new(order));
+        }
+    }
+    for key in &wanted.idempotency_keys {
+        if let Some(remembered) = find_remembered(conn, key)? {
+            loaded.remembered.insert(key.clone(), remembered);
+        }
+    }
+    Ok(loaded)
+}
+
+fn find_order(conn: &Connection, order_id: &str) -> Result<Option<Order>, Error> {
+    let mut statement = conn.prepare_cached("SELECT state FROM orders WHERE order_id = ?1")?;
+    Ok(statement.query_row([order_id], |row| json(row, 0)).optional()?)
+}
+
+fn find_remembered(conn: &Connection, key: &str) -> Result<Option<Remembered>, Error> {
+    let mut statement =
+        conn.prepare_cached("SELECT request_hash, order_id, at FROM idempotency WHERE key = ?1")?;
+    let found = statement.query_row([key], |row| {
+        Ok(Remembered {
+            key: key.to_owned(),
+            request_hash: row.get(0)?,
+            order_id: row.get(1)?,
+            at: Timestamp(row.get(2)?),
+        })
+    });
+    Ok(found.optional()?)
+}
+
+pub fn restaurant(conn: &mut Connection, id: &str) -> Result<Option<Restaurant>, Error> {
+    let mut statement =
+        conn.prepare_cached("SELECT data FROM restaurants WHERE restaurant_id = ?1")?;
+    Ok(statement.query_row([id], |row| json(row, 0)).optional()?)
+}
+
+pub fn order(conn: &mut Connection, order_id: &str) -> Result<Option<Found>, Error> {
+    let tx = conn.transaction()?;
+    let Some(order) = find_order(&tx, order_id)? else { return Ok(None) };
+    let mut statement = tx.prepare_cached(&format!(
+        "SELECT {TASK} FROM tasks WHERE order_id = ?1 ORDER BY sequence"
+    ))?;
+    let tasks = statement.query_map([order_id], task)?.collect::<Result<_, _>>()?;
+    Ok(Some(Found { order, tasks }))
+}
+
+pub fn orders(conn: &mut Connection, query: &OrdersQuery) -> Result<Vec<Order>, Error> {
+    let mut sql = String::from("SELECT state FROM orders WHERE 1");
+    if query.status.is_some() {
+        sql.push_str(" AND status = :status");
+    }
+    if query.restaurant_id.is_some() {
+        sql.push_str(" AND restaurant_id = :restaurant_id");
+    }
+    if query.after.is_some() {
+        sql.push_str(" AND (placed_at, order_id) < (:placed_at, :order_id)");
+    }
+    sql.push_str(" ORDER BY placed_at DESC, order_id DESC LIMIT :limit");
+    let mut statement = conn.prepare_cached(&sql)?;
+    let status = query.status.map(|status| status.as_str());
+    let after = query.after.as_ref();
+    let values = named_params! {
+        ":status": status,
+        ":restaurant_id": query.restaurant_id,
+        ":placed_at": after.map(|(at, _)| at.0),
+        ":order_id": after.map(|(_, id)| id),
+        ":limit": query.limit as i64,
+    };
+    for (name, value) in values {
+        if let Some(index) = statement.parameter_index(name)? {
+            statement.raw_bind_parameter(index, value)?;
+        }
+    }
+    let mut found = Vec::new();
+    let mut rows = statement.raw_query();
+    while let Some(row) = rows.next()? {
+        found.push(json(row, 0)?);
+    }
+    Ok(found)
+}
+
+pub fn contact(conn: &mut Connection, order_id: &str) -> Result<Option<Contact>, Error> {
+    let mut statement =
+        conn.prepare_cached("SELECT name, email, note FROM contacts WHERE order_id = ?1")?;
+    let found = statement.query_row([order_id], |row| {
+        Ok(Contact { name: row.get(0)?, email: row.get(1)?, note: row.get(2)? })
+    });
+    Ok(found.optional()?)
+}
+
+pub fn due_orders(
+    conn: &mut Connection,
+    now: Timestamp,
+    limit: usize,
+) -> Result<Vec<String>, Error> {
+    let mut statement = conn.prepare_cached(
+        "SELECT order_id FROM orders WHERE wake_at IS NOT NULL AND wake_at <= ?1
+         ORDER BY wake_at LIMIT ?2",
+    )?;
+    let rows = statement.query_map(params![now.0, limit as i64], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub fn next_wake_at(conn: &mut Connection) -> Result<Option<Timestamp>, Error> {
+    let mut statement =
+        conn.prepare_cached("SELECT min(wake_at) FROM orders WHERE wake_at IS NOT NULL")?;
+    let at: Option<i64> = statement.query_row([], |row| row.get(0))?;
+    Ok(at.map(Timestamp))
+}
+
+pub fn open_tasks(
+    conn: &mut Connection,
+    due_by: Timestamp,
+    limit: usize,
+) -> Result<Vec<Task>, Error> {
+    let mut statement = conn.prepare_cached(&format!(
+        "SELECT {TASK} FROM tasks WHERE state = 'open' AND next_attempt_at <= ?1
+         ORDER BY next_attempt_at LIMIT ?2"
+    ))?;
+    let rows = statement.query_map(params![due_by.0, limit as i64], task)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}

@@ -1,0 +1,75 @@
+//! The tables. A shipped migration never changes: the next one expands, a later one contracts.
+
+/// In order; each runs once.
+pub const MIGRATIONS: &[&str] = &["
+    -- The state of each order: a fold of its journal, kept beside it. `state` is the whole fold;
+    -- the columns are what is searched by.
+    CREATE TABLE orders (
+        order_id      TEXT PRIMARY KEY,
+        version       INTEGER NOT NULL,
+        status        TEXT NOT NULL,
+        restaurant_id TEXT NOT NULL,
+        placed_at     INTEGER NOT NULL,
+        wake_at       INTEGER,
+        state         TEXT NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX orders_by_placing ON orders (placed_at DESC, order_id DESC);
+    CREATE INDEX orders_by_restaurant ON orders (restaurant_id, placed_at DESC, order_id DESC);
+    CREATE INDEX orders_by_wake ON orders (wake_at) WHERE wake_at IS NOT NULL;
+
+    -- What happened, in commit order: audit history and transactional outbox in one.
+    -- AUTOINCREMENT: a position is never given twice.
+    CREATE TABLE journal (
+        position      INTEGER PRIMARY KEY AUTOINCREMENT,
+        event_id      TEXT NOT NULL,
+        order_id      TEXT NOT NULL,
+        sequence      INTEGER NOT NULL,
+        occurred_at   INTEGER NOT NULL,
+        status        TEXT NOT NULL,
+        actor         TEXT NOT NULL,
+        data          TEXT NOT NULL,
+        restaurant_id TEXT NOT NULL,
+        customer_id   TEXT NOT NULL,
+        total_minor   INTEGER NOT NULL,
+        currency      TEXT NOT NULL,
+        traceparent   TEXT,
+        causation_id  TEXT
+    );
+    CREATE UNIQUE INDEX journal_by_order ON journal (order_id, sequence);
+
+    -- Durable calls to the outside, named by the event that asked for them.
+    CREATE TABLE tasks (
+        order_id        TEXT NOT NULL,
+        sequence        INTEGER NOT NULL,
+        kind            TEXT NOT NULL,
+        state           TEXT NOT NULL,
+        attempts        INTEGER NOT NULL,
+        next_attempt_at INTEGER NOT NULL,
+        give_up_at      INTEGER NOT NULL,
+        last_error      TEXT,
+        event_id        TEXT NOT NULL,
+        traceparent     TEXT,
+        PRIMARY KEY (order_id, sequence)
+    ) WITHOUT ROWID;
+    CREATE INDEX tasks_due ON tasks (next_attempt_at) WHERE state = 'open';
+
+    -- Personal data, in no event: erasing a person is deleting rows here.
+    CREATE TABLE contacts (
+        order_id TEXT PRIMARY KEY,
+        name     TEXT NOT NULL,
+        email    TEXT NOT NULL,
+        note     TEXT
+    ) WITHOUT ROWID;
+
+    CREATE TABLE idempotency (
+        key          TEXT PRIMARY KEY,
+        request_hash BLOB NOT NULL,
+        order_id     TEXT NOT NULL,
+        at           INTEGER NOT NULL
+    ) WITHOUT ROWID;
+
+    CREATE TABLE restaurants (
+        restaurant_id TEXT PRIMARY KEY,
+        data          TEXT NOT NULL
+    ) WITHOUT ROWID;
+"];

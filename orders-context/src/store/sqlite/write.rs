@@ -1,0 +1,203 @@
+//! Changes of the database: one transaction for a whole group of commits.
+
+use crate::domain::Restaurant;
+use crate::store::{Commit, Entry, Error, Outcome, Remembered, Task, TaskChange, Wake};
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+
+pub fn commit(conn: &mut Connection, commits: &[Commit]) -> Result<Vec<Outcome>, Error> {
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let mut outcomes = Vec::with_capacity(commits.len());
+    for commit in commits {
+        outcomes.push(write_commit(&tx, commit)?);
+    }
+    tx.commit()?;
+    Ok(outcomes)
+}
+
+pub fn put_restaurant(conn: &mut Connection, restaurant: &Restaurant) -> Result<(), Error> {
+    conn.prepare_cached(
+        "INSERT INTO restaurants (restaurant_id, data) VALUES (?1, ?2)
+         ON CONFLICT (restaurant_id) DO UPDATE SET data = excluded.data",
+    )?
+    .execute(params![restaurant.restaurant_id, serde_json::to_string(restaurant)?])?;
+    Ok(())
+}
+
+/// The guard comes first: when the order has moved, nothing of this commit has been written yet.
+fn write_commit(tx: &Transaction<'_>, commit: &Commit) -> Result<Outcome, Error> {
+    if let Some(remembered) = &commit.remember
+        && !insert_remembered(tx, remembered)?
+    {
+        return Ok(Outcome::Conflict);
+    }
+    if !put_order(tx, commit)? {
+        if let Some(remembered) = &commit.remember {
+            tx.execute("DELETE FROM idempotency WHERE key = ?1", [&remembered.key])?;
+        }
+        return Ok(Outcome::Conflict);
+    }
+    for entry in &commit.entries {
+        insert_entry(tx, commit, entry)?;
+    }
+    for change in &commit.tasks {
+        change_task(tx, &commit.order.order_id, change)?;
+    }
+    if let Some(contact) = &commit.contact {
+        tx.prepare_cached(
+            "INSERT INTO contacts (order_id, name, email, note) VALUES (?1, ?2, ?3, ?4)",
+        )?
+        .execute(params![
+            commit.order.order_id,
+            contact.name,
+            contact.email,
+            contact.note
+        ])?;
+    }
+    Ok(Outcome::Committed)
+}
+
+fn insert_remembered(tx: &Transaction<'_>, remembered: &Remembered) -> Result<bool, Error> {
+    let inserted = tx
+        .prepare_cached(
+            "INSERT INTO idempotency (key, request_hash, order_id, at) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![
+            remembered.key,
+            remembered.request_hash,
+            remembered.order_id,
+            remembered.at.0
+        ])?;
+    Ok(inserted == 1)
+}
+
+/// Whether the order was still at the expected version.
+fn put_order(tx: &Transaction<'_>, commit: &Commit) -> Result<bool, Error> {
+    let order = &commit.order;
+    let wake_at = match commit.wake {
+        Wake::At(at) => Some(at.0),
+        Wake::Never => None,
+        Wake::Unchanged if commit.entries.is_empty() => return Ok(true),
+        Wake::Unchanged => return Err(Error::Corrupt(anyhow::anyhow!("a move without its wake"))),
+    };
+    let status = order.status.as_str();
+    let changed = if commit.expected_version == 0 {
+        let state = serde_json::to_string(&**order)?;
+        tx.prepare_cached(
+            "INSERT INTO orders (order_id, version, status, restaurant_id, placed_at, wake_at, state)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![
+            order.order_id,
+            order.version,
+            status,
+            order.restaurant_id,
+            order.placed_at.0,
+            wake_at,
+            state
+        ])?
+    } else if commit.entries.is_empty() {
+        tx.prepare_cached("UPDATE orders SET wake_at = ?3 WHERE order_id = ?1 AND version = ?2")?
+            .execute(params![order.order_id, commit.expected_version, wake_at])?
+    } else {
+        let state = serde_json::to_string(&**order)?;
+        tx.prepare_cached(
+            "UPDATE orders SET version = ?3, status = ?4, wake_at = ?5, state = ?6
+             WHERE order_id = ?1 AND version = ?2",
+        )?
+        .execute(params![
+            order.order_id,
+            commit.expected_version,
+            order.version,
+            status,
+            wake_at,
+            state
+        ])?
+    };
+    Ok(changed == 1)
+}
+
+fn insert_entry(tx: &Transaction<'_>, commit: &Commit, entry: &Entry) -> Result<(), Error> {
+    let order = &commit.order;
+    tx.prepare_cached(
+        "INSERT INTO journal (event_id, order_id, sequence, occurred_at, status, actor, data,
+            restaurant_id, customer_id, total_minor, currency, traceparent, causation_id)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+    )?
+    .execute(params![
+        entry.event_id,
+        order.order_id,
+        entry.sequence,
+        entry.occurred_at.0,
+        entry.status.as_str(),
+        entry.actor,
+        serde_json::to_string(&entry.event)?,
+        order.restaurant_id,
+        order.customer_id,
+        order.total_minor,
+        order.currency,
+        entry.traceparent,
+        entry.causation_id,
+    ])?;
+    Ok(())
+}
+
+fn change_task(tx: &Transaction<'_>, order_id: &str, change: &TaskChange) -> Result<(), Error> {
+    match change {
+        TaskChange::Open(task) => insert_task(tx, task)?,
+        TaskChange::TryAgain { sequence, attempts, next_attempt_at, last_error } => {
+            tx.prepare_cached(
+                "UPDATE tasks SET attempts = ?3, next_attempt_at = ?4, last_error = ?5
+                 WHERE order_id = ?1 AND sequence = ?2 AND state = 'open'",
+            )?
+            .execute(params![
+                order_id,
+                sequence,
+                attempts,
+                next_attempt_at.0,
+                last_error
+            ])?;
+        }
+        TaskChange::Close { sequence, attempts, state, last_error } => {
+            tx.prepare_cached(
+                "UPDATE tasks SET attempts = ?3, state = ?4, last_error = ?5
+                 WHERE order_id = ?1 AND sequence = ?2 AND state IN ('open', 'withdrawn')",
+            )?
+            .execute(params![
+                order_id,
+                sequence,
+                attempts,
+                state.as_str(),
+                last_error
+            ])?;
+        }
+        TaskChange::WithdrawOpen => {
+            tx.prepare_cached(
+                "UPDATE tasks SET state = 'withdrawn' WHERE order_id = ?1 AND state = 'open'",
+            )?
+            .execute([order_id])?;
+        }
+    }
+    Ok(())
+}
+
+fn insert_task(tx: &Transaction<'_>, task: &Task) -> Result<(), Error> {
+    tx.prepare_cached(
+        "INSERT INTO tasks (order_id, sequence, kind, state, attempts, next_attempt_at, give_up_at,
+            last_error, event_id, traceparent)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    )?
+    .execute(params![
+        task.order_id,
+        task.sequence,
+        serde_json::to_string(&task.kind)?,
+        task.state.as_str(),
+        task.attempts,
+        task.next_attempt_at.0,
+        task.give_up_at.0,
+        task.last_error,
+        task.event_id,
+        task.traceparent,
+    ])?;
+    Ok(())
+}
