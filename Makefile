@@ -16,14 +16,16 @@ help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 14
 
 # Orders and promotions first: analytics takes longest to compile, and nobody needs it to order.
+# `--workspace --bin` and not `-p`: cargo then chooses the features of the dependencies for the
+# whole workspace each time, so that no dependency is compiled twice, here or for `make test`.
 .PHONY: up
 up: ## start everything on this machine and take one order all the way
 	@deploy/step 'Install what is missing' deploy/setup
 	@deploy/step 'Start Kafka, registry and mail' deploy/local up kafka registry mail
 	@deploy/step 'Build orders and promotions' \
-	  cargo build $(locked) -p orders-context -p promotions-context
+	  cargo build $(locked) --workspace --bin orders --bin promotions
 	@deploy/step 'Start orders and promotions' deploy/local up orders promotions
-	@deploy/step 'Build analytics' cargo build $(locked) -p analytics-context -p system-tests
+	@deploy/step 'Build analytics' cargo build $(locked) --workspace --bin analytics --bin story
 	@deploy/step 'Start analytics' deploy/local up analytics
 	@$(MAKE) --no-print-directory order
 

@@ -56,7 +56,7 @@ apply() {
 }
 
 prepare_context() {
-  [[ -x $bin/$1 ]] || die "$bin/$1 is missing. Build it: cargo build -p $1-context"
+  [[ -x $bin/$1 ]] || die "$bin/$1 is missing. Build it: cargo build --workspace --bin $1"
   case $1 in
     orders) apply orders ;;
     promotions) ensure_code_key && apply promotions ;;
