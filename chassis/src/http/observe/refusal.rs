@@ -1,7 +1,7 @@
 //! Completes problems, and makes problems of what the framework refuses in its own words.
 
 use axum::body::{Body, to_bytes};
-use axum::http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::response::Parts;
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
@@ -47,9 +47,8 @@ async fn translate(parts: &Parts, body: Body, method: &Method, path: &str) -> Pr
             Problem::new(status, "not_found", detail)
         }
         StatusCode::METHOD_NOT_ALLOWED => {
-            let allowed = parts.headers.get(ALLOW).and_then(|value| value.to_str().ok());
-            let allowed = allowed.unwrap_or("another method");
-            let detail = format!("{method} is not possible here: use {allowed}");
+            // axum adds the header only after this layer.
+            let detail = format!("{method} is not possible here: the header Allow says what is");
             Problem::new(status, "method_not_allowed", detail)
         }
         StatusCode::PAYLOAD_TOO_LARGE => {

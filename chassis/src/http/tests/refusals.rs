@@ -1,0 +1,171 @@
+//! Each refusal, whoever makes it, says what is wrong and what to do.
+
+use serde_json::json;
+
+use super::*;
+
+#[tokio::test]
+async fn a_problem_has_all_members() {
+    let answer = ask(get_request("/orders/many?secret=1")).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    assert_eq!(answer.headers["content-type"], "application/problem+json");
+    assert_eq!(
+        answer.json(),
+        json!({
+            "type": "/problems/invalid_path",
+            "title": "Invalid path",
+            "status": 400,
+            "detail": "Invalid URL: Cannot parse `many` to a `u32`",
+            "instance": "/orders/many",
+            "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
+            "code": "invalid_path",
+        })
+    );
+}
+
+#[tokio::test]
+async fn framework_refusals_are_problems() {
+    let table: [(Request<Body>, u16, &str, &str); 8] = [
+        (
+            get_request("/nowhere"),
+            404,
+            "not_found",
+            "there is nothing at /nowhere: look at /openapi.json",
+        ),
+        (
+            get_request("/orders?limit=all"),
+            400,
+            "invalid_query",
+            "Failed to deserialize query string: limit: invalid digit found in string",
+        ),
+        (
+            get_request("/orders"),
+            400,
+            "invalid_query",
+            "Failed to deserialize query string: missing field `limit`",
+        ),
+        (get_request("/plain"), 403, "forbidden", "not your table"),
+        (
+            get_request("/never"),
+            504,
+            "timeout",
+            "there was no answer within 200ms: ask what became of it",
+        ),
+        (
+            get_request("/cold"),
+            500,
+            "internal",
+            "something went wrong on our side: try again, and report the trace_id if it stays",
+        ),
+        (
+            get_request("/fallen"),
+            500,
+            "internal",
+            "something went wrong on our side: try again, and report the trace_id if it stays",
+        ),
+        (
+            Request::post("/orders").body(Body::from("{}")).unwrap(),
+            415,
+            "unsupported_media_type",
+            "send JSON with the header Content-Type: application/json",
+        ),
+    ];
+    for (request, status, code, detail) in table {
+        let path = request.uri().path().to_owned();
+        let answer = ask(request).await;
+        let problem = answer.json();
+        assert_eq!(answer.status.as_u16(), status, "{path}");
+        assert_eq!(answer.headers["content-type"], "application/problem+json", "{path}");
+        assert_eq!(problem["code"], code, "{path}");
+        assert_eq!(problem["detail"], detail, "{path}");
+        assert_eq!(problem["instance"], path);
+        assert_eq!(problem["trace_id"].as_str().unwrap().len(), 32, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_method_is_told_the_right_ones() {
+    let answer = ask(Request::delete("/orders").body(Body::empty()).unwrap()).await;
+    assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(answer.json()["code"], "method_not_allowed");
+    let allow = answer.headers["allow"].to_str().unwrap();
+    assert!(allow.contains("POST") && allow.contains("GET"), "{allow}");
+    let detail = "DELETE is not possible here: the header Allow says what is";
+    assert_eq!(answer.json()["detail"], detail);
+}
+
+#[tokio::test]
+async fn wrong_bodies_are_told_where_they_are_wrong() {
+    let table = [
+        ("", 400, "invalid_json", "", "EOF while parsing a value at line 1 column 0"),
+        ("{\"items\":[}", 400, "invalid_json", "", "expected value at line 1 column 11"),
+        ("{\"items\":[]} x", 400, "invalid_json", "", "trailing characters at line 1 column 14"),
+        ("{}", 422, "invalid_body", "", "missing field `items` at line 1 column 2"),
+        (
+            "{\"items\":[{\"dish\":\"Dal\",\"quantity\":-1}]}",
+            422,
+            "invalid_body",
+            "/items/0/quantity",
+            "invalid value: integer `-1`, expected u8 at line 1 column 37",
+        ),
+        (
+            "{\"items\":[], \"a/b~\":1}",
+            422,
+            "invalid_body",
+            "/a~1b~0",
+            "unknown field `a/b~`, expected `items` at line 1 column 19",
+        ),
+    ];
+    for (body, status, code, pointer, detail) in table {
+        let answer = ask(order(body)).await;
+        assert_eq!(answer.status.as_u16(), status, "{body}");
+        let problem = answer.json();
+        assert_eq!(problem["code"], code, "{body}");
+        assert_eq!(problem["errors"], json!([{"pointer": pointer, "detail": detail}]), "{body}");
+        assert!(problem["detail"].as_str().unwrap().contains(detail), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_good_body_comes_back() {
+    let body = r#"{"items":[{"dish":"Dal","quantity":2}]}"#;
+    let mut request = order(body);
+    let media_type = "application/vnd.kitchen+JSON; charset=utf-8".parse().unwrap();
+    request.headers_mut().insert("content-type", media_type);
+    let answer = ask(request).await;
+    assert_eq!((answer.status, answer.text().as_str()), (StatusCode::OK, body));
+}
+
+#[tokio::test]
+async fn the_body_limit_is_exact() {
+    let order_of = |bytes: usize| {
+        let mut body = br#"{"items":[]}"#.to_vec();
+        body.resize(bytes, b' ');
+        order(body)
+    };
+    assert_eq!(ask(order_of(BODY_LIMIT_BYTES - 1)).await.status, StatusCode::OK);
+    assert_eq!(ask(order_of(BODY_LIMIT_BYTES)).await.status, StatusCode::OK);
+    let answer = ask(order_of(BODY_LIMIT_BYTES + 1)).await;
+    assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(answer.json()["code"], "body_too_large");
+    assert_eq!(answer.json()["limit_bytes"], BODY_LIMIT_BYTES);
+}
+
+#[tokio::test]
+async fn what_is_no_refusal_or_a_problem_already_stays_as_it_is() {
+    for (path, status, body) in [
+        ("/kept", StatusCode::OK, "{\"code\":\"kept\"}"),
+        ("/kept-refusal", StatusCode::CONFLICT, "{\"code\":\"kept\"}"),
+        ("/unchanged", StatusCode::NOT_MODIFIED, ""),
+    ] {
+        let answer = ask(get_request(path)).await;
+        assert_eq!((answer.status, answer.text().as_str()), (status, body), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_full_kitchen_says_when_to_come_back() {
+    let answer = ask(get_request("/full")).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(answer.headers["retry-after"], "7");
+}
