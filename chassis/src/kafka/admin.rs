@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use rdkafka::admin::{
-    AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication,
+    AdminClient, AdminOptions, AlterConfig, ConfigResource, ConfigSource, NewTopic,
+    ResourceSpecifier, TopicReplication,
 };
-use rdkafka::client::Client;
-use rdkafka::types::RDKafkaErrorCode;
 
 use super::context::Plain;
 use super::settings::{KafkaConfig, admin_config};
@@ -46,7 +45,8 @@ pub enum Applied {
 }
 
 /// Makes the topics that are missing and sets what differs; with three brokers or more each topic
-/// has three replicas, of which two must have a record before it counts.
+/// has three replicas, of which two must have a record before it counts. Settings that are not
+/// declared stay as they are.
 ///
 /// # Errors
 ///
@@ -55,6 +55,151 @@ pub async fn apply_topics(
     kafka: &KafkaConfig,
     topics: &[TopicSpec],
 ) -> anyhow::Result<Vec<(String, Applied)>> {
-    let _ = (kafka, topics);
-    anyhow::bail!("not yet")
+    let client: AdminClient<Plain> = admin_config(kafka).create_with_context(Plain)?;
+    let (client, cluster) = tokio::task::spawn_blocking(move || {
+        let cluster = Cluster::ask(&client);
+        cluster.map(|cluster| (client, cluster))
+    })
+    .await?
+    .with_context(|| format!("Kafka cannot be reached at {}", kafka.bootstrap))?;
+    let mut applied = Vec::with_capacity(topics.len());
+    for topic in topics {
+        let known = cluster.topics.iter().find(|known| known.name == topic.name);
+        let outcome = match known {
+            None => create(&client, topic, cluster.brokers.clamp(1, 3)).await,
+            Some(known) if known.partitions != topic.partitions => Ok(Applied::Refused {
+                reason: format!(
+                    "it has {} partitions, declared are {}: keys would move to other partitions \
+                     and lose their order; declare a new topic instead",
+                    known.partitions, topic.partitions
+                ),
+            }),
+            Some(known) => configure(&client, topic, known.replicas).await,
+        };
+        let outcome = outcome.with_context(|| format!("topic {}", topic.name))?;
+        applied.push((topic.name.clone(), outcome));
+    }
+    Ok(applied)
+}
+
+/// A name for the cluster that no other has: positions of another cluster mean nothing in it.
+///
+/// # Errors
+///
+/// When Kafka cannot be reached.
+pub async fn cluster_id(kafka: &KafkaConfig) -> anyhow::Result<String> {
+    let client: AdminClient<Plain> = admin_config(kafka).create_with_context(Plain)?;
+    tokio::task::spawn_blocking(move || client.inner().fetch_cluster_id(REQUEST))
+        .await?
+        .with_context(|| format!("Kafka cannot be reached at {}", kafka.bootstrap))
+}
+
+/// What there is.
+struct Cluster {
+    brokers: i32,
+    topics: Vec<Known>,
+}
+
+struct Known {
+    name: String,
+    partitions: i32,
+    replicas: i32,
+}
+
+impl Cluster {
+    fn ask(client: &AdminClient<Plain>) -> anyhow::Result<Self> {
+        let metadata = client.inner().fetch_metadata(None, REQUEST)?;
+        let topics = metadata.topics().iter().map(|topic| {
+            let replicas = topic.partitions().first().map_or(0, |first| first.replicas().len());
+            Ok(Known {
+                name: topic.name().to_string(),
+                partitions: i32::try_from(topic.partitions().len())?,
+                replicas: i32::try_from(replicas)?,
+            })
+        });
+        Ok(Self {
+            brokers: i32::try_from(metadata.brokers().len())?,
+            topics: topics.collect::<anyhow::Result<_>>()?,
+        })
+    }
+}
+
+/// The declared settings, and how many replicas must have a record before it counts.
+fn settings(topic: &TopicSpec, replicas: i32) -> Vec<(&str, &str)> {
+    let mut settings: Vec<(&str, &str)> =
+        topic.config.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    if replicas >= 3 {
+        settings.push(("min.insync.replicas", "2"));
+    }
+    settings
+}
+
+fn options() -> AdminOptions {
+    // The second one lets the answer wait until the brokers know the topic.
+    AdminOptions::new().request_timeout(Some(REQUEST)).operation_timeout(Some(REQUEST))
+}
+
+async fn create(
+    client: &AdminClient<Plain>,
+    topic: &TopicSpec,
+    replicas: i32,
+) -> anyhow::Result<Applied> {
+    let mut new = NewTopic::new(&topic.name, topic.partitions, TopicReplication::Fixed(replicas));
+    for (name, value) in settings(topic, replicas) {
+        new = new.set(name, value);
+    }
+    let results = client.create_topics([&new], &options()).await?;
+    match results.into_iter().next() {
+        Some(Ok(_)) => Ok(Applied::Created),
+        Some(Err((_, code))) => Err(anyhow!("Kafka refused to make it: {code}")),
+        None => Err(anyhow!("Kafka did not answer for it")),
+    }
+}
+
+async fn configure(
+    client: &AdminClient<Plain>,
+    topic: &TopicSpec,
+    replicas: i32,
+) -> anyhow::Result<Applied> {
+    let resource = ResourceSpecifier::Topic(&topic.name);
+    let described = client.describe_configs([&resource], &options()).await?;
+    let current = described.into_iter().next().context("Kafka did not describe it")??;
+    let changed: Vec<(String, String, String)> = settings(topic, replicas)
+        .into_iter()
+        .filter_map(|(name, value)| {
+            let old = current.get(name).and_then(|entry| entry.value.clone()).unwrap_or_default();
+            (old != value).then(|| (name.to_string(), old, value.to_string()))
+        })
+        .collect();
+    if changed.is_empty() {
+        return Ok(Applied::Unchanged);
+    }
+    alter(client, &resource, &current, &changed).await?;
+    Ok(Applied::Changed { settings: changed })
+}
+
+/// Sets `changed`. The request replaces all settings of the topic, so those it has are repeated.
+async fn alter(
+    client: &AdminClient<Plain>,
+    resource: &ResourceSpecifier<'_>,
+    current: &ConfigResource,
+    changed: &[(String, String, String)],
+) -> anyhow::Result<()> {
+    let mut alter = AlterConfig::new(*resource);
+    for entry in &current.entries {
+        let is_own = entry.source == ConfigSource::DynamicTopic;
+        let is_changed = changed.iter().any(|(name, _, _)| *name == entry.name);
+        if let (true, false, Some(value)) = (is_own, is_changed, &entry.value) {
+            alter = alter.set(&entry.name, value);
+        }
+    }
+    for (name, _, new) in changed {
+        alter = alter.set(name, new);
+    }
+    let results = client.alter_configs([&alter], &options()).await?;
+    match results.into_iter().next() {
+        Some(Ok(_)) => Ok(()),
+        Some(Err((_, code))) => Err(anyhow!("Kafka refused its settings: {code}")),
+        None => Err(anyhow!("Kafka did not answer for its settings")),
+    }
 }

@@ -52,12 +52,12 @@ pub fn run_consumer(
         match outcome {
             Ok(()) => return Ok(()),
             Err(Failure::Fatal(error)) => {
-                health.not_ready(&format!("{error:#}"));
+                health.not_ready(format!("{error:#}"));
                 return Err(error.context(format!("consumer {} cannot go on", config.group)));
             }
             Err(Failure::Retry(error)) => {
                 let reason = format!("{error:#}");
-                health.not_ready(&reason);
+                health.not_ready(reason.as_str());
                 attempts.report(&config.group, &reason);
                 attempts.wait(&shutdown);
             }

@@ -93,9 +93,7 @@ impl<J: Journal> Owner<J> {
                     while Instant::now() < until && !self.shutdown.is_cancelled() {
                         std::thread::sleep(SLICE);
                     }
-                    if let Err(error) = self.show_backlog() {
-                        return Err(error);
-                    }
+                    self.show_backlog()?;
                 }
             }
         }
