@@ -1,0 +1,154 @@
+//! One Delta table: its rows and, in the same commits, the positions they were read up to.
+//!
+//! The commit is optimistic: it is built on the version last seen and refused by the store when
+//! anybody has committed since. So the positions remembered for that version are the true ones at
+//! the moment of the commit, and comparing against them is comparing against the table itself.
+
+mod commit;
+mod schema;
+
+use std::collections::BTreeMap;
+
+use anyhow::Context as _;
+use arrow::datatypes::SchemaRef;
+use deltalake_core::DeltaTable;
+use deltalake_core::protocol::SaveMode;
+
+use super::files::STATISTICS;
+use super::layout::{Lake, table_name};
+use crate::projection::{DATE, TableSchema};
+
+pub use commit::{Advance, CommitError};
+
+/// Where a table's rows come from. Positions belong to it: the same topic of another cluster is
+/// another source, whose offsets mean something else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// Kafka's id of the cluster.
+    pub cluster: String,
+    /// The topic.
+    pub topic: String,
+}
+
+/// The property that tells a table's source.
+const CLUSTER: &str = "takeaway.cluster";
+
+/// A table, as of the version last seen.
+pub struct Table {
+    source: Source,
+    delta: DeltaTable,
+    columns: SchemaRef,
+    /// Positions as of that version; a partition without an entry has not been looked up.
+    positions: BTreeMap<i32, Option<i64>>,
+}
+
+impl Table {
+    /// Opens the table of a source, and creates it when there is none.
+    ///
+    /// # Errors
+    /// When the folder cannot be used, or holds the rows of another cluster's topic.
+    pub async fn open(lake: &Lake, source: Source, schema: &TableSchema) -> anyhow::Result<Self> {
+        let folder = lake.folder(&source.topic);
+        std::fs::create_dir_all(&folder)
+            .with_context(|| format!("cannot create the folder {}", folder.display()))?;
+        let mut delta = lake.delta(&source.topic)?;
+        if delta.verify_deltatable_existence().await? {
+            delta.load().await?;
+        } else {
+            delta = create(delta, &source, schema).await?;
+        }
+        let found = delta.snapshot()?.metadata().configuration().get(CLUSTER).cloned();
+        if found.as_ref() != Some(&source.cluster) {
+            anyhow::bail!(
+                "the table in {} holds {} of Kafka cluster {}, but this is cluster {}: its \
+                 offsets mean other records. Point LAKE_URI at another folder, or move this \
+                 table away.",
+                folder.display(),
+                source.topic,
+                found.as_deref().unwrap_or("(unknown)"),
+                source.cluster,
+            );
+        }
+        let columns = schema::columns(&delta)?;
+        Ok(Self { source, delta, columns, positions: BTreeMap::new() })
+    }
+
+    /// The table's columns.
+    pub fn columns(&self) -> &SchemaRef {
+        &self.columns
+    }
+
+    /// The table's version, which rises by one with each commit.
+    pub fn version(&self) -> u64 {
+        self.delta.version().unwrap_or_default()
+    }
+
+    /// How many files hold its rows.
+    pub fn files(&self) -> usize {
+        self.delta.snapshot().map_or(0, |state| state.log_data().num_files())
+    }
+
+    /// The table for reading and maintenance, as of the version last seen.
+    pub fn delta(&self) -> &DeltaTable {
+        &self.delta
+    }
+
+    /// Looks again: forgets what was seen and reads the newest version.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn reload(&mut self) -> anyhow::Result<()> {
+        self.positions.clear();
+        self.delta.update_state().await.context("cannot read the table's log")?;
+        self.columns = schema::columns(&self.delta)?;
+        Ok(())
+    }
+
+    /// The position stored for a partition: the offset that is to be read next; `None` when
+    /// nothing of it was ever committed.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn position(&mut self, partition: i32) -> anyhow::Result<Option<i64>> {
+        if let Some(known) = self.positions.get(&partition) {
+            return Ok(*known);
+        }
+        let (log, id) = (self.delta.log_store(), self.source.application(partition));
+        let stored = self.delta.snapshot()?.transaction_version(&log, id).await?;
+        self.positions.insert(partition, stored);
+        Ok(stored)
+    }
+}
+
+impl Source {
+    /// The application id under which Delta keeps a partition's position.
+    pub fn application(&self, partition: i32) -> String {
+        format!("kafka/{}/{}/{partition}", self.cluster, self.topic)
+    }
+}
+
+async fn create(
+    delta: DeltaTable,
+    source: &Source,
+    schema: &TableSchema,
+) -> anyhow::Result<DeltaTable> {
+    let properties = [
+        (CLUSTER, source.cluster.as_str()),
+        ("takeaway.topic", &source.topic),
+        ("takeaway.record", &schema.record),
+        ("delta.checkpointInterval", "100"),
+        ("delta.dataSkippingStatsColumns", STATISTICS),
+    ];
+    delta
+        .create()
+        .with_table_name(table_name(&source.topic))
+        .with_comment(format!("Every record of the topic {}, one row each.", source.topic))
+        .with_columns(schema::delta_fields(&schema.columns)?)
+        .with_partition_columns([DATE])
+        .with_raise_if_key_not_exists(false)
+        .with_configuration(properties.map(|(name, value)| (name, Some(value))))
+        // Two that create at once: one does, the other opens what it finds.
+        .with_save_mode(SaveMode::Ignore)
+        .await
+        .with_context(|| format!("cannot create the table of {}", source.topic))
+}

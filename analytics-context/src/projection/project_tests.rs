@@ -1,0 +1,174 @@
+//! What becomes of records, good and bad.
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Date32Type, Int32Type, Int64Type, SchemaRef};
+
+use super::samples::{self, NOON_US, ORDER_V1, ORDER_V2, placed_v1, placed_v2, plain_v1, rated_v2};
+use super::{DATE, ERROR, OFFSET, Projected, Projector, RAW, Record, SCHEMA_ID, TableSchema};
+
+fn given_v1() -> (Projector, SchemaRef) {
+    let table = TableSchema::of_record(ORDER_V1).unwrap();
+    let mut projector = Projector::new("orders", &table.record);
+    projector.learn(1, ORDER_V1);
+    (projector, table.columns)
+}
+
+fn project(projector: &mut Projector, table: &SchemaRef, values: &[Vec<u8>]) -> Projected {
+    projector.project(&samples::records(values), table).unwrap()
+}
+
+fn longs(rows: &RecordBatch, name: &str) -> Vec<Option<i64>> {
+    rows.column_by_name(name).unwrap().as_primitive::<Int64Type>().iter().collect()
+}
+
+fn texts<'a>(rows: &'a RecordBatch, name: &str) -> Vec<Option<&'a str>> {
+    rows.column_by_name(name).unwrap().as_string::<i32>().iter().collect()
+}
+
+#[test]
+fn a_record_is_a_row_with_its_origin() {
+    let (mut projector, table) = given_v1();
+    let values = [placed_v1(1, 1), plain_v1(1, 2, NOON_US)];
+    let Projected { rows, quarantined } = project(&mut projector, &table, &values);
+    assert_eq!(quarantined, 0);
+    assert_eq!(rows.schema(), table);
+    assert_eq!(texts(&rows, "event_type"), [Some("order_placed"), Some("order_accepted")]);
+    assert_eq!(longs(&rows, OFFSET), [Some(100), Some(101)]);
+    assert_eq!(longs(&rows, SCHEMA_ID), [Some(1), Some(1)]);
+    assert_eq!(texts(&rows, ERROR), [None, None]);
+    let placed = rows.column_by_name("placed").unwrap().as_struct();
+    assert!(placed.is_valid(0) && placed.is_null(1), "a block is null when it did not happen");
+    let items = placed.column_by_name("items").unwrap().as_list::<i32>().value(0);
+    let items = items.as_struct();
+    assert_eq!(items.column(0).as_string::<i32>().value(0), "tiramisu");
+    assert_eq!(items.column(1).as_primitive::<Int32Type>().value(0), 2);
+}
+
+#[test]
+fn one_decoder_reads_many_batches() {
+    let (mut projector, table) = given_v1();
+    for batch in 0..3 {
+        let first = batch * 10;
+        let values: Vec<_> = (first..first + 10).map(|sequence| placed_v1(1, sequence)).collect();
+        let Projected { rows, quarantined } = project(&mut projector, &table, &values);
+        assert_eq!(quarantined, 0);
+        assert_eq!(longs(&rows, "sequence"), (first..first + 10).map(Some).collect::<Vec<_>>());
+        assert_eq!(rows.column_by_name("placed").unwrap().null_count(), 0);
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_a_row_with_its_bytes_and_cause() {
+    let good = placed_v1(1, 1);
+    let mut longer = good.clone();
+    longer.push(0);
+    let twice = [&good[..], &good[..]].concat();
+    let bad_utf8 = {
+        let mut value = good.clone();
+        value[6] = 0xff;
+        value
+    };
+    let negative_length = samples::Bytes::framed(1).long(-5).done();
+    let huge_array = {
+        let mut bytes = plain_v1(1, 1, NOON_US);
+        bytes.pop();
+        [bytes, samples::Bytes::framed(0).long(1).long(i64::MAX).done()[5..].to_vec()].concat()
+    };
+    let bad = [
+        ("truncated", good[..good.len() - 3].to_vec()),
+        ("no body", good[..5].to_vec()),
+        ("no frame", b"{\"order\": 1}".to_vec()),
+        ("empty", Vec::new()),
+        ("bytes left over", longer),
+        ("two in one", twice),
+        ("no text", bad_utf8),
+        ("a negative length", negative_length),
+        ("an endless array", huge_array),
+        ("the year 300000", plain_v1(1, 1, i64::MAX)),
+        ("an unknown schema", placed_v1(99, 1)),
+    ];
+    for (name, bytes) in bad {
+        let (mut projector, table) = given_v1();
+        let values = [placed_v1(1, 7), bytes.clone(), placed_v1(1, 8)];
+        let Projected { rows, quarantined } = project(&mut projector, &table, &values);
+        assert_eq!(quarantined, 1, "{name}");
+        assert_eq!(longs(&rows, OFFSET), [Some(100), Some(101), Some(102)], "{name}");
+        assert_eq!(longs(&rows, "sequence"), [Some(7), None, Some(8)], "{name}");
+        let raw = rows.column_by_name(RAW).unwrap().as_binary::<i32>();
+        assert_eq!((raw.is_null(0), raw.value(1)), (true, &bytes[..]), "{name}");
+        let errors = texts(&rows, ERROR);
+        assert!(errors[0].is_none() && errors[1].is_some_and(|cause| cause.len() > 10), "{name}");
+        let days = rows.column_by_name(DATE).unwrap().as_primitive::<Date32Type>();
+        assert_eq!(days.value(1), days.value(0), "{name}: dated by its time in Kafka");
+
+        let again = project(&mut projector, &table, &[placed_v1(1, 9)]);
+        assert_eq!(longs(&again.rows, "sequence"), [Some(9)], "{name}: the decoder goes on");
+    }
+}
+
+#[test]
+fn a_tombstone_and_a_record_without_a_time_are_rows_too() {
+    let (mut projector, table) = given_v1();
+    let record = Record { partition: 0, offset: 5, timestamp_ms: -1, payload: None };
+    let late = Record { offset: 6, timestamp_ms: i64::MAX, ..record };
+    let Projected { rows, quarantined } = projector.project(&[record, late], &table).unwrap();
+    assert_eq!((rows.num_rows(), quarantined), (2, 2));
+    assert!(texts(&rows, ERROR)[0].unwrap().contains("tombstone"));
+    let days = rows.column_by_name(DATE).unwrap().as_primitive::<Date32Type>();
+    assert_eq!((days.value(0), days.value(1)), (0, 0));
+}
+
+#[test]
+fn two_versions_share_a_batch_in_their_order() {
+    let (mut projector, narrow) = given_v1();
+    projector.learn(2, ORDER_V2);
+    let table = projector.widen(&narrow).expect("the second version has more columns");
+    assert!(projector.widen(&table).is_none());
+    let values = [placed_v1(1, 1), rated_v2(2, 2), plain_v1(1, 3, NOON_US), placed_v2(2, 4)];
+    let Projected { rows, quarantined } = project(&mut projector, &table, &values);
+    assert_eq!(quarantined, 0);
+    assert_eq!(longs(&rows, "sequence"), [Some(1), Some(2), Some(3), Some(4)]);
+    let placed = rows.column_by_name("placed").unwrap().as_struct();
+    let channel = placed.column_by_name("channel").unwrap().as_string::<i32>();
+    assert_eq!((channel.is_null(0), channel.value(3)), (true, "telephone"));
+
+    let narrowed = project(&mut projector, &narrow, &values).rows;
+    assert_eq!(narrowed.schema(), narrow, "what the table does not know is left out");
+}
+
+#[test]
+fn a_schema_of_something_else_is_not_read() {
+    let (mut projector, table) = given_v1();
+    projector.learn(7, &ORDER_V2.replace("\"Order\"", "\"Voucher\""));
+    projector.learn(8, "not a schema");
+    projector.learn(9, &ORDER_V1.replace("\"long\"", "\"string\""));
+    assert!(projector.widen(&table).is_none(), "none of them may change the table");
+    let values = [placed_v1(7, 1), placed_v1(8, 2), placed_v1(9, 3)];
+    let Projected { rows, quarantined } = project(&mut projector, &table, &values);
+    assert_eq!(quarantined, 3);
+    let causes = texts(&rows, ERROR);
+    for (cause, part) in causes.iter().zip(["test.Voucher", "Schema 8", "sequence"]) {
+        assert!(cause.unwrap().contains(part), "{cause:?}");
+    }
+}
+
+#[test]
+fn the_day_is_that_of_the_event() {
+    let (mut projector, table) = given_v1();
+    let values = [plain_v1(1, 1, -1), plain_v1(1, 2, 0), plain_v1(1, 3, NOON_US)];
+    let Projected { rows, .. } = project(&mut projector, &table, &values);
+    let days = rows.column_by_name(DATE).unwrap();
+    assert_eq!(days.data_type(), &DataType::Date32);
+    let days: Vec<_> = days.as_primitive::<Date32Type>().values().to_vec();
+    assert_eq!(days, [-1, 0, 20_780]);
+}
+
+#[test]
+fn ids_are_asked_for_once() {
+    let (mut projector, _) = given_v1();
+    let values = [placed_v1(1, 1), placed_v1(4, 2), placed_v1(4, 3), b"nonsense".to_vec()];
+    let records = samples::records(&values);
+    assert_eq!(projector.unlearned(&records).into_iter().collect::<Vec<_>>(), [4]);
+    projector.learn(4, ORDER_V1);
+    assert!(projector.unlearned(&records).is_empty());
+}

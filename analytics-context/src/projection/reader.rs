@@ -1,0 +1,174 @@
+//! Records of one schema id, straight into Arrow.
+//!
+//! One reader serves one id: a decoder that sees several ends its batch at every change. A record
+//! that cannot be decoded leaves the decoder with half a row, so the decoder is then thrown away
+//! and the records are read one by one: the bad ones are told apart, the good ones kept.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::compute::{concat_batches, filter_record_batch};
+use arrow::datatypes::{Fields, TimestampMicrosecondType};
+use arrow_avro::reader::{Decoder, ReaderBuilder};
+use arrow_avro::schema::{AvroSchema, Fingerprint, FingerprintAlgorithm, SchemaStore};
+
+use super::project::{FIRST_US, LAST_US, OCCURRED_AT};
+use super::table_schema::{SchemaError, kept_fields};
+
+/// Rows per Arrow batch. Larger than any flush of records, so that a flush is one batch.
+const BATCH_ROWS: usize = 1 << 20;
+
+/// What became of some records.
+pub struct Read {
+    /// The rows that could be read, in the columns of the writer; `None` when there is none.
+    pub rows: Option<RecordBatch>,
+    /// For each record its row in `rows`, or why it has none.
+    pub outcome: Vec<Result<usize, String>>,
+}
+
+/// Reads the records of one schema id.
+pub struct RecordReader {
+    id: u32,
+    avro: String,
+    record: String,
+    columns: Fields,
+    decoder: Decoder,
+}
+
+impl RecordReader {
+    /// A reader of records written with this Avro schema.
+    ///
+    /// # Errors
+    /// When the schema is not of a record, or has a type that tables do not have.
+    pub fn new(id: u32, avro: &str) -> Result<Self, SchemaError> {
+        let record = record_name(avro).map_err(SchemaError::Unreadable)?;
+        let decoder = decoder(id, avro).map_err(SchemaError::Unreadable)?;
+        let columns = kept_fields(decoder.schema().fields(), "")?;
+        Ok(Self { id, avro: avro.to_owned(), record, columns, decoder })
+    }
+
+    /// Full name of the record.
+    pub fn record(&self) -> &str {
+        &self.record
+    }
+
+    /// The record's columns as a table keeps them.
+    pub fn columns(&self) -> &Fields {
+        &self.columns
+    }
+
+    /// Reads framed records, all with this reader's id. Each is accounted for; one that cannot be
+    /// read takes no other with it.
+    pub fn read(&mut self, frames: &[&[u8]]) -> Read {
+        let read = match self.decode(frames) {
+            Ok(rows) => Read { rows, outcome: (0..frames.len()).map(Ok).collect() },
+            Err(_) => self.read_one_by_one(frames),
+        };
+        without_impossible_times(read)
+    }
+
+    fn read_one_by_one(&mut self, frames: &[&[u8]]) -> Read {
+        let mut rows = Vec::new();
+        let mut outcome = Vec::with_capacity(frames.len());
+        for frame in frames {
+            match self.decode(&[frame]) {
+                Ok(row) => {
+                    outcome.push(Ok(rows.len()));
+                    rows.extend(row);
+                }
+                Err(cause) => outcome.push(Err(cause)),
+            }
+        }
+        match concat_batches(&self.decoder.schema(), &rows) {
+            Ok(batch) => Read { rows: (!rows.is_empty()).then_some(batch), outcome },
+            Err(error) => unreadable(frames.len(), &error.to_string()),
+        }
+    }
+
+    /// All of the frames or none; after a failure the decoder is a new one.
+    fn decode(&mut self, frames: &[&[u8]]) -> Result<Option<RecordBatch>, String> {
+        // The bytes come from a stranger: a panic in the decoder must not stop the table for good.
+        let decoder = &mut self.decoder;
+        let decoded = catch_unwind(AssertUnwindSafe(|| decode_exactly(decoder, frames)))
+            .unwrap_or_else(|_| Err("The decoder panicked on the bytes of the body.".to_owned()));
+        if decoded.is_err() {
+            self.decoder = self::decoder(self.id, &self.avro)?;
+        }
+        decoded
+    }
+}
+
+fn decode_exactly(decoder: &mut Decoder, frames: &[&[u8]]) -> Result<Option<RecordBatch>, String> {
+    for frame in frames {
+        let before = decoder.capacity();
+        let used = decoder.decode(frame).map_err(|error| error.to_string())?;
+        match before - decoder.capacity() {
+            1 if used == frame.len() => {}
+            0 => return Err(format!("The body ends too early, after {} bytes.", frame.len())),
+            _ => return Err("Bytes are left over after the record.".to_owned()),
+        }
+    }
+    let rows = decoder.flush().map_err(|error| error.to_string())?;
+    match rows.as_ref().map_or(0, RecordBatch::num_rows) {
+        found if found == frames.len() => Ok(rows),
+        found => Err(format!("{} records gave {found} rows.", frames.len())),
+    }
+}
+
+fn decoder(id: u32, avro: &str) -> Result<Decoder, String> {
+    let mut store = SchemaStore::new_with_type(FingerprintAlgorithm::Id);
+    let schema = AvroSchema::new(avro.to_owned());
+    store.set(Fingerprint::Id(id), schema).map_err(|error| error.to_string())?;
+    ReaderBuilder::new()
+        .with_batch_size(BATCH_ROWS)
+        .with_writer_schema_store(store)
+        .build_decoder()
+        .map_err(|error| error.to_string())
+}
+
+fn record_name(avro: &str) -> Result<String, String> {
+    let schema: serde_json::Value = serde_json::from_str(avro).map_err(|e| e.to_string())?;
+    if schema["type"] != "record" {
+        return Err("it is not of a record".to_owned());
+    }
+    let name = schema["name"].as_str().ok_or("the record has no name")?;
+    match schema["namespace"].as_str() {
+        Some(space) if !name.contains('.') && !space.is_empty() => Ok(format!("{space}.{name}")),
+        _ => Ok(name.to_owned()),
+    }
+}
+
+fn unreadable(count: usize, cause: &str) -> Read {
+    Read { rows: None, outcome: vec![Err(cause.to_owned()); count] }
+}
+
+/// Sets aside the rows whose time no calendar of a reader can show: they have no day to be filed
+/// under, and Parquet readers differ in what they make of them.
+fn without_impossible_times(read: Read) -> Read {
+    let Some(rows) = &read.rows else { return read };
+    let times = rows
+        .column_by_name(OCCURRED_AT)
+        .and_then(|column| column.as_primitive_opt::<TimestampMicrosecondType>());
+    let Some(times) = times else { return read };
+    let possible =
+        |row: usize| times.is_null(row) || (FIRST_US..=LAST_US).contains(&times.value(row));
+    if (0..times.len()).all(possible) {
+        return read;
+    }
+    let kept: arrow::array::BooleanArray =
+        (0..times.len()).map(|row| Some(possible(row))).collect();
+    let mut next = 0;
+    let outcome = read.outcome.into_iter().map(|outcome| match outcome {
+        Ok(row) if possible(row) => {
+            next += 1;
+            Ok(next - 1)
+        }
+        Ok(_) => Err(format!("`{OCCURRED_AT}` is not between the years 1 and 9999.")),
+        Err(cause) => Err(cause),
+    });
+    let outcome: Vec<_> = outcome.collect();
+    match filter_record_batch(rows, &kept) {
+        Ok(rows) => Read { rows: (rows.num_rows() > 0).then_some(rows), outcome },
+        Err(error) => unreadable(outcome.len(), &error.to_string()),
+    }
+}
