@@ -31,6 +31,7 @@ up: ## start everything on this machine and take one order all the way
 
 .PHONY: order
 order: ## take another order all the way and print its timeline
+	@[[ -f $(var)/stack.env ]] || { echo 'Nothing runs here yet. Start it: make up'; exit 1; }
 	@set -a; . $(var)/stack.env; set +a; deploy/step 'Take one order all the way' $(bin)/story
 
 .PHONY: status
