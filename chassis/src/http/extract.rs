@@ -1,5 +1,6 @@
 //! Extractors whose refusals are problems that say what to do.
 
+use std::error::Error;
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -63,7 +64,7 @@ where
             Err(refusal) if refusal.status().is_server_error() => {
                 Err(Problem::internal(anyhow::anyhow!(refusal.body_text())))
             }
-            Err(refusal) => Err(Problem::bad_request("invalid_path", refusal.body_text())),
+            Err(refusal) => Err(Problem::bad_request("invalid_path", told(&refusal, "path"))),
         }
     }
 }
@@ -74,9 +75,18 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         match axum::extract::Query::try_from_uri(&parts.uri) {
             Ok(axum::extract::Query(value)) => Ok(Self(value)),
-            Err(refusal) => Err(Problem::bad_request("invalid_query", refusal.body_text())),
+            Err(refusal) => Err(Problem::bad_request("invalid_query", told(&refusal, "query"))),
         }
     }
+}
+
+/// What serde said of this part of the URL, without axum's preface.
+fn told(refusal: &dyn Error, part: &str) -> String {
+    let mut cause = refusal;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    format!("correct the {part}: {cause}")
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
