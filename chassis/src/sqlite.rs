@@ -3,14 +3,17 @@
 mod migrate;
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 pub use migrate::{MigrateError, migrate};
 
 /// How long a statement waits for another connection's lock before it fails.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long to wait before the mode of a busy file is set again.
+const BUSY_PAUSE: Duration = Duration::from_millis(5);
 
 /// How many compiled statements a connection keeps for `prepare_cached`.
 const CACHED_STATEMENTS: usize = 128;
@@ -29,8 +32,6 @@ const CONNECTION: &str = "
 
 /// What the one who writes adds.
 const WRITER: &str = "
-    -- Readers never wait for the writer, nor the writer for them.
-    PRAGMA journal_mode = WAL;
     -- In WAL mode only FULL flushes each commit: what was acknowledged survives a power cut.
     PRAGMA synchronous = FULL;
     -- Copy the WAL back after 16 MiB (4,000 pages of 4 KiB) instead of 4: fewer flushes and
@@ -52,6 +53,7 @@ pub fn open(path: &Path) -> rusqlite::Result<Connection> {
         // A connection belongs to one thread at a time, which the borrow checker sees to.
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = connect(path, flags)?;
+    use_wal(&conn)?;
     conn.execute_batch(WRITER)?;
     Ok(conn)
 }
@@ -66,6 +68,25 @@ pub fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     let conn = connect(path, flags)?;
     conn.execute_batch("PRAGMA query_only = ON;")?;
     Ok(conn)
+}
+
+/// In WAL mode readers never wait for the writer, nor the writer for them. The file remembers it.
+///
+/// SQLite does not wait for others when it changes the mode, lest two that change it at once wait
+/// for each other: so those who create a database together try again.
+fn use_wal(conn: &Connection) -> rusqlite::Result<()> {
+    let start = Instant::now();
+    loop {
+        match conn.execute_batch("PRAGMA journal_mode = WAL;") {
+            Err(cause)
+                if cause.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && start.elapsed() < BUSY_TIMEOUT =>
+            {
+                std::thread::sleep(BUSY_PAUSE);
+            }
+            outcome => return outcome,
+        }
+    }
 }
 
 fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
