@@ -8,13 +8,14 @@ use std::marker::PhantomData;
 
 use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
-use apache_avro::schema_compatibility::SchemaCompatibility;
+use apache_avro::schema_compatibility::{Compatibility, SchemaCompatibility};
 use apache_avro::writer::datum::GenericDatumWriter;
 
 use crate::record::Event;
 use crate::topics::MAX_MESSAGE_BYTES;
 
 mod interned;
+mod skippable;
 
 /// Length of the framing: a zero byte and the id of the writer's schema, big-endian.
 pub const FRAME_BYTES: usize = 5;
@@ -187,10 +188,15 @@ fn reader<E: Event>(schema_json: &str) -> Result<GenericDatumReader<'static>, Sc
         let detail = format!("it is `{}`, not `{}`", name(theirs), name(ours));
         return Err(SchemaError::Incompatible(detail));
     }
-    SchemaCompatibility::can_read(theirs, ours)
-        .map_err(|error| SchemaError::Incompatible(cause(&error)))?;
+    match SchemaCompatibility::can_read(theirs, ours) {
+        Ok(Compatibility::Full) => {}
+        Ok(Compatibility::Partial) => {
+            return Err(SchemaError::Incompatible("a union has members not known here".to_owned()));
+        }
+        Err(error) => return Err(SchemaError::Incompatible(cause(&error))),
+    }
     // No reader's schema: resolving against one is not implemented for direct reading.
-    GenericDatumReader::builder(theirs)
+    GenericDatumReader::builder(interned::schema(&skippable::skippable(schema_json)?)?)
         .human_readable(false)
         .build()
         .map_err(|error| SchemaError::NotASchema(cause(&error)))

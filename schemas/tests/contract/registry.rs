@@ -1,0 +1,168 @@
+//! The registry client, against a stand-in that answers what it is told to and remembers what it was asked.
+
+use std::sync::{Arc, Mutex};
+
+use schemas::registry::{Outcome, Registered, apply};
+use schemas::{Owner, RegistryClient, RegistryError, topics};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+
+type Answer = fn(&str) -> (u16, &'static str);
+
+struct StandIn {
+    client: RegistryClient,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl StandIn {
+    /// A registry that answers each request line (`GET /ccompat/...`) with a status and a body.
+    async fn answering(answer: Answer) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("http://{}/ccompat/", listener.local_addr().expect("an address"));
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let remembered = Arc::clone(&asked);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                serve(stream, answer, &remembered).await;
+            }
+        });
+        Self { client: RegistryClient::new(&url).expect("an address"), asked }
+    }
+
+    fn asked(&self) -> Vec<String> {
+        self.asked.lock().expect("not poisoned").clone()
+    }
+}
+
+/// Serves one request of one connection.
+async fn serve(stream: TcpStream, answer: Answer, asked: &Mutex<Vec<String>>) {
+    let mut stream = BufReader::new(stream);
+    let mut first = String::new();
+    stream.read_line(&mut first).await.expect("a request line");
+    let mut length = 0;
+    let mut line = String::new();
+    while stream.read_line(&mut line).await.expect("a header") > 2 {
+        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().expect("a length");
+        }
+        line.clear();
+    }
+    stream.read_exact(&mut vec![0; length]).await.expect("the body");
+    let request = first.trim_end().trim_end_matches(" HTTP/1.1").to_owned();
+    let (status, body) = answer(&request);
+    asked.lock().expect("not poisoned").push(request);
+    let head =
+        format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {}", body.len());
+    stream.write_all(format!("{head}\r\n\r\n{body}").as_bytes()).await.expect("an answer");
+}
+
+const ORDERS: &str = "orders.order.events.v1-value";
+
+#[tokio::test]
+async fn applying_sets_the_compatibility_first_and_registers_what_is_missing() {
+    let registry = StandIn::answering(|request| match request {
+        "POST /ccompat/subjects/orders.order.events.v1-value" => (404, "{}"),
+        "POST /ccompat/subjects/orders.order.events.v1-value/versions" => (200, r#"{"id":7}"#),
+        _ => (200, "{}"),
+    })
+    .await;
+    let applied = apply(&registry.client, Owner::Orders).await.expect("a willing registry");
+    assert_eq!(
+        registry.asked(),
+        [
+            "PUT /ccompat/config/orders.order.events.v1-value",
+            "POST /ccompat/subjects/orders.order.events.v1-value",
+            "POST /ccompat/subjects/orders.order.events.v1-value/versions",
+        ]
+    );
+    let [one] = &applied[..] else { panic!("{applied:?}") };
+    assert_eq!(
+        (one.subject, one.version, one.id, one.outcome),
+        (ORDERS, 1, 7, Outcome::Registered)
+    );
+}
+
+#[tokio::test]
+async fn applying_again_changes_nothing() {
+    let registry = StandIn::answering(|_| (200, r#"{"id":7,"version":1}"#)).await;
+    let applied = apply(&registry.client, Owner::Orders).await.expect("a willing registry");
+    assert_eq!(applied[0].outcome, Outcome::Unchanged);
+    assert_eq!(registry.asked().len(), 2);
+}
+
+#[tokio::test]
+async fn a_schema_is_fetched_once() {
+    let registry = StandIn::answering(|_| (200, r#"{"schema":"\"string\""}"#)).await;
+    for _ in 0..3 {
+        let schema = registry.client.clone().schema_by_id(9).await.expect("a known id");
+        assert_eq!(&*schema, "\"string\"");
+    }
+    assert_eq!(registry.asked(), ["GET /ccompat/schemas/ids/9"]);
+}
+
+#[tokio::test]
+async fn an_incompatible_schema_is_refused_with_the_registrys_words_and_the_remedy() {
+    let registry = StandIn::answering(|_| (409, r#"{"error_code":409,"message":"no such"}"#)).await;
+    let error = registry.client.register(ORDERS, "\"string\"").await.expect_err("incompatible");
+    assert!(matches!(&error, RegistryError::Incompatible { subject, detail }
+        if subject == ORDERS && detail == "no such"));
+    assert!(error.to_string().contains("default null"), "{error}");
+    assert!(!error.is_transient());
+}
+
+#[tokio::test]
+async fn a_registry_in_trouble_is_worth_another_try() {
+    let registry = StandIn::answering(|_| (503, "starting")).await;
+    let error = registry.client.schema_by_id(1).await.expect_err("in trouble");
+    assert!(
+        matches!(&error, RegistryError::Refused { status: 503, detail, .. } if detail == "starting")
+    );
+    assert!(error.is_transient());
+}
+
+#[tokio::test]
+async fn nobody_there_says_what_to_do_and_keeps_the_password() {
+    let gone = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = gone.local_addr().expect("an address");
+    drop(gone);
+    let client =
+        RegistryClient::new(&format!("http://asha:s3cret@{address}/")).expect("an address");
+    let error = client.schema_by_id(1).await.expect_err("nobody is there");
+    assert!(error.is_transient(), "{error:?}");
+    assert!(error.to_string().contains("SCHEMA_REGISTRY_URL"), "{error}");
+    assert!(!format!("{error} {error:?}").contains("s3cret"), "{error}");
+}
+
+#[test]
+fn an_address_that_is_none_is_refused_at_once() {
+    for address in ["", "localhost:8081", "/apis/ccompat/v7", "ftp://127.0.0.1/"] {
+        let error = RegistryClient::new(address).expect_err(address);
+        assert!(error.to_string().contains("SCHEMA_REGISTRY_URL"), "{error}");
+    }
+}
+
+/// Against a real registry, whose address is in `SCHEMA_REGISTRY_URL`.
+#[tokio::test]
+#[ignore = "needs a running registry"]
+async fn a_real_registry_takes_the_shipped_schemas_and_refuses_an_incompatible_one() {
+    let url = std::env::var("SCHEMA_REGISTRY_URL").expect("SCHEMA_REGISTRY_URL");
+    let client = RegistryClient::new(&url).expect("an address");
+    for owner in [Owner::Orders, Owner::Promotions] {
+        apply(&client, owner).await.expect("the shipped schemas are taken");
+        for applied in apply(&client, owner).await.expect("and taken again") {
+            assert_eq!(applied.outcome, Outcome::Unchanged);
+            let schema = client.schema_by_id(applied.id).await.expect("the schema of the id");
+            let mut decoder = schemas::Decoder::<schemas::OrderEvent>::new();
+            assert_eq!(decoder.add(applied.id, &schema).is_ok(), owner == Owner::Orders);
+        }
+    }
+    let latest = topics::ORDER_EVENTS_VALUE.latest();
+    let Registered { id, .. } = client.id_of(ORDERS, latest).await.expect("it is there");
+    assert_eq!(client.register(ORDERS, latest).await, Ok(id));
+
+    let broken = latest.replacen("\"status\"", "\"standing\"", 1);
+    let error = client.register(ORDERS, &broken).await.expect_err("a column renamed");
+    assert!(matches!(error, RegistryError::Incompatible { .. }), "{error:?}");
+    let error = client.schema_by_id(4_000_000_000).await.expect_err("no such id");
+    assert!(matches!(error, RegistryError::NotFound { .. }), "{error:?}");
+}
