@@ -23,6 +23,20 @@ const BODY_TIME: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Json<T>(pub T);
 
+/// A JSON body, refused as [`Json`] refuses it, with the bytes it came in.
+#[derive(Debug, Clone)]
+pub struct RawJson<T> {
+    /// What it says.
+    pub value: T,
+    /// How it was written.
+    pub bytes: Bytes,
+}
+
+/// A JSON body, refused as [`Json`] refuses it, or none at all: `None` when it is empty, whatever
+/// its content type.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OptionalJson<T>(pub Option<T>);
+
 /// The parts of the matched path, or a problem with status 400.
 #[derive(Debug, Clone, Copy)]
 pub struct Path<T>(pub T);
@@ -35,13 +49,36 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Response;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
+        RawJson::from_request(request, state).await.map(|raw| Self(raw.value))
+    }
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for RawJson<T> {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
         if !is_json(request.headers()) {
-            let detail = "send JSON with the header Content-Type: application/json";
-            let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-            return Err(Problem::new(status, "unsupported_media_type", detail).into_response());
+            return Err(not_said_to_be_json());
         }
-        let body = read(request, state, BODY_TIME).await?;
-        parse(&body).map(Self).map_err(Problem::into_response)
+        let bytes = read(request, state, BODY_TIME).await?;
+        let value = parse(&bytes).map_err(Problem::into_response)?;
+        Ok(Self { value, bytes })
+    }
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for OptionalJson<T> {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
+        let said_to_be_json = is_json(request.headers());
+        let bytes = read(request, state, BODY_TIME).await?;
+        if bytes.is_empty() {
+            return Ok(Self(None));
+        }
+        if !said_to_be_json {
+            return Err(not_said_to_be_json());
+        }
+        parse(&bytes).map(|value| Self(Some(value))).map_err(Problem::into_response)
     }
 }
 
@@ -87,6 +124,12 @@ fn told(refusal: &dyn Error, part: &str) -> String {
         cause = deeper;
     }
     format!("correct the {part}: {cause}")
+}
+
+fn not_said_to_be_json() -> Response {
+    let detail = "send JSON with the header Content-Type: application/json";
+    let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+    Problem::new(status, "unsupported_media_type", detail).into_response()
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

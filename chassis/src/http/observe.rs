@@ -103,7 +103,7 @@ async fn catch_panic<T>(future: impl Future<Output = T>) -> Result<T, Box<dyn An
 
 /// One line for what is our fault. "Not now" is an answer that load gives, counted but not logged.
 fn log(status: StatusCode, elapsed: Duration, refused: Option<&Problem>) {
-    let duration_ms = elapsed.as_secs_f64() * 1_000.0;
+    let duration_ms = elapsed.as_micros() as f64 / 1_000.0;
     let code = refused.map(|problem| problem.code);
     let status_code = status.as_u16();
     if status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE {

@@ -15,7 +15,7 @@ use serde_json::Value;
 use tower::ServiceExt;
 
 use super::router::with_limits;
-use super::{Health, Json, Path, Problem, Query};
+use super::{Health, Json, OptionalJson, Path, Problem, Query, RawJson};
 use crate::telemetry::trace::TraceParent;
 
 const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -58,6 +58,13 @@ impl Answer {
 fn kitchen(health: Health) -> Router {
     let api = Router::new()
         .route("/orders", post(|Json(order): Json<Order>| async move { Json(order) }))
+        .route("/raw", post(|order: RawJson<Order>| async move { order.bytes }))
+        .route(
+            "/optional",
+            post(|OptionalJson(order): OptionalJson<Order>| async move {
+                order.map_or(0, |order| order.items.len()).to_string()
+            }),
+        )
         .route("/orders", get(|Query(page): Query<Page>| async move { page.limit.to_string() }))
         .route("/orders/{number}", get(|Path(number): Path<u32>| async move { number.to_string() }))
         .route(

@@ -125,6 +125,30 @@ async fn a_good_body_comes_back() {
 }
 
 #[tokio::test]
+async fn a_body_can_be_kept_as_it_was_written() {
+    let body = "{ \"items\" : [] }";
+    let request = Request::post("/raw").header("content-type", "application/json");
+    let answer = ask(request.body(Body::from(body)).unwrap()).await;
+    assert_eq!((answer.status, answer.text().as_str()), (StatusCode::OK, body));
+}
+
+#[tokio::test]
+async fn an_optional_body_may_be_missing_but_not_wrong() {
+    let one = r#"{"items":[{"dish":"Dal","quantity":1}]}"#;
+    for (body, media_type, status, text) in [
+        ("", "text/plain", 200, "0"),
+        (one, "application/json", 200, "1"),
+        (one, "text/plain", 415, "application/json"),
+        ("{", "application/json", 400, "invalid_json"),
+    ] {
+        let request = Request::post("/optional").header("content-type", media_type);
+        let answer = ask(request.body(Body::from(body)).unwrap()).await;
+        assert_eq!(answer.status.as_u16(), status, "{body}");
+        assert!(answer.text().contains(text), "{body}: {}", answer.text());
+    }
+}
+
+#[tokio::test]
 async fn the_body_limit_is_exact() {
     let order_of = |bytes: usize| {
         let mut body = br#"{"items":[]}"#.to_vec();

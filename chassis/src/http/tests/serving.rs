@@ -9,7 +9,8 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::http::extract;
+use crate::http::server::serve_and_drain;
+use crate::http::{self, extract};
 use crate::shutdown::Shutdown;
 
 const LONG: Duration = Duration::from_secs(30);
@@ -67,7 +68,7 @@ async fn a_request_is_a_step_of_its_callers_trace_or_begins_one() {
 async fn serve(app: Router, shutdown: &Shutdown) -> (SocketAddr, JoinHandle<anyhow::Result<()>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    (address, tokio::spawn(crate::http::serve(listener, app, shutdown.clone())))
+    (address, tokio::spawn(http::serve(listener, app, shutdown.clone())))
 }
 
 /// Sends this and reads until the server closes the connection.
@@ -115,4 +116,22 @@ async fn a_body_that_comes_too_slowly_is_not_waited_for() {
     let answer = talk(address, half).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
     assert!(answer.contains("\"code\":\"body_too_slow\""), "{answer}");
+}
+
+#[tokio::test]
+async fn a_request_that_never_ends_does_not_keep_the_server() {
+    let (arrived, mut arrivals) = mpsc::channel(1);
+    let cook = move || async move {
+        let _ = arrived.send(()).await;
+        std::future::pending::<()>().await;
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut guest = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    guest.write_all(b"GET / HTTP/1.1\r\nhost: kitchen\r\n\r\n").unwrap();
+    let (app, shutdown) = (Router::new().route("/", get(cook)), Shutdown::new());
+    let drain = Duration::from_millis(1);
+    let server = tokio::spawn(serve_and_drain(listener, app, shutdown.clone(), drain));
+    arrivals.recv().await.unwrap();
+    shutdown.cancel();
+    tokio::time::timeout(LONG, server).await.unwrap().unwrap().unwrap();
 }
