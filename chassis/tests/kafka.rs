@@ -1,0 +1,16 @@
+//! Relay, consumer loop, scan and topics on a real broker.
+//!
+//! The broker is the one at `KAFKA_BOOTSTRAP`; without it the tests start one of their own with
+//! `deploy/local` and stop it when the last of them is done.
+
+#[path = "kafka/support.rs"]
+mod support;
+
+#[path = "kafka/consumer.rs"]
+mod consumer;
+#[path = "kafka/outage.rs"]
+mod outage;
+#[path = "kafka/relay.rs"]
+mod relay;
+#[path = "kafka/topics.rs"]
+mod topics;

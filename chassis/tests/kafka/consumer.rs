@@ -1,0 +1,235 @@
+//! The consumer loop shows every record once from the stored positions on, or says why it cannot.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use chassis::http::Health;
+use chassis::kafka::Incoming;
+use chassis::kafka::consumer::{
+    Batch, ConsumerConfig, Failure, Inbox, Position, Span, run_consumer,
+};
+use chassis::kafka::scan::{Isolation, scan};
+use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::producer::{BaseRecord, Producer as _};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use crate::support::{
+    Kafka, Notebook, Running, assert_exactly_once, block_on, make_topic, wait_until,
+};
+use crate::topics::producer;
+
+const GUESTS: [&str; 5] = ["ada", "alan", "edsger", "grace", "barbara"];
+
+/// Effects and positions that are stored together; clones are the same store.
+#[derive(Clone, Default)]
+pub struct Desk(Arc<Mutex<Stored>>);
+
+#[derive(Default)]
+pub struct Stored {
+    records: Vec<Incoming>,
+    positions: BTreeMap<(String, i32), i64>,
+    ticks: u32,
+    stops: u32,
+    /// The batches that are yet to fail, and how.
+    failures: Vec<Failure>,
+}
+
+impl Desk {
+    fn with<T>(&self, see: impl FnOnce(&mut Stored) -> T) -> T {
+        see(&mut self.0.lock().unwrap())
+    }
+
+    pub fn records(&self) -> Vec<Incoming> {
+        self.with(|stored| stored.records.clone())
+    }
+
+    pub fn wait_for(&self, records: usize) {
+        wait_until("the records arrive", || self.with(|stored| stored.records.len() >= records));
+    }
+}
+
+impl Inbox for Desk {
+    fn positions(&mut self) -> Result<Vec<Position>, Failure> {
+        let position = |((topic, partition), offset): (&(String, i32), &i64)| Position {
+            topic: topic.clone(),
+            partition: *partition,
+            offset: *offset,
+        };
+        self.with(|stored| Ok(stored.positions.iter().map(position).collect()))
+    }
+
+    fn take(&mut self, batch: Batch) -> Result<(), Failure> {
+        self.with(|stored| {
+            if let Some(failure) = stored.failures.pop() {
+                return Err(failure);
+            }
+            for Span { topic, partition, from, to } in batch.spans {
+                let at = stored.positions.entry((topic.to_string(), partition)).or_insert(0);
+                assert_eq!(*at, from, "a span begins where the one before ended");
+                assert!(from < to);
+                *at = to;
+            }
+            stored.records.extend(batch.records);
+            Ok(())
+        })
+    }
+
+    fn tick(&mut self) -> Result<(), Failure> {
+        self.with(|stored| stored.ticks += 1);
+        Ok(())
+    }
+
+    fn stop(&mut self) -> Result<(), Failure> {
+        self.with(|stored| stored.stops += 1);
+        Ok(())
+    }
+}
+
+pub fn consume(kafka: &Kafka, topic: &str, desk: &Desk, health: &Health) -> Running {
+    let config = ConsumerConfig {
+        kafka: kafka.config.clone(),
+        group: kafka.name("kitchen"),
+        topics: vec![topic.to_string()],
+        max_records: 7,
+        max_wait: Duration::from_millis(5),
+        tick: Duration::from_millis(50),
+    };
+    let (desk, check) = (desk.clone(), health.check("kitchen"));
+    Running::spawn(move |shutdown| run_consumer(config, desk, check, shutdown))
+}
+
+/// Publishes the guests `times` times, each time in a transaction of its own.
+fn publish(kafka: &Kafka, topic: &str, times: usize) {
+    let mut config = kafka.relay_config();
+    config.batch = GUESTS.len();
+    config.busy_pause = Duration::ZERO;
+    let journal = Notebook::default();
+    let relay = Running::relay(&config, &journal);
+    for _ in 0..times {
+        journal.write(topic, GUESTS);
+    }
+    journal.wait_published();
+    relay.stop().unwrap();
+}
+
+#[test]
+fn a_consumer_that_comes_back_goes_on_where_it_was() {
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("orders", 2);
+    let (desk, health) = (Desk::default(), Health::new());
+    let relay = kafka.relay_config();
+    let journal = Notebook::default();
+    let publishing = Running::relay(&relay, &journal);
+    for round in 1..=3 {
+        for _ in 0..10 {
+            journal.write(&topic, GUESTS);
+        }
+        let running = consume(&kafka, &topic, &desk, &health);
+        desk.wait_for(round * 50 - 25);
+        running.stop().unwrap();
+    }
+    publishing.stop().unwrap();
+    let running = consume(&kafka, &topic, &desk, &health);
+    desk.wait_for(150);
+    running.stop().unwrap();
+    assert_exactly_once(&desk.records(), 150);
+    assert!(desk.with(|stored| stored.stops) > 0);
+}
+
+#[test]
+fn positions_count_markers_and_aborted_records() {
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("orders", 2);
+    let (desk, health) = (Desk::default(), Health::new());
+    publish(&kafka, &topic, 3);
+    let aborted = producer(&kafka.relay_config(), "aborts");
+    aborted.begin_transaction().unwrap();
+    for partition in [0, 1] {
+        aborted.send(BaseRecord::to(&topic).partition(partition).key("x").payload("9")).unwrap();
+    }
+    aborted.flush(Duration::from_secs(10)).unwrap();
+    aborted.abort_transaction(Duration::from_secs(10)).unwrap();
+    let running = consume(&kafka, &topic, &desk, &health);
+    wait_until("the positions are the ends", || {
+        let ends = scan(&kafka.config, &topic, Isolation::Committed, |_| Ok(())).unwrap();
+        let ends = ends.iter().map(|end| ((topic.clone(), end.partition), end.high));
+        desk.with(|stored| stored.positions == ends.collect())
+    });
+    running.stop().unwrap();
+    assert_exactly_once(&desk.records(), 15);
+    assert!(desk.with(|stored| stored.ticks) > 0);
+}
+
+#[test]
+fn after_a_retry_it_goes_on_from_the_stored_positions() {
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("orders", 1);
+    let (desk, health) = (Desk::default(), Health::new());
+    let busy = || Failure::Retry(anyhow::anyhow!("the store is busy"));
+    desk.with(|stored| stored.failures = vec![busy(), busy()]);
+    publish(&kafka, &topic, 4);
+    let running = consume(&kafka, &topic, &desk, &health);
+    desk.wait_for(20);
+    running.stop().unwrap();
+    assert_exactly_once(&desk.records(), 20);
+}
+
+#[test]
+fn a_fatal_failure_ends_the_loop() {
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("orders", 1);
+    let (desk, health) = (Desk::default(), Health::new());
+    desk.with(|stored| stored.failures = vec![Failure::Fatal(anyhow::anyhow!("disk is gone"))]);
+    publish(&kafka, &topic, 1);
+    let error = consume(&kafka, &topic, &desk, &health).end().unwrap_err();
+    assert!(format!("{error:#}").contains("disk is gone"), "{error:#}");
+    assert!(!health.is_ready());
+}
+
+#[test]
+fn a_missing_topic_is_waited_for_and_named() {
+    let kafka = Kafka::shared();
+    let topic = kafka.name("later-orders");
+    let (desk, health) = (Desk::default(), Health::new());
+    let running = consume(&kafka, &topic, &desk, &health);
+    wait_until("it says what is missing", || {
+        let reasons = format!("{health:?}");
+        reasons.contains(&format!("topic {topic} is missing: run `topics apply`"))
+    });
+    make_topic(&kafka.config, &topic, 1);
+    wait_until("it is ready", || health.is_ready());
+    publish(&kafka, &topic, 1);
+    desk.wait_for(5);
+    running.stop().unwrap();
+}
+
+#[test]
+fn a_position_beyond_the_end_is_fatal() {
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("orders", 1);
+    publish(&kafka, &topic, 1);
+    let (desk, health) = (Desk::default(), Health::new());
+    desk.with(|stored| stored.positions.insert((topic.clone(), 0), 100));
+    let error = consume(&kafka, &topic, &desk, &health).end().unwrap_err();
+    assert!(format!("{error:#}").contains("100 is beyond the end 6"), "{error:#}");
+}
+
+#[test]
+fn a_position_whose_records_were_deleted_is_fatal() {
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("orders", 1);
+    publish(&kafka, &topic, 2);
+    let mut client = rdkafka::ClientConfig::new();
+    client.set("bootstrap.servers", &kafka.config.bootstrap);
+    let admin: AdminClient<DefaultClientContext> = client.create().unwrap();
+    let mut before = TopicPartitionList::new();
+    before.add_partition_offset(&topic, 0, Offset::Offset(8)).unwrap();
+    block_on(admin.delete_records(&before, &AdminOptions::new())).unwrap();
+    let (desk, health) = (Desk::default(), Health::new());
+    desk.with(|stored| stored.positions.insert((topic.clone(), 0), 3));
+    let error = consume(&kafka, &topic, &desk, &health).end().unwrap_err();
+    let text = format!("{error:#}");
+    assert!(text.contains("position 3 is older than the earliest offset 8"), "{text}");
+}

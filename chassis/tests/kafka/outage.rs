@@ -1,0 +1,51 @@
+//! The broker is killed and comes back: nothing is lost, doubled or stuck. It has a broker to
+//! itself, because nobody else would like to share this one.
+
+use std::time::Duration;
+
+use chassis::http::Health;
+use chassis::kafka::scan::Isolation;
+
+use crate::consumer::{Desk, consume};
+use crate::support::{Broker, Kafka, Notebook, Running, assert_exactly_once, read};
+
+const GUESTS: [&str; 5] = ["ada", "alan", "edsger", "grace", "barbara"];
+
+#[test]
+fn relay_and_consumer_outlive_the_broker_and_stop_without_it() {
+    let kafka = Kafka::of(Broker::start("kafka-outage-var", 4500));
+    let topic = kafka.topic("orders", 3);
+    let mut config = kafka.relay_config();
+    config.batch = 20;
+    config.busy_pause = Duration::from_millis(1);
+    let (journal, desk, health) = (Notebook::default(), Desk::default(), Health::new());
+    let consumer = consume(&kafka, &topic, &desk, &health);
+    let relay = Running::relay(&config, &journal);
+    for _ in 0..2 {
+        write(&journal, &topic);
+        kafka.kill();
+        write(&journal, &topic);
+        kafka.revive();
+        journal.wait_published();
+        desk.wait_for(journal.len() as usize);
+    }
+    kafka.kill();
+    write(&journal, &topic);
+    relay.stop().unwrap();
+    consumer.stop().unwrap();
+    kafka.revive();
+    let relay = Running::relay(&config, &journal);
+    let consumer = consume(&kafka, &topic, &desk, &health);
+    desk.wait_for(journal.len() as usize);
+    relay.stop().unwrap();
+    consumer.stop().unwrap();
+    assert_exactly_once(&desk.records(), journal.len());
+    assert_exactly_once(&read(&kafka.config, &topic, Isolation::Committed), journal.len());
+}
+
+/// More rows than a few transactions hold, so that the kill finds one open.
+fn write(journal: &Notebook, topic: &str) {
+    for _ in 0..400 {
+        journal.write(topic, GUESTS);
+    }
+}

@@ -1,0 +1,177 @@
+//! The relay publishes every row once and in order, whoever comes and goes.
+
+use std::time::Duration;
+
+use chassis::kafka::relay::read_position;
+use chassis::kafka::scan::Isolation;
+use rdkafka::producer::{BaseRecord, Producer as _};
+
+use crate::support::{
+    Kafka, Notebook, Running, assert_exactly_once, make_topic, read, text, wait_until,
+};
+use crate::topics::producer;
+
+const GUESTS: [&str; 7] = ["ada", "alan", "edsger", "grace", "barbara", "ken", "radia"];
+
+#[test]
+fn every_row_is_published_once_while_relays_overlap() {
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("orders", 3);
+    let mut config = kafka.relay_config();
+    config.batch = 50;
+    config.busy_pause = Duration::from_millis(2);
+    let journal = Notebook::default();
+    let mut running = Vec::new();
+    for round in 0..8 {
+        running.push(Running::relay(&config, &journal));
+        for _ in 0..40 {
+            journal.write(&topic, GUESTS);
+        }
+        wait_until("somebody publishes", || journal.published() > round * 280);
+    }
+    journal.wait_published();
+    for relay in running {
+        if let Err(error) = relay.stop() {
+            assert!(error.to_string().contains("another live process"), "{error:#}");
+        }
+    }
+    assert_exactly_once(&read(&kafka.config, &topic, Isolation::Committed), journal.len());
+    let position = read_position(&config.kafka, &config.progress_topic, 0).unwrap();
+    assert_eq!(position, Some(journal.len()));
+}
+
+#[test]
+fn of_two_live_relays_one_gives_up_and_says_why() {
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("orders", 1);
+    let config = kafka.relay_config();
+    let journal = Notebook::default();
+    let one = Running::relay(&config, &journal);
+    wait_until("the first took over", || has_claimed(&config));
+    let two = Running::relay(&config, &journal);
+    wait_until("one of two gives up", || {
+        journal.write(&topic, GUESTS);
+        one.thread.is_finished() || two.thread.is_finished()
+    });
+    let (loser, winner) = if one.thread.is_finished() { (one, two) } else { (two, one) };
+    let error = loser.end().unwrap_err().to_string();
+    assert!(error.contains("another live process publishes as"), "{error}");
+    journal.wait_published();
+    winner.stop().unwrap();
+    assert_exactly_once(&read(&kafka.config, &topic, Isolation::Committed), journal.len());
+}
+
+#[test]
+fn what_a_zombie_left_open_is_discarded_and_it_cannot_commit() {
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("orders", 1);
+    let config = kafka.relay_config();
+    let zombie = producer(&config, "");
+    zombie.begin_transaction().unwrap();
+    zombie.send(BaseRecord::to(&topic).key("ada").payload("666")).unwrap();
+    zombie.flush(Duration::from_secs(10)).unwrap();
+    let journal = Notebook::default();
+    journal.write(&topic, GUESTS);
+    let relay = Running::relay(&config, &journal);
+    journal.wait_published();
+    zombie.commit_transaction(Duration::from_secs(10)).unwrap_err();
+    relay.stop().unwrap();
+    assert_exactly_once(&read(&kafka.config, &topic, Isolation::Committed), journal.len());
+    let all = read(&kafka.config, &topic, Isolation::Uncommitted);
+    assert!(all.iter().any(|record| text(&record.payload) == "666"), "the zombie was there");
+}
+
+#[test]
+fn a_relay_that_was_fenced_by_nobody_alive_goes_on() {
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("orders", 1);
+    let config = kafka.relay_config();
+    let journal = Notebook::default();
+    let relay = Running::relay(&config, &journal);
+    journal.write(&topic, GUESTS);
+    journal.wait_published();
+    // As a broker does when a transaction took too long: the epoch moves, nobody takes over.
+    drop(producer(&config, ""));
+    journal.write(&topic, GUESTS);
+    journal.wait_published();
+    relay.stop().unwrap();
+    assert_exactly_once(&read(&kafka.config, &topic, Isolation::Committed), journal.len());
+}
+
+#[test]
+fn a_relay_goes_on_where_its_predecessor_stopped() {
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("orders", 2);
+    let config = kafka.relay_config();
+    let journal = Notebook::default();
+    assert_eq!(read_position(&config.kafka, &config.progress_topic, 0).unwrap(), None);
+    for _ in 0..3 {
+        journal.write(&topic, GUESTS);
+        let relay = Running::relay(&config, &journal);
+        journal.wait_published();
+        relay.stop().unwrap();
+        let position = read_position(&config.kafka, &config.progress_topic, 0).unwrap();
+        assert_eq!(position, Some(journal.len()));
+    }
+    assert_exactly_once(&read(&kafka.config, &topic, Isolation::Committed), journal.len());
+}
+
+#[test]
+fn the_position_is_found_behind_many_aborted_ones() {
+    let kafka = Kafka::shared();
+    let config = kafka.relay_config();
+    let topic = kafka.topic("orders", 1);
+    let journal = Notebook::default();
+    journal.write(&topic, GUESTS);
+    let relay = Running::relay(&config, &journal);
+    journal.wait_published();
+    relay.stop().unwrap();
+    let zombie = producer(&config, "zombie");
+    zombie.begin_transaction().unwrap();
+    for _ in 0..5_000 {
+        let record = BaseRecord::to(&config.progress_topic).partition(0).key("0");
+        zombie.send(record.payload("no progress at all")).unwrap();
+    }
+    zombie.flush(Duration::from_secs(10)).unwrap();
+    zombie.abort_transaction(Duration::from_secs(10)).unwrap();
+    let position = read_position(&config.kafka, &config.progress_topic, 0).unwrap();
+    assert_eq!(position, Some(7));
+}
+
+#[test]
+fn another_journal_in_the_place_of_the_published_one_is_refused() {
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("orders", 1);
+    let config = kafka.relay_config();
+    let journal = Notebook::default();
+    journal.write(&topic, GUESTS);
+    let relay = Running::relay(&config, &journal);
+    journal.wait_published();
+    relay.stop().unwrap();
+    let restored = Notebook::default();
+    restored.write(&topic, ["ada"]);
+    let error = Running::relay(&config, &restored).end().unwrap_err().to_string();
+    assert!(error.contains("published up to 7, but its journal ends at 1"), "{error}");
+}
+
+#[test]
+fn a_relay_waits_for_its_topics() {
+    let kafka = Kafka::shared();
+    let mut config = kafka.relay_config();
+    config.progress_topic = kafka.name("later-progress");
+    let topic = kafka.name("later-orders");
+    let journal = Notebook::default();
+    journal.write(&topic, GUESTS);
+    let relay = Running::relay(&config, &journal);
+    make_topic(&config.kafka, &config.progress_topic, 1);
+    wait_until("the relay took over", || has_claimed(&config));
+    make_topic(&config.kafka, &topic, 1);
+    journal.wait_published();
+    relay.stop().unwrap();
+    assert_exactly_once(&read(&kafka.config, &topic, Isolation::Committed), journal.len());
+}
+
+fn has_claimed(config: &chassis::kafka::relay::RelayConfig) -> bool {
+    let position = read_position(&config.kafka, &config.progress_topic, config.shard);
+    position.is_ok_and(|position| position.is_some())
+}

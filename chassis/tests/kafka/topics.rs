@@ -1,0 +1,135 @@
+//! Topics are made as declared; a whole topic can be read once.
+
+use chassis::kafka::admin::{Applied, TopicSpec, apply_topics, cluster_id};
+use chassis::kafka::relay::{Outgoing, RelayConfig};
+use chassis::kafka::scan::{Isolation, scan};
+use chassis::kafka::settings::producer_config;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+
+use crate::support::{Kafka, Notebook, Running, block_on, make_topic, read, text};
+
+fn declared(name: &str, partitions: i32, retention_ms: &str) -> TopicSpec {
+    let config = vec![
+        ("retention.ms".to_string(), retention_ms.to_string()),
+        ("cleanup.policy".to_string(), "delete".to_string()),
+    ];
+    TopicSpec { name: name.to_string(), partitions, config }
+}
+
+#[test]
+fn a_topic_is_made_as_declared_and_then_kept_so() {
+    let kafka = Kafka::shared();
+    let name = kafka.name("dishes");
+    let apply = |spec: TopicSpec| {
+        let mut applied = block_on(apply_topics(&kafka.config, &[spec])).unwrap();
+        applied.remove(0).1
+    };
+    assert_eq!(apply(declared(&name, 2, "1000000")), Applied::Created);
+    assert_eq!(apply(declared(&name, 2, "1000000")), Applied::Unchanged);
+    let changed = apply(declared(&name, 2, "2000000"));
+    let (setting, old, new) = ("retention.ms", "1000000", "2000000");
+    let settings = vec![(setting.to_string(), old.to_string(), new.to_string())];
+    assert_eq!(changed, Applied::Changed { settings });
+    assert_eq!(apply(declared(&name, 2, "2000000")), Applied::Unchanged);
+    let refused = apply(declared(&name, 3, "2000000"));
+    assert!(matches!(&refused, Applied::Refused { reason } if reason.contains("2 partitions")));
+}
+
+#[test]
+fn settings_that_are_not_declared_stay() {
+    let kafka = Kafka::shared();
+    let name = kafka.name("dishes");
+    let mut first = declared(&name, 1, "1000000");
+    first.config.push(("segment.bytes".to_string(), "1048576".to_string()));
+    block_on(apply_topics(&kafka.config, &[first.clone()])).unwrap();
+    block_on(apply_topics(&kafka.config, &[declared(&name, 1, "5")])).unwrap();
+    first.config[0].1 = "5".to_string();
+    let applied = block_on(apply_topics(&kafka.config, &[first])).unwrap();
+    assert_eq!(applied, [(name, Applied::Unchanged)]);
+}
+
+#[test]
+fn a_cluster_has_a_name() {
+    let kafka = Kafka::shared();
+    assert!(!block_on(cluster_id(&kafka.config)).unwrap().is_empty());
+}
+
+#[test]
+fn a_scan_shows_what_is_committed_or_everything() {
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("orders", 1);
+    let relay = kafka.relay_config();
+    let journal = Notebook::default();
+    journal.write(&topic, ["ada", "grace"]);
+    let running = Running::relay(&relay, &journal);
+    journal.wait_published();
+    running.stop().unwrap();
+    let aborted = producer(&relay, "aborts");
+    aborted.begin_transaction().unwrap();
+    aborted.send(BaseRecord::to(&topic).key("alan").payload("3")).unwrap();
+    aborted.flush(std::time::Duration::from_secs(10)).unwrap();
+    let open: Vec<String> = payloads(&kafka, &topic, Isolation::Committed);
+    assert_eq!(open, ["1", "2"], "an open transaction is not waited for");
+    aborted.abort_transaction(None).unwrap();
+    assert_eq!(payloads(&kafka, &topic, Isolation::Committed), ["1", "2"]);
+    assert_eq!(payloads(&kafka, &topic, Isolation::Uncommitted), ["1", "2", "3"]);
+    let ranges = scan(&kafka.config, &topic, Isolation::Committed, |_| Ok(())).unwrap();
+    let range = &ranges[0];
+    // Three records, a marker for the commit and one for the abort.
+    assert_eq!((ranges.len(), range.partition, range.low, range.high), (1, 0, 0, 5));
+}
+
+#[test]
+fn a_scan_of_a_missing_topic_says_so() {
+    let kafka = Kafka::shared();
+    let name = kafka.name("nowhere");
+    let error = scan(&kafka.config, &name, Isolation::Committed, |_| Ok(())).unwrap_err();
+    assert!(error.to_string().contains("is missing"), "{error:#}");
+    make_topic(&kafka.config, &name, 3);
+    let ranges = scan(&kafka.config, &name, Isolation::Committed, |_| Ok(())).unwrap();
+    assert_eq!(ranges.len(), 3, "empty partitions are scanned at once");
+}
+
+/// A row arrives as it was written: key, bytes, headers, timestamp, tombstones included.
+#[test]
+fn a_row_arrives_as_it_was_written() {
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("vouchers", 1);
+    let relay = kafka.relay_config();
+    let row = |position, payload: Option<&[u8]>| Outgoing {
+        position,
+        topic: topic.as_str().into(),
+        key: Some(b"v-1".to_vec()),
+        payload: payload.map(<[u8]>::to_vec),
+        headers: vec![("a".into(), b"1".to_vec()), ("a".into(), vec![]), ("b".into(), vec![0])],
+        timestamp_ms: 1_700_000_000_000 + position,
+    };
+    let journal = Notebook::default();
+    journal.append(row(1, Some(b"\0\xff")));
+    journal.append(row(2, None));
+    let running = Running::relay(&relay, &journal);
+    journal.wait_published();
+    running.stop().unwrap();
+    let records = read(&kafka.config, &topic, Isolation::Committed);
+    assert_eq!(records.len(), 2);
+    assert_eq!(records[0].payload.as_deref(), Some(&b"\0\xff"[..]));
+    assert_eq!(records[1].payload, None);
+    for (record, timestamp_ms) in records.iter().zip([1_700_000_000_001, 1_700_000_000_002]) {
+        assert_eq!((text(&record.key), record.timestamp_ms), ("v-1".to_string(), timestamp_ms));
+        let headers: Vec<_> =
+            record.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
+        assert_eq!(headers, [("a", &b"1"[..]), ("a", b""), ("b", b"\0")]);
+    }
+}
+
+fn payloads(kafka: &Kafka, topic: &str, isolation: Isolation) -> Vec<String> {
+    read(&kafka.config, topic, isolation).iter().map(|record| text(&record.payload)).collect()
+}
+
+/// A producer that publishes under `relay`'s name followed by `suffix`.
+pub fn producer(relay: &RelayConfig, suffix: &str) -> BaseProducer {
+    let id = format!("{}{suffix}", relay.transactional_id);
+    let producer: BaseProducer = producer_config(&relay.kafka, &id).create().unwrap();
+    producer.init_transactions(std::time::Duration::from_secs(30)).unwrap();
+    producer
+}
