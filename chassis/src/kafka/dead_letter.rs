@@ -20,7 +20,7 @@ pub struct DeadLetter<'a> {
     /// The consumer that gave up.
     pub group: &'a str,
     /// A stable word for the kind of failure, such as `undecodable`.
-    pub class: &'static str,
+    pub class: &'a str,
     /// What went wrong, for people. Never a part of the record; see [`scrub`].
     pub cause: String,
     /// How often it was tried.
