@@ -9,7 +9,7 @@ mod problem;
 mod router;
 mod server;
 
-pub use extract::{Json, Path, Query};
+pub use extract::{Json, OptionalJson, Path, Query, RawJson};
 pub use health::{Check, Health};
 pub use problem::{FieldError, Problem};
 pub use router::router;
