@@ -1,5 +1,11 @@
 #![doc = include_str!("../README.md")]
 
 pub mod app;
+pub mod config;
+pub mod deadlines;
 pub mod domain;
+pub mod picture;
+pub mod relay;
 pub mod store;
+pub mod tasks;
+pub mod verify;

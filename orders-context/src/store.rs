@@ -83,6 +83,12 @@ pub trait JournalReader: Send {
         limit: usize,
         rows: &mut Vec<JournalRow>,
     ) -> Result<(), Error>;
+
+    /// Position of the newest row; 0 when there is none.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    fn newest(&mut self) -> Result<i64, Error>;
 }
 
 /// What to load for a group of commands.

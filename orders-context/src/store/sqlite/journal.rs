@@ -22,6 +22,12 @@ impl JournalReader for Reader {
         }
         Ok(())
     }
+
+    fn newest(&mut self) -> Result<i64, Error> {
+        let mut statement = self.0.prepare_cached("SELECT max(position) FROM journal")?;
+        let newest: Option<i64> = statement.query_row([], |row| row.get(0))?;
+        Ok(newest.unwrap_or(0))
+    }
 }
 
 /// Rows of one order after `sequence`, ascending.

@@ -1,0 +1,140 @@
+//! The one place where concrete parts meet.
+
+use crate::app::App;
+use crate::config::{Config, Database};
+use crate::relay::OrderJournal;
+use crate::store::Store;
+use crate::store::sqlite::Sqlite;
+use crate::tasks::{Channels, mail::Mailer, webhook::Webhooks};
+use crate::{deadlines, http, tasks};
+use anyhow::Context;
+use chassis::backoff::Backoff;
+use chassis::clock::Clock;
+use chassis::http::Health;
+use chassis::ids::Ids;
+use chassis::kafka::relay::{RelayConfig, run_relay};
+use chassis::shutdown::Shutdown;
+use chassis::signal::Signal;
+use chassis::supervisor::Supervisor;
+use schemas::registry::RegistryClient;
+use schemas::topics::{ORDER_EVENTS_VALUE, ORDERS_RELAY};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+
+/// How many new tasks may wait in memory; further ones are found in the store.
+const HANDED_OVER: usize = 1_024;
+
+/// How long each loop may take to stop.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Largest request body, in bytes.
+const BODY_LIMIT: usize = 256 * 1024;
+
+/// Between two questions to a registry that does not answer.
+const REGISTRY_AGAIN: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
+
+/// Runs the orders context until `shutdown`, a signal or the first failure, then stops it in order:
+/// no request that was accepted is lost.
+///
+/// # Errors
+/// When a part cannot be started or fails.
+pub async fn run(
+    config: Config,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn Ids>,
+    shutdown: Shutdown,
+) -> anyhow::Result<()> {
+    let store = open_store(&config.database)?;
+    let (app, mut group) =
+        App::new(Arc::clone(&store), Arc::clone(&clock), ids, config.policy.clone(), config.limits);
+    let journal_grew = Signal::new();
+    group.wake_on_journal(journal_grew.clone());
+    let (hand_over, started) = mpsc::channel(HANDED_OVER);
+    group.hand_tasks_to(hand_over);
+    let channels = Channels {
+        webhooks: Webhooks::new(config.webhook_reach)?,
+        mailer: Mailer::new(&config.smtp_url, &config.mail_from).context("SMTP_URL")?,
+    };
+    let health = Health::new();
+    let router = chassis::http::router(
+        http::router(app.clone()),
+        health.clone(),
+        chassis::metrics::install(),
+        BODY_LIMIT,
+    );
+    let listener = TcpListener::bind(config.listen).await;
+    let listener = listener.with_context(|| format!("cannot listen on {}", config.listen))?;
+    let relay = Relay { config: config.clone(), store, journal_grew, clock: Arc::clone(&clock) };
+
+    // What others rely on is started first and stopped last.
+    let mut loops = Supervisor::new();
+    let stop_all = loops.shutdown();
+    loops.spawn("group-commit", |stop| group.run(stop));
+    relay.start(&mut loops)?;
+    loops.spawn("tasks", |stop| tasks::run(app.clone(), channels, started, stop));
+    loops.spawn("deadlines", |stop| deadlines::run(app.clone(), clock, stop));
+    loops.spawn("http", |stop| chassis::http::serve(listener, router, stop));
+    tracing::info!(address = %config.listen, "orders are taken");
+    let _stop_with_caller = tokio::spawn(async move {
+        shutdown.cancelled().await;
+        stop_all.cancel();
+    });
+    loops.run(GRACE).await
+}
+
+/// The store that the configuration names, brought up to date.
+///
+/// # Errors
+/// When it cannot be opened.
+pub fn open_store(database: &Database) -> anyhow::Result<Arc<dyn Store>> {
+    match database {
+        Database::Sqlite(path) => {
+            let store = Sqlite::open(path)
+                .with_context(|| format!("cannot open the orders database {}", path.display()))?;
+            Ok(Arc::new(store))
+        }
+    }
+}
+
+struct Relay {
+    config: Config,
+    store: Arc<dyn Store>,
+    journal_grew: Signal,
+    clock: Arc<dyn Clock>,
+}
+
+impl Relay {
+    /// Kafka and the registry may be away: orders are taken all the same and the journal grows.
+    fn start(self, loops: &mut Supervisor) -> anyhow::Result<()> {
+        let reader = self.store.journal_reader()?;
+        let registry = RegistryClient::new(&self.config.registry_url)?;
+        let runtime = tokio::runtime::Handle::current();
+        loops.spawn_thread("relay", move |stop| {
+            let id = runtime.block_on(schema_id(&registry, &stop))?;
+            let Some(id) = id else { return Ok(()) };
+            let journal = OrderJournal::new(reader, id)?;
+            let kafka = self.config.kafka.clone();
+            let relay = RelayConfig::new(kafka, "orders-relay-0", ORDERS_RELAY.name);
+            run_relay(relay, journal, self.journal_grew, self.clock, stop)
+        });
+        Ok(())
+    }
+}
+
+/// The id of our schema, asked until the registry answers; `None` when stopped meanwhile.
+async fn schema_id(registry: &RegistryClient, stop: &Shutdown) -> anyhow::Result<Option<u32>> {
+    let (subject, schema) = (ORDER_EVENTS_VALUE.name, ORDER_EVENTS_VALUE.latest());
+    for attempt in 0.. {
+        match registry.id_of(subject, schema).await {
+            Ok(known) => return Ok(Some(known.id)),
+            Err(error) => tracing::warn!(error = %error, "events wait for the schema registry"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(REGISTRY_AGAIN.delay(attempt)) => {}
+            () = stop.cancelled() => return Ok(None),
+        }
+    }
+    Ok(None)
+}

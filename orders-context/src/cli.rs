@@ -1,0 +1,142 @@
+//! The subcommands of `orders`.
+
+use crate::config::Config;
+use crate::{boot, picture, verify};
+use anyhow::{Context, bail};
+use chassis::clock::SystemClock;
+use chassis::config::Settings;
+use chassis::ids::UuidV7Ids;
+use chassis::kafka::KafkaConfig;
+use chassis::kafka::admin::{Applied, TopicSpec, apply_topics};
+use chassis::shutdown::Shutdown;
+use clap::{Parser, Subcommand, ValueEnum};
+use schemas::registry::{self, RegistryClient};
+use schemas::topics::{Owner, owned_by};
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The orders context: takes orders and brings each to its end.
+#[derive(Parser)]
+#[command(name = "orders", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the context: HTTP API, tasks, deadlines, relay.
+    Serve,
+    /// Kafka topics that orders owns.
+    #[command(subcommand)]
+    Topics(Apply),
+    /// Schemas that orders owns.
+    #[command(subcommand)]
+    Schemas(Apply),
+    /// Compare journal and topic, order by order; exit 1 with what differs.
+    Verify {
+        /// How many seconds the relay may take to catch up.
+        #[arg(long, default_value_t = 30)]
+        wait: u64,
+    },
+    /// Print the flow of an order.
+    Flow {
+        /// How.
+        #[arg(long, default_value = "mermaid")]
+        format: Format,
+    },
+}
+
+#[derive(Subcommand)]
+enum Apply {
+    /// Create what is missing and set what differs. Safe to repeat.
+    Apply,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    /// A Mermaid state diagram.
+    Mermaid,
+}
+
+impl Cli {
+    /// Does what the command line says.
+    ///
+    /// # Errors
+    /// Whatever stands in the way, with what to do about it.
+    pub async fn run(self) -> anyhow::Result<()> {
+        match self.command {
+            Command::Serve => serve().await,
+            Command::Topics(Apply::Apply) => apply_own_topics().await,
+            Command::Schemas(Apply::Apply) => apply_own_schemas().await,
+            Command::Verify { wait } => verify(Duration::from_secs(wait)).await,
+            Command::Flow { format: Format::Mermaid } => print(&picture::mermaid()),
+        }
+    }
+}
+
+async fn serve() -> anyhow::Result<()> {
+    let mut settings = Settings::from_env();
+    chassis::telemetry::init("orders", &mut settings);
+    let config = Config::from_settings(&mut settings);
+    let config = settings.finish(config)?;
+    boot::run(config, Arc::new(SystemClock), Arc::new(UuidV7Ids), Shutdown::new()).await
+}
+
+async fn apply_own_topics() -> anyhow::Result<()> {
+    let mut settings = Settings::from_env();
+    let kafka = KafkaConfig::from_settings(&mut settings, "orders-deploy");
+    let kafka = settings.finish(kafka)?;
+    let spec = |topic: &schemas::topics::Topic| TopicSpec {
+        name: topic.name.to_owned(),
+        partitions: topic.partitions,
+        config: topic.config().into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
+    };
+    let specs: Vec<TopicSpec> = owned_by(Owner::Orders).map(spec).collect();
+    for (name, applied) in apply_topics(&kafka, &specs).await? {
+        match applied {
+            Applied::Created => print(&format!("{name}: created\n"))?,
+            Applied::Unchanged => print(&format!("{name}: as declared\n"))?,
+            Applied::Changed { settings } => print(&format!("{name}: changed {settings:?}\n"))?,
+            Applied::Refused { reason } => bail!("{name}: {reason}"),
+        }
+    }
+    Ok(())
+}
+
+async fn apply_own_schemas() -> anyhow::Result<()> {
+    let mut settings = Settings::from_env();
+    let url: String = settings.required("SCHEMA_REGISTRY_URL");
+    let registry = RegistryClient::new(&settings.finish(url)?)?;
+    for applied in registry::apply(&registry, Owner::Orders).await? {
+        let registry::Applied { subject, version, id, outcome } = applied;
+        print(&format!("{subject} version {version}: id {id}, {outcome:?}\n"))?;
+    }
+    Ok(())
+}
+
+async fn verify(wait: Duration) -> anyhow::Result<()> {
+    let mut settings = Settings::from_env();
+    let kafka = KafkaConfig::from_settings(&mut settings, "orders-verify");
+    let url: String = settings.required("SCHEMA_REGISTRY_URL");
+    let database = settings.or("ORDERS_DATABASE_URL", crate::config::Database::default());
+    let (kafka, url, database) = settings.finish((kafka, url, database))?;
+    let registry = RegistryClient::new(&url)?;
+    let runtime = tokio::runtime::Handle::current();
+    let report = tokio::task::spawn_blocking(move || {
+        let mut journal = boot::open_store(&database)?.journal_reader()?;
+        verify::verify(&kafka, &registry, &mut *journal, wait, &runtime)
+    });
+    let report = report.await.context("the comparison was interrupted")??;
+    print(&format!("{report}\n"))?;
+    if !report.is_clean() {
+        bail!("journal and topic differ");
+    }
+    Ok(())
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
+    std::io::stdout().write_all(text.as_bytes())?;
+    Ok(())
+}

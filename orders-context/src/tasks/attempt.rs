@@ -1,0 +1,135 @@
+//! One attempt at one task, and its report.
+
+use super::schedule::next_attempt;
+use super::{Channels, mail, webhook};
+use crate::app::{App, Failure, TaskReport};
+use crate::domain::{Order, TaskKind};
+use crate::store::Task;
+use chassis::backoff::Backoff;
+use chassis::shutdown::Shutdown;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Between two attempts to report what was done.
+const REPORT_AGAIN: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(2));
+
+/// Why an attempt failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failed {
+    /// Another attempt may help. The code is stable and says nothing of the receiver.
+    ForNow(String),
+    /// No attempt will help.
+    ForGood(String),
+}
+
+/// Attempts, and reports until the report is durable or `shutdown`: then the attempt is repeated
+/// after the restart.
+pub async fn run(
+    app: &App,
+    channels: &Channels,
+    task: &Task,
+    order: Option<Arc<Order>>,
+    shutdown: &Shutdown,
+) {
+    let attempts = task.attempts + 1;
+    let outcome = if app.now() >= task.give_up_at {
+        let cause = task.last_error.clone().unwrap_or_else(|| "too_late".to_owned());
+        Err(Failed::ForGood(cause))
+    } else {
+        match known_or_read(app, task, order).await {
+            Ok(order) => deliver(app, channels, task, &order).await,
+            Err(failure) => {
+                tracing::warn!(order.id = %task.order_id, error = %failure, "an order cannot be read");
+                return;
+            }
+        }
+    };
+    let kind = task.kind.as_str();
+    let word = match &outcome {
+        Ok(_) => "delivered",
+        Err(Failed::ForNow(_)) => "failed",
+        Err(Failed::ForGood(_)) => "hopeless",
+    };
+    metrics::counter!("orders_task_attempts_total", "kind" => kind, "outcome" => word).increment(1);
+    report(app, task, attempts, to_report(app, task, attempts, outcome), shutdown).await;
+}
+
+fn to_report(
+    app: &App,
+    task: &Task,
+    attempts: u32,
+    outcome: Result<&'static str, Failed>,
+) -> TaskReport {
+    match outcome {
+        Ok(channel) => TaskReport::Delivered { channel },
+        Err(Failed::ForGood(error)) => TaskReport::GaveUp { error },
+        Err(Failed::ForNow(error)) => {
+            match next_attempt(task, attempts, app.now(), rand::random()) {
+                Some(at) => TaskReport::TryAgain { at, error },
+                None => TaskReport::GaveUp { error },
+            }
+        }
+    }
+}
+
+async fn known_or_read(
+    app: &App,
+    task: &Task,
+    order: Option<Arc<Order>>,
+) -> Result<Arc<Order>, Failure> {
+    match order {
+        Some(order) => Ok(order),
+        None => Ok(Arc::new(app.order(&task.order_id).await?.order)),
+    }
+}
+
+/// Over which channel it was delivered.
+async fn deliver(
+    app: &App,
+    channels: &Channels,
+    task: &Task,
+    order: &Order,
+) -> Result<&'static str, Failed> {
+    let contact = app.contact(&task.order_id).await.map_err(|failure| {
+        tracing::warn!(order.id = %task.order_id, error = %failure, "a contact cannot be read");
+        Failed::ForNow("database".to_owned())
+    })?;
+    match task.kind {
+        TaskKind::NotifyRestaurant | TaskKind::RemindRestaurant(_) => {
+            let restaurant = app.restaurant(&order.restaurant_id).await;
+            let restaurant = restaurant.map_err(|_| Failed::ForNow("database".to_owned()))?;
+            let hook = restaurant.as_ref().and_then(|restaurant| restaurant.webhook.as_ref());
+            let hook = hook.ok_or_else(|| Failed::ForGood("no_webhook".to_owned()))?;
+            let note = contact.and_then(|contact| contact.note);
+            let body = webhook::body(task, order, note.as_deref(), app.now());
+            channels.webhooks.post(hook, task, &body, app.now()).await?;
+            Ok("webhook")
+        }
+        TaskKind::NotifyUser(notification) => {
+            let contact = contact.ok_or_else(|| Failed::ForGood("erased".to_owned()))?;
+            let letter = mail::Letter { task, order, notification, contact: &contact };
+            channels.mailer.send(&letter).await?;
+            Ok("mail")
+        }
+    }
+}
+
+async fn report(app: &App, task: &Task, attempts: u32, report: TaskReport, shutdown: &Shutdown) {
+    for attempt in 0.. {
+        match app.report_task(task, attempts, report.clone()).await {
+            Ok(()) => return,
+            Err(failure @ Failure::Rejected(_)) => {
+                tracing::error!(order.id = %task.order_id, error = %failure, "a report was refused");
+                return;
+            }
+            Err(failure) if attempt == 0 => {
+                tracing::warn!(order.id = %task.order_id, error = %failure, "a report waits");
+            }
+            Err(_) => {}
+        }
+        tokio::select! {
+            () = tokio::time::sleep(REPORT_AGAIN.delay(attempt)) => {}
+            () = shutdown.cancelled() => return,
+        }
+    }
+}

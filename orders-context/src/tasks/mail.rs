@@ -1,0 +1,119 @@
+//! Mail to customers over SMTP.
+
+use super::attempt::Failed;
+use crate::domain::{Notification, Order};
+use crate::store::{Contact, Task};
+use lettre::message::{Mailbox, Message, header};
+use lettre::transport::smtp::PoolConfig;
+use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
+use std::time::Duration;
+
+/// A mail server that does not answer in this time is tried again.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// Connections kept to the mail server.
+const CONNECTIONS: u32 = 16;
+
+/// Sends letters over kept connections.
+pub struct Mailer {
+    smtp: AsyncSmtpTransport<Tokio1Executor>,
+    from: Mailbox,
+}
+
+/// What a customer is told.
+pub struct Letter<'a> {
+    /// The task it carries out.
+    pub task: &'a Task,
+    /// Of which order.
+    pub order: &'a Order,
+    /// What.
+    pub notification: Notification,
+    /// To whom.
+    pub contact: &'a Contact,
+}
+
+impl Mailer {
+    /// `url` is `smtp://host:port`, `smtps://user:password@host` or `smtp://host?tls=required`; `from`
+    /// a mailbox.
+    ///
+    /// # Errors
+    /// When either cannot be read.
+    pub fn new(url: &str, from: &str) -> anyhow::Result<Self> {
+        let pool = PoolConfig::new().max_size(CONNECTIONS);
+        let smtp = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)?
+            .timeout(Some(LIMIT))
+            .pool_config(pool)
+            .build();
+        Ok(Self { smtp, from: from.parse()? })
+    }
+
+    /// Hands the letter to the mail server. Once this returns, the server has taken it.
+    ///
+    /// # Errors
+    /// A code: `bad_address`, `smtp_refused`, `smtp_later`, `smtp_timeout`, `smtp_connect`.
+    pub async fn send(&self, letter: &Letter<'_>) -> Result<(), Failed> {
+        let message = self.write(letter)?;
+        let sent = self.smtp.send(message).await;
+        sent.map(drop).map_err(|error| {
+            let later = |code: &str| Failed::ForNow(code.to_owned());
+            if error.is_permanent() {
+                Failed::ForGood("smtp_refused".to_owned())
+            } else if error.is_transient() {
+                later("smtp_later")
+            } else if error.is_timeout() {
+                later("smtp_timeout")
+            } else {
+                later("smtp_connect")
+            }
+        })
+    }
+
+    fn write(&self, letter: &Letter<'_>) -> Result<Message, Failed> {
+        let bad = |_| Failed::ForGood("bad_address".to_owned());
+        let address = letter.contact.email.parse().map_err(bad)?;
+        let to = Mailbox::new(Some(letter.contact.name.clone()), address);
+        // Of order and event: a mail server or reader recognises a repeated send.
+        let message_id = format!(
+            "<{}.{}@{}>",
+            letter.task.order_id,
+            letter.task.sequence,
+            self.from.email.domain()
+        );
+        Message::builder()
+            .from(self.from.clone())
+            .to(to)
+            .subject(subject(letter.notification))
+            .message_id(Some(message_id))
+            .header(header::ContentType::TEXT_PLAIN)
+            .body(text(letter))
+            .map_err(|_| Failed::ForGood("bad_letter".to_owned()))
+    }
+}
+
+fn subject(notification: Notification) -> &'static str {
+    match notification {
+        Notification::Accepted => "Your order is being prepared",
+        Notification::Rejected => "The restaurant cannot take your order",
+        Notification::Expired => "The restaurant did not answer",
+        Notification::Cancelled => "Your order was cancelled",
+        Notification::TimedOut => "Something went wrong with your order",
+    }
+}
+
+fn text(letter: &Letter<'_>) -> String {
+    let said = match letter.notification {
+        Notification::Accepted => "Good news: the restaurant is preparing your order.",
+        Notification::Rejected => "The restaurant cannot take your order. You pay nothing.",
+        Notification::Expired => "The restaurant did not answer in time. You pay nothing.",
+        Notification::Cancelled => "Your order was cancelled.",
+        Notification::TimedOut => "Your order was not delivered in time. We are looking into it.",
+    };
+    let mut text = format!("Hello {},\n\n{said}\n\n", letter.contact.name);
+    for item in &letter.order.items {
+        text.push_str(&format!("  {} x {}\n", item.quantity, item.name));
+    }
+    let (whole, cents) = (letter.order.total_minor / 100, letter.order.total_minor % 100);
+    text.push_str(&format!("  Total {whole}.{cents:02} {}\n\n", letter.order.currency));
+    text.push_str(&format!("Order {}\n", letter.order.order_id));
+    text
+}

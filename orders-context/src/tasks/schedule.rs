@@ -1,0 +1,79 @@
+//! When a failed attempt is repeated.
+
+use crate::domain::{TaskKind, Timestamp};
+use crate::store::Task;
+
+/// For restaurants, in seconds after the first, second … attempt; the last repeats. An order that is
+/// announced late does harm, so this ends with the acceptance window.
+const URGENT_S: &[i64] = &[1, 2, 4, 8, 16, 32, 60];
+
+/// For customers: a mail server that is away comes back in minutes or hours.
+const PATIENT_S: &[i64] = &[5, 30, 120, 600, 1_800, 3_600];
+
+/// The moment of the attempt after number `attempts` (from 1), with `jitter` from 0 to 1 taking up to
+/// a tenth off; `None` when the task would be pointless by then.
+pub fn next_attempt(task: &Task, attempts: u32, now: Timestamp, jitter: f64) -> Option<Timestamp> {
+    let profile = match task.kind {
+        TaskKind::NotifyRestaurant | TaskKind::RemindRestaurant(_) => URGENT_S,
+        TaskKind::NotifyUser(_) => PATIENT_S,
+    };
+    let at = (attempts.max(1) as usize - 1).min(profile.len() - 1);
+    let delay_ms = profile[at] * 1_000;
+    let early_ms = (delay_ms as f64 * jitter.clamp(0.0, 1.0) / 10.0) as i64;
+    let next = now.plus_ms(delay_ms - early_ms);
+    (next < task.give_up_at).then_some(next)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Notification;
+    use crate::store::TaskState;
+
+    fn task(kind: TaskKind) -> Task {
+        Task {
+            order_id: "o-1".into(),
+            sequence: 1,
+            kind,
+            state: TaskState::Open,
+            attempts: 0,
+            next_attempt_at: Timestamp(0),
+            give_up_at: Timestamp(600_000_000),
+            last_error: None,
+            event_id: "e-1".into(),
+            traceparent: None,
+        }
+    }
+
+    #[test]
+    fn restaurants_are_tried_quickly_and_then_each_minute() {
+        let task = task(TaskKind::NotifyRestaurant);
+        let after = |attempts| next_attempt(&task, attempts, Timestamp(0), 0.0);
+        assert_eq!(after(1), Some(Timestamp(1_000_000)));
+        assert_eq!(after(3), Some(Timestamp(4_000_000)));
+        assert_eq!(after(7), Some(Timestamp(60_000_000)));
+        assert_eq!(after(100), Some(Timestamp(60_000_000)));
+    }
+
+    #[test]
+    fn customers_are_tried_patiently() {
+        let task = task(Notification::Accepted.task());
+        assert_eq!(next_attempt(&task, 1, Timestamp(0), 0.0), Some(Timestamp(5_000_000)));
+        assert_eq!(next_attempt(&task, 3, Timestamp(0), 0.0), Some(Timestamp(120_000_000)));
+    }
+
+    #[test]
+    fn jitter_only_takes_off() {
+        let task = task(TaskKind::NotifyRestaurant);
+        assert_eq!(next_attempt(&task, 7, Timestamp(0), 1.0), Some(Timestamp(54_000_000)));
+    }
+
+    #[test]
+    fn an_attempt_at_or_after_the_end_is_pointless() {
+        let task = task(TaskKind::NotifyRestaurant);
+        let now = |us| next_attempt(&task, 1, Timestamp(us), 0.0);
+        assert_eq!(now(598_999_999), Some(Timestamp(599_999_999)));
+        assert_eq!(now(599_000_000), None);
+        assert_eq!(now(599_000_001), None);
+    }
+}

@@ -1,0 +1,177 @@
+//! Webhooks to restaurants, signed as Standard Webhooks 1.0 has it (symmetric, `v1`).
+
+mod guard;
+
+use super::attempt::Failed;
+use crate::domain::{Item, Order, TaskKind, Timestamp, Webhook};
+use crate::store::Task;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use guard::PublicOnly;
+pub use guard::Reach;
+use hmac::{Hmac, KeyInit, Mac};
+use serde::Serialize;
+use sha2::Sha256;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A restaurant that does not answer in this time is tried again.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// How much of an answer is read, so that the connection can be used again; its content is ignored.
+const ANSWER_BYTES: usize = 64 * 1024;
+
+/// Posts to restaurants. Follows no redirect and never looks into an answer.
+pub struct Webhooks {
+    http: reqwest::Client,
+    reach: Reach,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    r#type: &'static str,
+    timestamp: String,
+    data: Data<'a>,
+}
+
+#[derive(Serialize)]
+struct Data<'a> {
+    order_id: &'a str,
+    restaurant_id: &'a str,
+    items: &'a [Item],
+    total_minor: i64,
+    currency: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reminder: Option<u32>,
+    accept_by: String,
+}
+
+/// What a restaurant is sent.
+pub fn body(task: &Task, order: &Order, note: Option<&str>, now: Timestamp) -> Vec<u8> {
+    let (r#type, reminder) = match task.kind {
+        TaskKind::RemindRestaurant(reminder) => ("order.reminder", Some(reminder)),
+        _ => ("order.placed", None),
+    };
+    let data = Data {
+        order_id: &order.order_id,
+        restaurant_id: &order.restaurant_id,
+        items: &order.items,
+        total_minor: order.total_minor,
+        currency: &order.currency,
+        note,
+        reminder,
+        accept_by: chassis::clock::rfc3339(order.accept_by.0),
+    };
+    let body = Body { r#type, timestamp: chassis::clock::rfc3339(now.0), data };
+    // Plain strings and numbers always have a JSON form.
+    serde_json::to_vec(&body).unwrap_or_default()
+}
+
+impl Webhooks {
+    /// # Errors
+    /// When the TLS library cannot be set up.
+    pub fn new(reach: Reach) -> anyhow::Result<Self> {
+        let mut http = reqwest::Client::builder()
+            .timeout(LIMIT)
+            .connect_timeout(LIMIT / 2)
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .tcp_nodelay(true)
+            .pool_max_idle_per_host(64)
+            .user_agent(concat!("takeaway-orders/", env!("CARGO_PKG_VERSION")));
+        if reach == Reach::PublicOnly {
+            http = http.dns_resolver(Arc::new(PublicOnly));
+        }
+        Ok(Self { http: http.build()?, reach })
+    }
+
+    /// Delivers `body`; the same task has the same `webhook-id` at each attempt.
+    ///
+    /// # Errors
+    /// A code: `http_500`, `timeout`, `connect`, `forbidden_address`, `bad_secret`, …
+    pub async fn post(
+        &self,
+        hook: &Webhook,
+        task: &Task,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<(), Failed> {
+        let bad = |code: &str| Failed::ForGood(code.to_owned());
+        let url = url::Url::parse(&hook.url).map_err(|_| bad("bad_address"))?;
+        if !self.reach.allows(&url) {
+            return Err(bad("forbidden_address"));
+        }
+        let id = format!("msg_{}_{}", task.order_id, task.sequence);
+        let seconds = (now.0 / 1_000_000).to_string();
+        let signature = sign(&hook.secret, &id, &seconds, body).ok_or_else(|| bad("bad_secret"))?;
+        let mut request = self
+            .http
+            .post(url)
+            .header("content-type", "application/json")
+            .header("webhook-id", id)
+            .header("webhook-timestamp", seconds)
+            .header("webhook-signature", signature);
+        if let Some(traceparent) = &task.traceparent {
+            request = request.header("traceparent", traceparent);
+        }
+        let mut response = request.body(body.to_vec()).send().await.map_err(code_of)?;
+        let status = response.status();
+        let mut read = 0;
+        while let Ok(Some(chunk)) = response.chunk().await {
+            read += chunk.len();
+            if read > ANSWER_BYTES {
+                break;
+            }
+        }
+        if status.is_success() {
+            return Ok(());
+        }
+        Err(Failed::ForNow(format!("http_{}", status.as_u16())))
+    }
+}
+
+/// `v1,` and base64 of HMAC-SHA256 over `id.timestamp.body`; `None` when the secret is none.
+fn sign(secret: &str, id: &str, seconds: &str, body: &[u8]) -> Option<String> {
+    let key = STANDARD.decode(secret.strip_prefix("whsec_").unwrap_or(secret)).ok()?;
+    let mut mac = Hmac::<Sha256>::new_from_slice(&key).ok()?;
+    for part in [id.as_bytes(), b".", seconds.as_bytes(), b".", body] {
+        mac.update(part);
+    }
+    Some(format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes())))
+}
+
+fn code_of(error: reqwest::Error) -> Failed {
+    let code = if error.is_timeout() {
+        "timeout"
+    } else if error.is_connect() {
+        "connect"
+    } else {
+        "broken_connection"
+    };
+    Failed::ForNow(code.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The example of the Standard Webhooks specification, section "Symmetric signatures".
+    #[test]
+    fn the_example_of_the_standard_is_signed_as_printed() {
+        let signed = sign(
+            "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            "msg_p5jXN8AQM9LWM0D4loKWxJek",
+            "1614265330",
+            br#"{"test": 2432232314}"#,
+        );
+        let printed = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
+        assert_eq!(signed.as_deref(), Some(printed));
+    }
+
+    #[test]
+    fn a_secret_that_is_not_base64_signs_nothing() {
+        assert_eq!(sign("whsec_!", "msg_1", "0", b"{}"), None);
+    }
+}

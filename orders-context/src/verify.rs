@@ -1,0 +1,216 @@
+//! `orders verify`: is the topic the journal, order by order?
+//!
+//! Per order the topic must hold the journal's events: the same, in the same order, each once under
+//! `read_committed`. The journal itself must have no gap.
+
+use crate::relay::to_event;
+use crate::store::{JournalReader, JournalRow};
+use anyhow::{Context, ensure};
+use chassis::kafka::relay::read_position;
+use chassis::kafka::scan::{Isolation, scan};
+use chassis::kafka::{Incoming, KafkaConfig};
+use schemas::order_events::OrderEvent;
+use schemas::registry::RegistryClient;
+use schemas::topics::{ORDER_EVENTS, ORDERS_RELAY};
+use schemas::{DecodeError, Decoder, Encoder};
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::{Duration, Instant};
+
+/// How many rows are read at once.
+const PAGE: usize = 10_000;
+
+/// How often the relay's position is looked at while waiting for it.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// How many differences are printed.
+const SHOWN: usize = 20;
+
+/// What was compared, and what differs.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Orders in the journal.
+    pub orders: usize,
+    /// Rows of the journal.
+    pub journal_events: usize,
+    /// Events on the topic under `read_committed`.
+    pub topic_events: usize,
+    /// One line each.
+    pub differences: Vec<String>,
+}
+
+/// An event as both sides show it: its sequence and a hash of everything that is published of it.
+type Seen = (i64, u64);
+
+/// Compares journal and topic. Waits at most `wait` until the relay has published what the journal
+/// holds at the beginning.
+///
+/// # Errors
+/// When the journal or Kafka cannot be read, or the relay lags for longer than `wait`.
+pub fn verify(
+    kafka: &KafkaConfig,
+    registry: &RegistryClient,
+    journal: &mut dyn JournalReader,
+    wait: Duration,
+    runtime: &tokio::runtime::Handle,
+) -> anyhow::Result<Report> {
+    let published = wait_for_relay(kafka, journal.newest()?, wait)?;
+    let mut topic = Topic::new(registry.clone(), runtime.clone())?;
+    scan(kafka, ORDER_EVENTS.name, Isolation::Committed, |record| topic.take(&record))?;
+    let Topic { mut seen, events, mut report, encoder, .. } = topic;
+    report.topic_events = events;
+    let mut last = HashMap::new();
+    let (mut position, mut rows) = (0, Vec::new());
+    loop {
+        rows.clear();
+        journal.read_after(position, PAGE, &mut rows)?;
+        let Some(end) = rows.last().map(|row| row.position) else { break };
+        position = end;
+        for row in &rows {
+            report.journal_events += 1;
+            compare(row, row.position <= published, &encoder, &mut last, &mut seen, &mut report)?;
+        }
+    }
+    report.orders = last.len();
+    for (order_id, rest) in seen.iter().filter(|(_, rest)| !rest.is_empty()) {
+        let sequences: Vec<i64> = rest.iter().map(|(sequence, _)| *sequence).collect();
+        report.differs(format!("{order_id}: on the topic beyond the journal: {sequences:?}"));
+    }
+    Ok(report)
+}
+
+fn wait_for_relay(kafka: &KafkaConfig, newest: i64, wait: Duration) -> anyhow::Result<i64> {
+    let began = Instant::now();
+    loop {
+        let published = read_position(kafka, ORDERS_RELAY.name, 0)?.unwrap_or(0);
+        if published >= newest {
+            return Ok(published);
+        }
+        ensure!(
+            began.elapsed() < wait,
+            "the relay has published up to {published}, the journal ends at {newest}: is `orders \
+             serve` running? (--wait SECONDS waits longer)"
+        );
+        std::thread::sleep(LOOK_EVERY);
+    }
+}
+
+/// The topic's events per order, the next one first.
+struct Topic {
+    decoder: Decoder<OrderEvent>,
+    encoder: Encoder<OrderEvent>,
+    registry: RegistryClient,
+    runtime: tokio::runtime::Handle,
+    seen: HashMap<String, std::collections::VecDeque<Seen>>,
+    events: usize,
+    report: Report,
+}
+
+impl Topic {
+    fn new(registry: RegistryClient, runtime: tokio::runtime::Handle) -> anyhow::Result<Self> {
+        Ok(Self {
+            decoder: Decoder::new(),
+            encoder: Encoder::new(0)?,
+            registry,
+            runtime,
+            seen: HashMap::new(),
+            events: 0,
+            report: Report::default(),
+        })
+    }
+
+    fn take(&mut self, record: &Incoming) -> anyhow::Result<()> {
+        let at = format!("partition {} offset {}", record.partition, record.offset);
+        let payload = record.payload.as_deref().unwrap_or_default();
+        let event = match self.decode(payload)? {
+            Ok(event) => event,
+            Err(cause) => {
+                self.report.differs(format!("{at}: not an order event: {cause}"));
+                return Ok(());
+            }
+        };
+        self.events += 1;
+        if record.key.as_deref() != Some(event.order_id.as_bytes()) {
+            self.report.differs(format!("{at}: keyed otherwise than by order {}", event.order_id));
+        }
+        let seen = fingerprint(&self.encoder, &event)?;
+        self.seen.entry(event.order_id).or_default().push_back(seen);
+        Ok(())
+    }
+
+    fn decode(&mut self, payload: &[u8]) -> anyhow::Result<Result<OrderEvent, DecodeError>> {
+        if let Err(DecodeError::UnknownSchema(id)) = self.decoder.decode(payload) {
+            let schema = self.runtime.block_on(self.registry.schema_by_id(id));
+            let schema = schema.context("the schema of an event cannot be looked up")?;
+            // A schema that is not ours is remembered, and the next call says so.
+            let _ = self.decoder.add(id, &schema);
+        }
+        Ok(self.decoder.decode(payload))
+    }
+}
+
+fn fingerprint(encoder: &Encoder<OrderEvent>, event: &OrderEvent) -> anyhow::Result<Seen> {
+    let mut bytes = Vec::with_capacity(256);
+    encoder.encode(event, &mut bytes)?;
+    let mut hasher = DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    Ok((event.sequence, hasher.finish()))
+}
+
+fn compare(
+    row: &JournalRow,
+    must_be_published: bool,
+    encoder: &Encoder<OrderEvent>,
+    last: &mut HashMap<String, i64>,
+    seen: &mut HashMap<String, std::collections::VecDeque<Seen>>,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let (order_id, sequence) = (&row.order_id, row.sequence);
+    let before = last.insert(order_id.clone(), sequence).unwrap_or(0);
+    if sequence != before + 1 {
+        report.differs(format!("{order_id}: the journal goes from {before} to {sequence}"));
+    }
+    let next = seen.get_mut(order_id).and_then(std::collections::VecDeque::pop_front);
+    let ours = fingerprint(encoder, &to_event(row))?;
+    match next {
+        Some(theirs) if theirs == ours => {}
+        Some((theirs, _)) => report.differs(format!(
+            "{order_id}: the journal has event {sequence} where the topic has {theirs}"
+        )),
+        None if must_be_published => {
+            report.differs(format!("{order_id}: event {sequence} is missing from the topic"));
+        }
+        None => {}
+    }
+    Ok(())
+}
+
+impl Report {
+    fn differs(&mut self, what: String) {
+        self.differences.push(what);
+    }
+
+    /// Whether nothing differs.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.differences.is_empty()
+    }
+}
+
+impl std::fmt::Display for Report {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { orders, journal_events, topic_events, differences } = self;
+        writeln!(
+            f,
+            "orders {orders}, journal {journal_events} events, topic {topic_events} events"
+        )?;
+        for difference in differences.iter().take(SHOWN) {
+            writeln!(f, "  {difference}")?;
+        }
+        match differences.len() {
+            0 => write!(f, "clean: the topic equals the journal"),
+            n if n > SHOWN => write!(f, "{n} differences, the first {SHOWN} shown"),
+            n => write!(f, "{n} differences"),
+        }
+    }
+}
