@@ -1,1 +1,13 @@
-//! system-tests.
+#![doc = include_str!("../README.md")]
+
+pub mod addresses;
+pub mod api;
+pub mod eventually;
+pub mod load;
+pub mod mail;
+pub mod python;
+pub mod restaurant;
+pub mod signature;
+pub mod stack;
+pub mod story;
+pub mod topic;

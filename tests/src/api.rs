@@ -1,0 +1,198 @@
+//! The HTTP APIs of orders and promotions, as an app of another team would call them.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use reqwest::{Client, Method, header};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// An answer, whatever its status.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// `Location`, when something was created.
+    pub location: Option<String>,
+    /// The body; null when it is empty or no JSON.
+    pub body: Value,
+}
+
+impl Answer {
+    /// The body as `T`, if the status is one of success.
+    pub fn read<T: for<'a> Deserialize<'a>>(self) -> Result<T> {
+        ensure!((200..300).contains(&self.status), "answered {}: {}", self.status, self.body);
+        serde_json::from_value(self.body.clone())
+            .with_context(|| format!("unexpected answer: {}", self.body))
+    }
+
+    /// The stable code of a problem.
+    pub fn code(&self) -> &str {
+        self.body["code"].as_str().unwrap_or_default()
+    }
+}
+
+/// An order as the API shows it; what no test asks for is left out.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Order {
+    /// UUIDv7.
+    pub id: String,
+    /// Where it stands.
+    pub status: String,
+    /// The number of its events.
+    pub version: u64,
+    /// Sum of its items in minor units.
+    pub total_minor: i64,
+    /// ISO 4217.
+    pub currency: String,
+    /// RFC 3339; until then the restaurant may accept.
+    pub accept_by: Option<String>,
+    /// What is being done about it outside.
+    pub tasks: Vec<Value>,
+}
+
+/// One entry of an order's history.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Entry {
+    /// From 1, without gaps.
+    pub sequence: u64,
+    /// For example `order_placed`.
+    pub event_type: String,
+}
+
+/// A voucher as its owner sees it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Voucher {
+    /// Derived from campaign and order.
+    pub voucher_id: String,
+    /// What the customer types in.
+    pub code: String,
+    /// `issued`, …
+    pub state: String,
+    /// Its worth in minor units.
+    pub value_minor: i64,
+    /// ISO 4217.
+    pub currency: String,
+    /// RFC 3339.
+    pub valid_until: String,
+    /// The order that brought it.
+    pub order_id: String,
+}
+
+/// A client of both APIs. It does not retry.
+#[derive(Clone, Debug)]
+pub struct Api {
+    http: Client,
+    orders: String,
+    promotions: String,
+}
+
+impl Api {
+    /// A client of the APIs at these bases.
+    pub fn new(orders: &str, promotions: &str) -> Result<Self> {
+        let http = Client::builder().timeout(Duration::from_secs(10)).no_proxy().build()?;
+        Ok(Self { http, orders: orders.to_owned(), promotions: promotions.to_owned() })
+    }
+
+    /// Calls orders: `key` is the `Idempotency-Key`, `path` begins with a slash.
+    pub async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        key: Option<&str>,
+        body: Option<&Value>,
+    ) -> Result<Answer> {
+        let mut request = self.http.request(method, format!("{}{path}", self.orders));
+        if let Some(key) = key {
+            request = request.header("Idempotency-Key", key);
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        answer(request).await
+    }
+
+    /// Registers a restaurant or changes it.
+    pub async fn put_restaurant(&self, id: &str, restaurant: &Value) -> Result<()> {
+        let path = format!("/v1/restaurants/{id}");
+        let answer = self.call(Method::PUT, &path, None, Some(restaurant)).await?;
+        let done = (200..300).contains(&answer.status);
+        ensure!(done, "PUT {path} answered {}: {}", answer.status, answer.body);
+        Ok(())
+    }
+
+    /// Places an order under that key.
+    pub async fn place(&self, key: &str, order: &Value) -> Result<Answer> {
+        self.call(Method::POST, "/v1/orders", Some(key), Some(order)).await
+    }
+
+    /// Decides: `accept`, `reject`, `complete` or `cancel`.
+    pub async fn decide(&self, id: &str, decision: &str, body: &Value) -> Result<Answer> {
+        self.call(Method::POST, &format!("/v1/orders/{id}/{decision}"), None, Some(body)).await
+    }
+
+    /// An order.
+    pub async fn order(&self, id: &str) -> Result<Order> {
+        self.call(Method::GET, &format!("/v1/orders/{id}"), None, None).await?.read()
+    }
+
+    /// What happened to an order.
+    pub async fn history(&self, id: &str) -> Result<Vec<Entry>> {
+        #[derive(Deserialize)]
+        struct History {
+            entries: Vec<Entry>,
+        }
+        let path = format!("/v1/orders/{id}/history");
+        let history: History = self.call(Method::GET, &path, None, None).await?.read()?;
+        Ok(history.entries)
+    }
+
+    /// A customer's vouchers.
+    pub async fn vouchers(&self, customer: &str) -> Result<Vec<Voucher>> {
+        #[derive(Deserialize)]
+        struct Vouchers {
+            vouchers: Vec<Voucher>,
+        }
+        let url = format!("{}/v1/customers/{customer}/vouchers", self.promotions);
+        let vouchers: Vouchers = answer(self.http.get(url)).await?.read()?;
+        Ok(vouchers.vouchers)
+    }
+}
+
+async fn answer(request: reqwest::RequestBuilder) -> Result<Answer> {
+    let response = request.send().await?;
+    let location = response.headers().get(header::LOCATION);
+    let location = location.and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let status = response.status().as_u16();
+    let body = serde_json::from_slice(&response.bytes().await?).unwrap_or(Value::Null);
+    Ok(Answer { status, location, body })
+}
+
+/// The restaurant of every example: two dishes, and a webhook where one is given.
+pub fn trattoria(webhook: Option<(&str, &str)>) -> Value {
+    let mut restaurant = json!({
+        "name": "Trattoria da Nino",
+        "currency": "EUR",
+        "menu": [
+            { "item_id": "margherita", "name": "Pizza Margherita", "price_minor": 950 },
+            { "item_id": "tiramisu", "name": "Tiramisù", "price_minor": 550 },
+        ],
+    });
+    if let Some((url, secret)) = webhook {
+        restaurant["webhook"] = json!({ "url": url, "secret": secret });
+    }
+    restaurant
+}
+
+/// Two pizzas and a dessert for 24.50 EUR.
+pub fn dinner(restaurant: &str, customer: &str, email: &str) -> Value {
+    json!({
+        "restaurant_id": restaurant,
+        "customer": { "id": customer, "name": "Ada Lovelace", "email": email },
+        "items": [
+            { "item_id": "margherita", "quantity": 2 },
+            { "item_id": "tiramisu", "quantity": 1 },
+        ],
+        "note": "Second floor, the bell says Byron.",
+    })
+}

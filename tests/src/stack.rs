@@ -1,0 +1,161 @@
+//! A real stack of a test's own: Kafka, registry, mail and the three contexts, through
+//! `deploy/local`, in a folder and on ports that no other stack has.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{self, Command, Output, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+
+use crate::addresses::{Addresses, binaries, checkout};
+
+/// A running stack. It begins without data and ends when this is dropped, when the test process
+/// ends, or when that is killed; its logs stay for whoever has to find out why.
+#[derive(Debug)]
+pub struct Stack {
+    addresses: Addresses,
+    port_offset: u16,
+}
+
+impl Stack {
+    /// Starts all parts and waits until each is ready. What an earlier run left behind under that
+    /// name is stopped and removed first. Blocks for about ten seconds.
+    pub fn start(name: &str, port_offset: u16) -> Result<Self> {
+        let binaries = binaries()?;
+        let var = binaries.parent().unwrap_or(&binaries).join("stacks").join(name);
+        fs::create_dir_all(&var)?;
+        fs::write(var.join("owner"), process::id().to_string())?;
+        deploy(&var, port_offset, &["clean"])?;
+        watch(&var)?;
+        deploy(&var, port_offset, &["up"])?;
+        Ok(Self { addresses: Addresses::of(&var)?, port_offset })
+    }
+
+    /// Where its parts are.
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// Starts those of `parts` that do not run (all when none is named), waits until they are
+    /// ready, and returns what was said about it. Blocks.
+    pub fn up(&self, parts: &[&str]) -> Result<String> {
+        deploy(&self.addresses.var, self.port_offset, &[&["up"], parts].concat())
+    }
+
+    /// The process of that part.
+    pub fn pid(&self, part: &str) -> Result<u32> {
+        let file = self.addresses.var.join("run").join(format!("{part}.pid"));
+        let text = fs::read_to_string(&file)
+            .with_context(|| format!("{part} was never started: no {}", file.display()))?;
+        text.trim().parse().with_context(|| format!("{} holds no number", file.display()))
+    }
+
+    /// Kills that part, as `kill -9` does, and returns once the process is gone.
+    pub fn kill(&self, part: &str) -> Result<()> {
+        let pid = self.pid(part)?;
+        let killed = Command::new("kill").args(["-9", &pid.to_string()]).status()?;
+        if !killed.success() {
+            bail!("{part} (pid {pid}) did not run; its log is {}", self.log(part).display());
+        }
+        let started = Instant::now();
+        // The link to its program goes with the process, even while nobody has waited for it.
+        while fs::read_link(format!("/proc/{pid}/exe")).is_ok() {
+            if started.elapsed() > Duration::from_secs(10) {
+                bail!("{part} (pid {pid}) is still there ten seconds after it was killed");
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+        Ok(())
+    }
+
+    /// The log of that part.
+    pub fn log(&self, part: &str) -> PathBuf {
+        self.addresses.var.join("log").join(format!("{part}.log"))
+    }
+
+    /// Runs a subcommand of a context against this stack, for example `orders verify`.
+    pub fn run(&self, context: &str, arguments: &[&str]) -> Result<Output> {
+        let program = binaries()?.join(context);
+        let mut command = Command::new(&program);
+        command.args(arguments).envs(context_settings(&self.addresses)).stdin(Stdio::null());
+        command.output().with_context(|| format!("{} does not start", program.display()))
+    }
+
+    /// As [`Self::run`], with a failure that shows what was printed unless it exits with 0.
+    pub fn expect(&self, context: &str, arguments: &[&str]) -> Result<String> {
+        let output = self.run(context, arguments)?;
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        if !output.status.success() {
+            let cause = String::from_utf8_lossy(&output.stderr);
+            let line = arguments.join(" ");
+            bail!("`{context} {line}` ended with {}:\n{said}\n{cause}", output.status);
+        }
+        Ok(said)
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        // A failure shows itself at the next start, which stops what is left.
+        let _ = deploy(&self.addresses.var, self.port_offset, &["down"]);
+    }
+}
+
+/// What the subcommands of the contexts read from the environment, for this stack.
+pub fn context_settings(addresses: &Addresses) -> Vec<(&'static str, String)> {
+    let var = addresses.var.display();
+    let listen = |url: &str| url.trim_start_matches("http://").to_owned();
+    vec![
+        ("KAFKA_BOOTSTRAP", addresses.kafka.clone()),
+        ("SCHEMA_REGISTRY_URL", addresses.registry.clone()),
+        ("LAKE_URI", addresses.lake.clone()),
+        ("SMTP_URL", addresses.smtp.clone()),
+        ("ORDERS_LISTEN", listen(&addresses.orders)),
+        ("ORDERS_DATABASE_URL", format!("sqlite:{var}/orders.db")),
+        ("ORDERS_MAIL_FROM", "orders@takeaway.example".to_owned()),
+        ("PROMOTIONS_LISTEN", listen(&addresses.promotions)),
+        ("PROMOTIONS_DATABASE_URL", format!("sqlite:{var}/promotions.db")),
+        ("PROMOTIONS_CODE_KEY_FILE", format!("{var}/promotions.key")),
+        ("ANALYTICS_LISTEN", listen(&addresses.analytics)),
+        ("RUST_LOG", "warn".to_owned()),
+    ]
+}
+
+fn deploy(var: &Path, port_offset: u16, arguments: &[&str]) -> Result<String> {
+    let output = Command::new(checkout().join("deploy/local"))
+        .args(arguments)
+        .env("TAKEAWAY_VAR", var)
+        .env("TAKEAWAY_PORT_OFFSET", port_offset.to_string())
+        .env("TAKEAWAY_BIN", binaries()?)
+        .stdin(Stdio::null())
+        .output()
+        .context("deploy/local does not start")?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    if !output.status.success() {
+        let cause = String::from_utf8_lossy(&output.stderr);
+        bail!("deploy/local {} failed:\n{said}{cause}", arguments.join(" "));
+    }
+    Ok(said)
+}
+
+/// Leaves a process behind that stops the stack once this one is gone, however it went: a test's
+/// statics are never dropped, and a killed test drops nothing. A stack that has another owner by
+/// then is left alone.
+fn watch(var: &Path) -> Result<()> {
+    let script = "tail --pid=\"$1\" -s 0.2 -f /dev/null\n\
+                  [[ $(cat \"$TAKEAWAY_VAR/owner\") != \"$1\" ]] || exec \"$2\" down";
+    Command::new("setsid")
+        .args(["bash", "-c", script, "watch", &process::id().to_string()])
+        .arg(checkout().join("deploy/local"))
+        .env("TAKEAWAY_VAR", var)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .context("the process that stops the stack afterwards does not start")?;
+    Ok(())
+}

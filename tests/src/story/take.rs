@@ -1,0 +1,128 @@
+//! Taking the order, and waiting for everything that follows from it.
+
+use std::{process::Stdio, time::Duration};
+
+use anyhow::{Context, Result, ensure};
+use chassis::clock::parse_rfc3339;
+use reqwest::Method;
+use schemas::topics::{ORDER_EVENTS, VOUCHER_EVENTS};
+use serde_json::{Value, json};
+use tokio::process::Command;
+use uuid::Uuid;
+
+use crate::{
+    addresses::{Addresses, binaries},
+    api::{Api, Order, Voucher, dinner, trattoria},
+    eventually::eventually,
+    mail::{Mail, mails},
+    restaurant::{Conduct, RestaurantSink, SECRET},
+    stack::context_settings,
+    topic::{Fact, facts_of},
+};
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Everything that came of one order.
+#[derive(Debug)]
+pub struct Story {
+    /// Where to look at it.
+    pub addresses: Addresses,
+    /// The order at its end.
+    pub order: Order,
+    /// Who ordered.
+    pub customer: String,
+    /// When it was placed, in microseconds since the Unix epoch.
+    pub placed_us: i64,
+    /// Its events and its voucher's, by time.
+    pub facts: Vec<Fact>,
+    /// The mail to the customer.
+    pub mail: Mail,
+    /// The voucher it brought.
+    pub voucher: Voucher,
+    /// What the lake knows of it, one object a row.
+    pub rows: Vec<Value>,
+}
+
+/// Takes one order through the running stack. Plays the restaurant, which accepts, and the customer.
+/// Fails with what was missing when a part of the story does not happen within a minute.
+pub async fn take(addresses: &Addresses) -> Result<Story> {
+    let api = Api::new(&addresses.orders, &addresses.promotions)?;
+    let short = &Uuid::new_v4().simple().to_string()[..8];
+    let restaurant = "trattoria-da-nino";
+    let (customer, email) = (format!("ada-{short}"), format!("ada.{short}@example.com"));
+    let sink = RestaurantSink::open(Conduct::Accepts(api.clone())).await?;
+    api.put_restaurant(restaurant, &trattoria(Some((&sink.url(), SECRET)))).await?;
+    let key = Uuid::new_v4().to_string();
+    let placed = api.place(&key, &dinner(restaurant, &customer, &email)).await?;
+    ensure!(placed.status == 201, "POST /v1/orders answered {}: {}", placed.status, placed.body);
+    let id = placed.body["id"].as_str().context("the new order has no id")?.to_owned();
+
+    reached(&api, &id, "confirmed").await.context("the order was not confirmed")?;
+    let mail = eventually("the mail to the customer", LIMIT, async || {
+        Ok(mails(&addresses.mail, &email).await?.pop())
+    })
+    .await?;
+    let done = api.decide(&id, "complete", &json!({ "by": "restaurant" })).await?;
+    ensure!(done.status == 200, "complete answered {}: {}", done.status, done.body);
+    let order = reached(&api, &id, "completed").await?;
+    let voucher = eventually("the voucher", LIMIT, async || {
+        let vouchers = api.vouchers(&customer).await?;
+        Ok(vouchers.into_iter().find(|voucher| voucher.order_id == id))
+    })
+    .await?;
+    let facts = published(addresses, &order, &voucher).await?;
+    let rows = eventually("a row in the lake for every event", LIMIT, async || {
+        let rows = lake_rows(addresses, &id).await?;
+        Ok((rows.len() >= facts.len()).then_some(rows))
+    })
+    .await?;
+    let view = api.call(Method::GET, &format!("/v1/orders/{id}"), None, None).await?;
+    let placed_at = view.body["placed_at"].as_str().unwrap_or_default();
+    let placed_us = parse_rfc3339(placed_at).context("placed_at is no RFC 3339 time")?;
+    let addresses = addresses.clone();
+    Ok(Story { addresses, order, customer, placed_us, facts, mail, voucher, rows })
+}
+
+async fn reached(api: &Api, id: &str, status: &str) -> Result<Order> {
+    eventually(&format!("the order becomes {status}"), LIMIT, async || {
+        let order = api.order(id).await?;
+        Ok((order.status == status).then_some(order))
+    })
+    .await
+}
+
+/// Every event of the order and of its voucher, as read from Kafka.
+async fn published(addresses: &Addresses, order: &Order, voucher: &Voucher) -> Result<Vec<Fact>> {
+    let mut facts = eventually("every event of the order on its topic", LIMIT, async || {
+        let facts = facts_of(&addresses.kafka, ORDER_EVENTS.name, &order.id).await?;
+        Ok((facts.len() as u64 >= order.version).then_some(facts))
+    })
+    .await?;
+    let issued = eventually("the voucher's event on its topic", LIMIT, async || {
+        let facts = facts_of(&addresses.kafka, VOUCHER_EVENTS.name, &voucher.voucher_id).await?;
+        Ok((!facts.is_empty()).then_some(facts))
+    })
+    .await?;
+    facts.extend(issued);
+    facts.sort_by_key(|fact| fact.timestamp_ms);
+    Ok(facts)
+}
+
+/// What the lake knows of an order, in the words of `analytics rows`.
+pub async fn lake_rows(addresses: &Addresses, order: &str) -> Result<Vec<Value>> {
+    let program = binaries()?.join("analytics");
+    let output = Command::new(&program)
+        .args(["rows", "--order", order, "--json"])
+        .envs(context_settings(addresses))
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .with_context(|| format!("{} does not start", program.display()))?;
+    let cause = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "analytics rows ended with {}: {cause}", output.status);
+    let said = String::from_utf8_lossy(&output.stdout);
+    let rows = serde_json::Deserializer::from_str(&said).into_iter::<Value>();
+    let rows = rows.collect::<Result<Vec<_>, _>>().context("analytics rows printed no JSON")?;
+    // One array of rows or one row a line: both are read.
+    Ok(rows.into_iter().flat_map(|row| row.as_array().cloned().unwrap_or(vec![row])).collect())
+}

@@ -1,0 +1,11 @@
+//! Whole stories on a real stack of their own: Kafka, registry, mail and the three contexts, beside
+//! whatever else runs on this machine. All tests share the stack and run at the same time, each with
+//! restaurants and customers of its own; it stops when this program ends.
+
+mod idempotency;
+mod language;
+mod poison;
+mod restart;
+mod silence;
+mod support;
+mod whole_story;
