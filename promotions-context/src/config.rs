@@ -1,0 +1,148 @@
+//! The configuration of promotions, from environment variables. Each command reads what it needs.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use chassis::config::Settings;
+use chassis::kafka::KafkaConfig;
+
+use crate::app::CodeKey;
+use crate::domain::Campaign;
+
+/// What `promotions serve` needs.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `KAFKA_BOOTSTRAP`: where Kafka is.
+    pub kafka: KafkaConfig,
+    /// `SCHEMA_REGISTRY_URL`: where the registry's API begins.
+    pub registry_url: String,
+    /// `PROMOTIONS_LISTEN`: address and port of the HTTP API; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// `PROMOTIONS_DATABASE_URL`: where everything is kept.
+    pub database: DatabaseUrl,
+    /// `PROMOTIONS_CAMPAIGN_…`: what completed orders earn.
+    pub campaign: Campaign,
+    /// `PROMOTIONS_CODE_KEY_FILE`: names the file of the secret that codes are derived with.
+    pub code_key: CodeKey,
+}
+
+/// `sqlite:PATH`, the path absolute or from the working directory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DatabaseUrl(PathBuf);
+
+impl DatabaseUrl {
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl FromStr for DatabaseUrl {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.strip_prefix("sqlite:") {
+            Some(path) if !path.is_empty() => Ok(Self(path.into())),
+            _ => Err("it does not look like sqlite:PATH"),
+        }
+    }
+}
+
+impl Config {
+    /// Reads every variable; problems are remembered in `settings`.
+    pub fn from_settings(settings: &mut Settings) -> Self {
+        Self {
+            kafka: kafka(settings),
+            registry_url: registry_url(settings),
+            listen: settings.or("PROMOTIONS_LISTEN", ([127, 0, 0, 1], 8082).into()),
+            database: database(settings),
+            campaign: campaign(settings),
+            code_key: code_key(settings),
+        }
+    }
+
+    /// A configuration for tests: a port of its own, five euros for orders from fifteen on, and a
+    /// key that is no secret.
+    #[must_use]
+    pub fn for_testing(bootstrap: &str, registry_url: &str, database: &Path) -> Self {
+        Self {
+            kafka: KafkaConfig::for_testing(bootstrap),
+            registry_url: registry_url.to_owned(),
+            listen: ([127, 0, 0, 1], 0).into(),
+            database: DatabaseUrl(database.to_owned()),
+            campaign: campaign(&mut Settings::from_pairs([])),
+            code_key: CodeKey::default(),
+        }
+    }
+}
+
+/// Reads where Kafka is.
+pub fn kafka(settings: &mut Settings) -> KafkaConfig {
+    KafkaConfig::from_settings(settings, "promotions")
+}
+
+/// Reads where the registry is; the local stack's by default.
+pub fn registry_url(settings: &mut Settings) -> String {
+    settings.or("SCHEMA_REGISTRY_URL", "http://127.0.0.1:8081/apis/ccompat/v7".to_owned())
+}
+
+/// Reads where the database is; `sqlite:var/promotions.db` by default.
+pub fn database(settings: &mut Settings) -> DatabaseUrl {
+    settings.or("PROMOTIONS_DATABASE_URL", DatabaseUrl("var/promotions.db".into()))
+}
+
+fn campaign(settings: &mut Settings) -> Campaign {
+    let campaign = Campaign {
+        id: settings.or("PROMOTIONS_CAMPAIGN_ID", "thank-you".to_owned()),
+        minimum_minor: settings.or("PROMOTIONS_CAMPAIGN_MINIMUM_MINOR", 1500),
+        value_minor: settings.or("PROMOTIONS_CAMPAIGN_VALUE_MINOR", 500),
+        currency: settings.or("PROMOTIONS_CAMPAIGN_CURRENCY", "EUR".to_owned()),
+        voucher_minimum_minor: settings.or("PROMOTIONS_CAMPAIGN_VOUCHER_MINIMUM_MINOR", 1500),
+        valid_days: settings.or("PROMOTIONS_CAMPAIGN_VALID_DAYS", 30),
+    };
+    if campaign.id.len() > 64 {
+        settings.problem("PROMOTIONS_CAMPAIGN_ID", "is longer than 64 bytes: shorten it");
+    }
+    let not_below = [
+        ("PROMOTIONS_CAMPAIGN_MINIMUM_MINOR", campaign.minimum_minor, 0),
+        ("PROMOTIONS_CAMPAIGN_VALUE_MINOR", campaign.value_minor, 1),
+        ("PROMOTIONS_CAMPAIGN_VOUCHER_MINIMUM_MINOR", campaign.voucher_minimum_minor, 0),
+        ("PROMOTIONS_CAMPAIGN_VALID_DAYS", campaign.valid_days.into(), 1),
+    ];
+    for (name, value, least) in not_below {
+        if value < least {
+            settings.problem(name, format!("must be at least {least}: raise it"));
+        }
+    }
+    let upper_case = campaign.currency.bytes().all(|letter| letter.is_ascii_uppercase());
+    if campaign.currency.len() != 3 || !upper_case {
+        let what = "is no ISO 4217 code: use three upper-case letters, such as EUR";
+        settings.problem("PROMOTIONS_CAMPAIGN_CURRENCY", what);
+    }
+    campaign
+}
+
+fn code_key(settings: &mut Settings) -> CodeKey {
+    const NAME: &str = "PROMOTIONS_CODE_KEY_FILE";
+    let path: String = settings.required(NAME);
+    if path.is_empty() {
+        return CodeKey::default();
+    }
+    let problem = match fs::read_to_string(&path).map(|text| text.parse()) {
+        Ok(Ok(key)) => return key,
+        Ok(Err(_)) => "names a file that does not hold 64 hexadecimal digits: write 32 random \
+                       bytes there"
+            .to_owned(),
+        Err(cause) => {
+            format!("names a file that cannot be read ({cause}): create it or correct it")
+        }
+    };
+    settings.problem(NAME, problem);
+    CodeKey::default()
+}
+
+#[cfg(test)]
+mod tests;

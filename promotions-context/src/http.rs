@@ -1,0 +1,65 @@
+//! The HTTP interface of promotions: what customers' apps read. Refusals are problems (RFC 9457).
+
+mod cursor;
+mod vouchers;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::get;
+use chassis::clock::Clock;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::ListVouchers;
+
+/// Nothing here takes a body; this bounds what is read of one all the same.
+pub const BODY_LIMIT_BYTES: usize = 16 * 1024;
+
+/// What the handlers need.
+#[derive(Clone)]
+pub struct Api {
+    /// Lists a customer's vouchers.
+    pub list_vouchers: ListVouchers,
+    /// Tells which vouchers are expired.
+    pub clock: Arc<dyn Clock>,
+}
+
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "Takeaway promotions",
+    description = "Vouchers that customers earn with completed orders.",
+    version = "1",
+))]
+struct Document;
+
+/// The routes and `/openapi.json`, which describes them.
+pub fn router(api: Api) -> Router {
+    let (router, document) = described().split_for_parts();
+    let document = Arc::new(document);
+    router
+        .route(
+            "/openapi.json",
+            get(move || {
+                let document = Arc::clone(&document);
+                async move { axum::Json((*document).clone()) }
+            }),
+        )
+        .with_state(api)
+}
+
+/// The OpenAPI 3.1 document of the routes.
+///
+/// # Errors
+/// None of its parts has a key that is not text, and nothing else can fail.
+pub fn openapi_json() -> Result<String, serde_json::Error> {
+    described().split_for_parts().1.to_pretty_json()
+}
+
+fn described() -> OpenApiRouter<Api> {
+    OpenApiRouter::with_openapi(Document::openapi()).routes(routes!(vouchers::list))
+}
+
+#[cfg(test)]
+mod tests;

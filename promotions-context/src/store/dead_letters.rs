@@ -1,0 +1,83 @@
+//! Records of others that were set aside, with their bytes and the cause.
+
+use chassis::kafka::Incoming;
+use rusqlite::types::Type;
+use rusqlite::{Row, named_params, params};
+
+use super::{Error, Tx};
+
+/// A record that was set aside.
+#[derive(Clone, Debug)]
+pub struct StoredDeadLetter {
+    /// The record as it came.
+    pub origin: Incoming,
+    /// A stable word for the kind of failure.
+    pub class: String,
+    /// What went wrong, for people; never a part of the record.
+    pub cause: String,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When it failed for the first time.
+    pub first_failed_at_us: i64,
+}
+
+/// Sets a record aside: a row of the journal, to be published in its place.
+///
+/// # Errors
+/// The database refuses, among others because this very record was set aside before.
+pub fn append_dead_letter(tx: &Tx<'_>, letter: &StoredDeadLetter) -> Result<(), Error> {
+    let origin = &letter.origin;
+    let headers = serde_json::to_string(&origin.headers)
+        .map_err(|cause| Error::ToSqlConversionFailure(cause.into()))?;
+    tx.prepare_cached("INSERT INTO journal (kind) VALUES ('dead_letter')")?.execute([])?;
+    tx.prepare_cached(
+        "INSERT INTO dead_letter (position, topic, partition, record_offset, timestamp_ms,
+             origin_key, payload, headers, class, cause, attempts, first_failed_at_us)
+         VALUES (last_insert_rowid(), :topic, :partition, :record_offset, :timestamp_ms,
+             :origin_key, :payload, :headers, :class, :cause, :attempts, :first_failed_at_us)",
+    )?
+    .execute(named_params! {
+        ":topic": &*origin.topic,
+        ":partition": origin.partition,
+        ":record_offset": origin.offset,
+        ":timestamp_ms": origin.timestamp_ms,
+        ":origin_key": origin.key,
+        ":payload": origin.payload,
+        ":headers": headers,
+        ":class": letter.class,
+        ":cause": letter.cause,
+        ":attempts": letter.attempts,
+        ":first_failed_at_us": letter.first_failed_at_us,
+    })?;
+    Ok(())
+}
+
+/// Whether a record of this key was set aside, so that later ones must wait behind it.
+///
+/// # Errors
+/// The database refuses.
+pub fn is_blocked(tx: &Tx<'_>, topic: &str, key: &[u8]) -> Result<bool, Error> {
+    tx.prepare_cached("SELECT 1 FROM dead_letter WHERE topic = ?1 AND origin_key = ?2 LIMIT 1")?
+        .exists(params![topic, key])
+}
+
+/// Reads a dead letter from a row that has the columns of its table.
+pub(super) fn read_dead_letter(row: &Row<'_>) -> Result<StoredDeadLetter, Error> {
+    let headers = serde_json::from_str(row.get_ref("headers")?.as_str()?)
+        .map_err(|cause| Error::FromSqlConversionFailure(0, Type::Text, cause.into()))?;
+    Ok(StoredDeadLetter {
+        origin: Incoming {
+            topic: row.get_ref("topic")?.as_str()?.into(),
+            partition: row.get("partition")?,
+            offset: row.get("record_offset")?,
+            timestamp_ms: row.get("timestamp_ms")?,
+            key: row.get("origin_key")?,
+            payload: row.get("payload")?,
+            headers,
+        },
+        class: row.get("class")?,
+        cause: row.get("cause")?,
+        attempts: row.get("attempts")?,
+        first_failed_at_us: row.get("first_failed_at_us")?,
+    })
+}

@@ -1,0 +1,28 @@
+//! The ids that the registry gave to our own schemas.
+
+use rusqlite::{OptionalExtension, params};
+
+use super::{Error, Tx};
+
+/// Keeps the id of `schema`, in place of what was kept before.
+///
+/// # Errors
+/// The database refuses.
+pub fn keep_schema_id(tx: &Tx<'_>, subject: &str, schema: &str, id: u32) -> Result<(), Error> {
+    tx.prepare_cached(
+        "INSERT INTO schema_id (subject, schema, schema_id) VALUES (?1, ?2, ?3)
+         ON CONFLICT DO UPDATE SET schema_id = excluded.schema_id",
+    )?
+    .execute(params![subject, schema, id])?;
+    Ok(())
+}
+
+/// The id that was kept for exactly this text of the schema.
+///
+/// # Errors
+/// The database refuses.
+pub fn read_schema_id(tx: &Tx<'_>, subject: &str, schema: &str) -> Result<Option<u32>, Error> {
+    tx.prepare_cached("SELECT schema_id FROM schema_id WHERE subject = ?1 AND schema = ?2")?
+        .query_row(params![subject, schema], |row| row.get(0))
+        .optional()
+}
