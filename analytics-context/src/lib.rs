@@ -1,4 +1,11 @@
-//! The analytics context: what happened, kept as tables that any BI tool reads.
+#![doc = include_str!("../README.md")]
 
+pub mod boot;
+pub mod config;
+mod http;
+pub mod ingest;
 pub mod lake;
+pub mod maintenance;
 pub mod projection;
+pub mod rows;
+pub mod verify;

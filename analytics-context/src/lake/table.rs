@@ -42,35 +42,72 @@ pub struct Table {
     positions: BTreeMap<i32, Option<i64>>,
 }
 
+/// Why a table cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// It holds the rows of another cluster's topic. Waiting does not help.
+    #[error(
+        "the table in {folder} holds {topic} of Kafka cluster {found}, but this is cluster \
+         {cluster}: its offsets mean other records. Point LAKE_URI at another folder, or move the \
+         table away"
+    )]
+    Foreign {
+        /// Where it is.
+        folder: String,
+        /// The topic.
+        topic: String,
+        /// The cluster of its rows.
+        found: String,
+        /// The cluster that is read now.
+        cluster: String,
+    },
+    /// The folder cannot be read or written. It may help to try again.
+    #[error("the table cannot be opened")]
+    Failed(#[from] anyhow::Error),
+}
+
 impl Table {
     /// Opens the table of a source, and creates it when there is none.
     ///
     /// # Errors
-    /// When the folder cannot be used, or holds the rows of another cluster's topic.
-    pub async fn open(lake: &Lake, source: Source, schema: &TableSchema) -> anyhow::Result<Self> {
+    /// See [`OpenError`].
+    pub async fn open(
+        lake: &Lake,
+        source: Source,
+        schema: &TableSchema,
+    ) -> Result<Self, OpenError> {
         let folder = lake.folder(&source.topic);
         std::fs::create_dir_all(&folder)
             .with_context(|| format!("cannot create the folder {}", folder.display()))?;
-        let mut delta = lake.delta(&source.topic)?;
-        if delta.verify_deltatable_existence().await? {
-            delta.load().await?;
-        } else {
-            delta = create(delta, &source, schema).await?;
+        let delta = lake.delta(&source.topic)?;
+        if !exists(&delta).await? {
+            create(delta, &source, schema).await?;
         }
-        let found = delta.snapshot()?.metadata().configuration().get(CLUSTER).cloned();
-        if found.as_ref() != Some(&source.cluster) {
-            anyhow::bail!(
-                "the table in {} holds {} of Kafka cluster {}, but this is cluster {}: its \
-                 offsets mean other records. Point LAKE_URI at another folder, or move this \
-                 table away.",
-                folder.display(),
-                source.topic,
-                found.as_deref().unwrap_or("(unknown)"),
-                source.cluster,
-            );
+        match Self::find(lake, source).await? {
+            Some(table) => Ok(table),
+            None => Err(anyhow::anyhow!("{} is gone again", folder.display()).into()),
+        }
+    }
+
+    /// The table of a source, if there is one.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub async fn find(lake: &Lake, source: Source) -> Result<Option<Self>, OpenError> {
+        let mut delta = lake.delta(&source.topic)?;
+        if !exists(&delta).await? {
+            return Ok(None);
+        }
+        delta.load().await.context("cannot read the table's log")?;
+        let state = delta.snapshot().map_err(anyhow::Error::from)?;
+        let found = state.metadata().configuration().get(CLUSTER).cloned().unwrap_or_default();
+        if found != source.cluster {
+            let folder = lake.folder(&source.topic).display().to_string();
+            let Source { cluster, topic } = source;
+            return Err(OpenError::Foreign { folder, topic, found, cluster });
         }
         let columns = schema::columns(&delta)?;
-        Ok(Self { source, delta, columns, positions: BTreeMap::new() })
+        Ok(Some(Self { source, delta, columns, positions: BTreeMap::new() }))
     }
 
     /// The table's columns.
@@ -125,6 +162,10 @@ impl Source {
     pub fn application(&self, partition: i32) -> String {
         format!("kafka/{}/{}/{partition}", self.cluster, self.topic)
     }
+}
+
+async fn exists(delta: &DeltaTable) -> anyhow::Result<bool> {
+    delta.verify_deltatable_existence().await.context("cannot look for the table's log")
 }
 
 async fn create(

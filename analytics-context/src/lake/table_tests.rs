@@ -9,7 +9,7 @@ use arrow::datatypes::Int64Type;
 use tempfile::TempDir;
 
 use super::{
-    Advance, CommitError, DurableFileSystem, FileSync, Lake, Source, SystemSync, Table,
+    Advance, CommitError, DurableFileSystem, FileSync, Lake, OpenError, Source, SystemSync, Table,
     columns_of_files,
 };
 use crate::projection::samples::{ORDER_V1, ORDER_V2, placed_v1, rated_v2};
@@ -207,7 +207,7 @@ async fn the_topic_of_another_cluster_is_refused() {
     let source = Source { cluster: "other".to_owned(), topic: "orders.v1".to_owned() };
     let schema = TableSchema::of_record(ORDER_V1).unwrap();
     let error = Table::open(&lake, source, &schema).await.err().expect("it is refused");
-    assert!(error.to_string().contains("kitchen"), "{error}");
+    assert!(matches!(&error, OpenError::Foreign { found, .. } if found == "kitchen"), "{error}");
 }
 
 #[tokio::test]
@@ -227,7 +227,7 @@ async fn positions_survive_checkpoints() {
     append(&mut table, 0, 1).await.unwrap();
     deltalake_core::checkpoints::create_checkpoint(table.delta(), None).await.unwrap();
     let log = lake.folder("orders.v1").join("_delta_log");
-    for version in 0..=table.version() {
+    for version in 0..table.version() {
         std::fs::remove_file(log.join(format!("{version:020}.json"))).unwrap();
     }
     let mut again = open(&lake).await;
