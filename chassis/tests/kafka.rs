@@ -3,6 +3,9 @@
 //! The broker is the one at `KAFKA_BOOTSTRAP`; without it the tests start one of their own with
 //! `deploy/local` and stop it when the last of them is done.
 
+// What fails here fails the test.
+#![allow(clippy::unwrap_used)]
+
 #[path = "kafka/support.rs"]
 mod support;
 

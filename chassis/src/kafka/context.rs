@@ -11,7 +11,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::ProducerContext;
 use rdkafka::statistics::Statistics;
-use tracing::{debug, warn};
+use tracing::{debug, trace, warn};
 
 /// Connection troubles repeat for as long as they last, and whoever needs the connection reports
 /// them once with what it means: here they are for those who look closely.
@@ -35,7 +35,7 @@ impl ClientContext for Plain {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        debug!(%error, "Kafka client: {reason}");
+        trace!(%error, "Kafka client: {reason}");
     }
 }
 
@@ -54,7 +54,7 @@ impl ClientContext for Lag {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        debug!(%error, "Kafka client: {reason}");
+        trace!(%error, "Kafka client: {reason}");
     }
 
     fn stats(&self, statistics: Statistics) {
@@ -97,7 +97,7 @@ impl ClientContext for Deliveries {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        debug!(%error, "Kafka client: {reason}");
+        trace!(%error, "Kafka client: {reason}");
     }
 }
 

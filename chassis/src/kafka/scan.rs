@@ -12,12 +12,16 @@ use super::consumer::Incoming;
 use super::consumer::incoming;
 use super::context::Plain;
 use super::settings::{KafkaConfig, scan_config};
-use super::topic::{next_offsets, partition_count, watermarks};
+use super::topic::{next_offsets, partition_count, retire, tolerate, watermarks};
 
 pub use super::settings::Isolation;
 
-/// How long nothing may move before the scan gives up.
+/// How long nothing may move before the scan gives up, and how long one question may take.
 const PATIENCE: Duration = Duration::from_secs(30);
+const QUESTION: Duration = Duration::from_secs(10);
+
+/// How many records are read between two looks at where every partition stands.
+const LOOK_EVERY: usize = 4_096;
 
 /// The offsets of one partition that were scanned.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,43 +45,67 @@ pub fn scan(
     kafka: &KafkaConfig,
     topic: &str,
     isolation: Isolation,
-    mut each: impl FnMut(Incoming) -> anyhow::Result<()>,
+    each: impl FnMut(Incoming) -> anyhow::Result<()>,
 ) -> anyhow::Result<Vec<Range>> {
     let consumer: BaseConsumer<Plain> = scan_config(kafka, isolation).create_with_context(Plain)?;
+    let ranges = begin(&consumer, topic);
+    let outcome = ranges.and_then(|ranges| {
+        read_to_end(&consumer, topic, &ranges, each)?;
+        Ok(ranges)
+    });
+    retire(consumer);
+    outcome
+}
+
+/// Assigns what there is to read.
+fn begin(consumer: &BaseConsumer<Plain>, topic: &str) -> anyhow::Result<Vec<Range>> {
     let mut ranges = Vec::new();
     let mut assignment = TopicPartitionList::new();
-    let mut open: HashMap<i32, i64> = HashMap::new();
-    for partition in 0..partition_count(&consumer, topic)? {
-        let (low, high) = watermarks(&consumer, topic, partition)?;
-        ranges.push(Range { partition, low, high });
+    for partition in 0..partition_count(consumer, topic, QUESTION)? {
+        let (low, high) = watermarks(consumer, topic, partition, QUESTION)?;
         if low < high {
             assignment.add_partition_offset(topic, partition, Offset::Offset(low))?;
-            open.insert(partition, high);
         }
+        ranges.push(Range { partition, low, high });
     }
     consumer.assign(&assignment)?;
+    Ok(ranges)
+}
+
+fn read_to_end(
+    consumer: &BaseConsumer<Plain>,
+    topic: &str,
+    ranges: &[Range],
+    mut each: impl FnMut(Incoming) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     let topic: Arc<str> = topic.into();
-    let mut moved = Instant::now();
+    let is_open = |range: &&Range| range.low < range.high;
+    let mut open: HashMap<i32, i64> =
+        ranges.iter().filter(is_open).map(|range| (range.partition, range.high)).collect();
+    let (mut moved, mut until_look) = (Instant::now(), LOOK_EVERY);
     while !open.is_empty() {
+        until_look -= 1;
         match consumer.poll(Duration::from_millis(20)) {
-            Some(message) => {
-                let record = incoming(&message?, topic.clone());
+            Some(Ok(message)) => {
                 moved = Instant::now();
-                if ranges.iter().any(|r| r.partition == record.partition && record.offset < r.high)
-                {
+                let record = incoming(&message, topic.clone());
+                if open.get(&record.partition).is_some_and(|high| record.offset < *high) {
                     each(record)?;
                 }
             }
-            // Only when nothing waits is it worth asking where every partition stands.
-            None => {
-                for (_, partition, next) in next_offsets(&consumer)? {
-                    if open.get(&partition).is_some_and(|high| next >= *high) {
-                        open.remove(&partition);
-                    }
+            Some(Err(error)) => tolerate(error)?,
+            None => until_look = 0,
+        }
+        // Asking at every record where the partitions stand would cost more than reading them.
+        if until_look == 0 {
+            until_look = LOOK_EVERY;
+            for (_, partition, next) in next_offsets(consumer)? {
+                if open.get(&partition).is_some_and(|high| next >= *high) {
+                    open.remove(&partition);
                 }
-                ensure!(moved.elapsed() < PATIENCE, "{topic} could not be read to its end in time");
             }
+            ensure!(moved.elapsed() < PATIENCE, "{topic} could not be read to its end in time");
         }
     }
-    Ok(ranges)
+    Ok(())
 }

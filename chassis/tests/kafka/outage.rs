@@ -21,6 +21,8 @@ fn relay_and_consumer_outlive_the_broker_and_stop_without_it() {
     let (journal, desk, health) = (Notebook::default(), Desk::default(), Health::new());
     let consumer = consume(&kafka, &topic, &desk, &health);
     let relay = Running::relay(&config, &journal);
+    journal.write(&topic, GUESTS);
+    journal.wait_published();
     for _ in 0..2 {
         write(&journal, &topic);
         kafka.kill();

@@ -97,6 +97,19 @@ fn consume(
 ) -> Result<(), Failure> {
     health.ready();
     info!(group = config.group, "The consumer has begun");
+    let outcome = hand_over(config, &mut session, inbox, health, shutdown, attempts);
+    session.end();
+    outcome
+}
+
+fn hand_over(
+    config: &ConsumerConfig,
+    session: &mut Session,
+    inbox: &mut impl Inbox,
+    health: &Check,
+    shutdown: &Shutdown,
+    attempts: &mut Attempts,
+) -> Result<(), Failure> {
     let records_total = counter!("consumer_records_total", "group" => config.group.clone());
     let batches_total = counter!("consumer_batches_total", "group" => config.group.clone());
     let (mut ticked, mut shown) = (Instant::now(), Instant::now());
@@ -122,7 +135,12 @@ fn consume(
             inbox.tick()?;
             ticked = Instant::now();
         }
-        if shown.elapsed() >= SHOW_EVERY {
+        if session.is_away() {
+            health.not_ready("Kafka is away");
+        } else {
+            health.ready();
+        }
+        if shown.elapsed() >= SHOW_EVERY && !session.is_away() {
             if let Err(error) = session.show_offsets() {
                 debug!(group = config.group, %error, "The group's offsets were not shown");
             }

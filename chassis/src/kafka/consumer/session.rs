@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 use rdkafka::Message as _;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::{BorrowedMessage, Headers as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
@@ -14,7 +14,13 @@ use super::start::{Held, Start, begin};
 use super::{Batch, ConsumerConfig, Incoming, Position, Span};
 use crate::kafka::context::Lag;
 use crate::kafka::settings::consumer_config;
-use crate::kafka::topic::{next_offsets, partition_count, watermarks};
+use crate::kafka::topic::{next_offsets, partition_count, retire, tolerate, watermarks};
+
+/// How long one question may take, and thereby a stop.
+const QUESTION: Duration = Duration::from_secs(2);
+
+/// How often Kafka is asked whether it is back.
+const KNOCK_EVERY: Duration = Duration::from_millis(500);
 
 /// How often lag is measured, in milliseconds.
 const LAG_EVERY_MS: &str = "5000";
@@ -39,6 +45,8 @@ pub(super) struct Session {
     at: Vec<Start>,
     max_records: usize,
     max_wait: Duration,
+    /// Since when no broker could be reached, or when that was last asked.
+    away: Option<Instant>,
 }
 
 impl Session {
@@ -48,29 +56,33 @@ impl Session {
             .set("statistics.interval.ms", LAG_EVERY_MS)
             .create_with_context(Lag { group: config.group.clone() })
             .context("cannot make a consumer")?;
-        let mut at = Vec::new();
-        for topic in &config.topics {
-            let partitions = partition_count(&consumer, topic)?;
-            let topic: Arc<str> = topic.as_str().into();
-            for partition in 0..partitions {
-                let (low, end) = watermarks(&consumer, &topic, partition)?;
-                let held = Held { low, end };
-                at.push(begin(&topic, partition, stored, held).map_err(Refusal::Misfit)?);
+        match assign(&consumer, &config.topics, stored) {
+            Ok(at) => Ok(Self {
+                consumer,
+                at,
+                max_records: config.max_records,
+                max_wait: config.max_wait,
+                away: None,
+            }),
+            Err(refusal) => {
+                retire(consumer);
+                Err(refusal)
             }
         }
-        let session =
-            Self { consumer, at, max_records: config.max_records, max_wait: config.max_wait };
-        session.assign()?;
-        Ok(session)
     }
 
-    fn assign(&self) -> anyhow::Result<()> {
-        let mut assignment = TopicPartitionList::with_capacity(self.at.len());
-        for start in &self.at {
-            let offset = Offset::Offset(start.offset);
-            assignment.add_partition_offset(&start.topic, start.partition, offset)?;
+    /// Ends the session.
+    pub(super) fn end(self) {
+        retire(self.consumer);
+    }
+
+    /// Whether no broker can be reached. While that is so it asks anew, which blocks for a while.
+    pub(super) fn is_away(&mut self) -> bool {
+        if self.away.is_some_and(|asked| asked.elapsed() > KNOCK_EVERY) {
+            let answer = self.consumer.fetch_metadata(Some(&self.at[0].topic), KNOCK_EVERY);
+            self.away = answer.err().map(|_| Instant::now());
         }
-        self.consumer.assign(&assignment).context("cannot assign the partitions")
+        self.away.is_some()
     }
 
     /// Records as they come: waits up to `patience` for the first, then up to `max_wait` for more.
@@ -92,8 +104,14 @@ impl Session {
                     }
                     let topic = self.topic(message.topic());
                     records.push(incoming(&message, topic));
+                    self.away = None;
                 }
-                Some(Err(error)) => tolerate(error)?,
+                Some(Err(error)) => {
+                    if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
+                        self.away.get_or_insert_with(Instant::now);
+                    }
+                    tolerate(error)?;
+                }
             }
         }
         Ok(records)
@@ -129,6 +147,31 @@ impl Session {
     }
 }
 
+/// Assigns every partition of `topics`: where each begins.
+fn assign(
+    consumer: &BaseConsumer<Lag>,
+    topics: &[String],
+    stored: &[Position],
+) -> Result<Vec<Start>, Refusal> {
+    let mut at = Vec::new();
+    let mut assignment = TopicPartitionList::new();
+    for topic in topics {
+        let topic: Arc<str> = topic.as_str().into();
+        for partition in 0..partition_count(consumer, &topic, QUESTION)? {
+            let (low, end) = watermarks(consumer, &topic, partition, QUESTION)?;
+            let held = Held { low, end };
+            let start = begin(&topic, partition, stored, held).map_err(Refusal::Misfit)?;
+            let offset = Offset::Offset(start.offset);
+            assignment
+                .add_partition_offset(&topic, partition, offset)
+                .context("cannot name a partition")?;
+            at.push(start);
+        }
+    }
+    consumer.assign(&assignment).context("cannot assign the partitions")?;
+    Ok(at)
+}
+
 pub(in crate::kafka) fn incoming(message: &BorrowedMessage<'_>, topic: Arc<str>) -> Incoming {
     let headers = message.headers().map_or_else(Vec::new, |headers| {
         headers
@@ -144,26 +187,5 @@ pub(in crate::kafka) fn incoming(message: &BorrowedMessage<'_>, topic: Arc<str>)
         key: message.key().map(<[u8]>::to_vec),
         payload: message.payload().map(<[u8]>::to_vec),
         headers,
-    }
-}
-
-/// Connections come and go and librdkafka makes them anew; only what it cannot mend is an error.
-fn tolerate(error: KafkaError) -> anyhow::Result<()> {
-    use RDKafkaErrorCode::{
-        AutoOffsetReset, BadMessage, Fatal, OffsetOutOfRange, TopicAuthorizationFailed,
-        UnknownPartition, UnknownTopic, UnknownTopicOrPartition,
-    };
-    match error.rdkafka_error_code() {
-        Some(
-            AutoOffsetReset
-            | BadMessage
-            | Fatal
-            | OffsetOutOfRange
-            | TopicAuthorizationFailed
-            | UnknownPartition
-            | UnknownTopic
-            | UnknownTopicOrPartition,
-        ) => Err(anyhow!(error)),
-        _ => Ok(()),
     }
 }

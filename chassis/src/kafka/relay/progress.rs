@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::kafka::context::Plain;
 use crate::kafka::settings::{Isolation, KafkaConfig, scan_config};
-use crate::kafka::topic::{next_offsets, partition_count, watermarks};
+use crate::kafka::topic::{next_offsets, partition_count, retire, tolerate, watermarks};
 
 /// The version of the stored form.
 const VERSION: u32 = 1;
@@ -19,8 +19,9 @@ const VERSION: u32 = 1;
 /// last one is nearly always among these.
 const TAIL: i64 = 256;
 
-/// How long one reading may take in all.
+/// How long one reading may take in all, and one question of it.
 const LIMIT: Duration = Duration::from_secs(15);
+const QUESTION: Duration = Duration::from_secs(2);
 
 /// How far a journal is published, and by whom.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,19 +81,29 @@ pub fn read_progress(
     progress_topic: &str,
     shard: i32,
 ) -> anyhow::Result<Option<Progress>> {
-    let deadline = Instant::now() + LIMIT;
     let consumer: BaseConsumer<Plain> =
         scan_config(kafka, Isolation::Committed).create_with_context(Plain)?;
-    let partitions = partition_count(&consumer, progress_topic)?;
+    let found = find_last(&consumer, progress_topic, shard);
+    retire(consumer);
+    found
+}
+
+fn find_last(
+    consumer: &BaseConsumer<Plain>,
+    progress_topic: &str,
+    shard: i32,
+) -> anyhow::Result<Option<Progress>> {
+    let deadline = Instant::now() + LIMIT;
+    let partitions = partition_count(consumer, progress_topic, QUESTION)?;
     ensure!(
         shard < partitions,
         "topic {progress_topic} has {partitions} partitions, too few for shard {shard}"
     );
-    let (low, end) = watermarks(&consumer, progress_topic, shard)?;
+    let (low, end) = watermarks(consumer, progress_topic, shard, QUESTION)?;
     let mut reach = TAIL;
     loop {
         let from = (end - reach).max(low);
-        let found = last_between(&consumer, progress_topic, shard, from..end, deadline)?;
+        let found = last_between(consumer, progress_topic, shard, from..end, deadline)?;
         if found.is_some() || from == low {
             return Ok(found);
         }
@@ -117,9 +128,13 @@ fn last_between(
     consumer.assign(&assignment)?;
     loop {
         if let Some(message) = consumer.poll(Duration::from_millis(20)) {
-            let message = message?;
-            if let Some(payload) = message.payload() {
-                last = Some(Progress::decode(payload)?);
+            match message {
+                Ok(message) => {
+                    if let Some(payload) = message.payload() {
+                        last = Some(Progress::decode(payload)?);
+                    }
+                }
+                Err(error) => tolerate(error)?,
             }
         }
         let next = next_offsets(consumer)?.first().map_or(0, |(_, _, offset)| *offset);
