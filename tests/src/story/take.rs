@@ -6,7 +6,8 @@ use anyhow::{Context, Result, ensure};
 use chassis::clock::parse_rfc3339;
 use reqwest::Method;
 use schemas::topics::{ORDER_EVENTS, VOUCHER_EVENTS};
-use serde_json::{Value, json};
+use serde::Deserialize;
+use serde_json::json;
 use tokio::process::Command;
 use uuid::Uuid;
 
@@ -21,6 +22,23 @@ use crate::{
 };
 
 const LIMIT: Duration = Duration::from_secs(60);
+
+/// One row of the lake, as `analytics rows` shows it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Row {
+    /// Its table.
+    pub table: String,
+    /// The topic it was read from.
+    pub topic: String,
+    /// Its partition there.
+    pub partition: i32,
+    /// Its offset there.
+    pub offset: i64,
+    /// What happened.
+    pub event_type: Option<String>,
+    /// The status or state after it.
+    pub status: Option<String>,
+}
 
 /// Everything that came of one order.
 #[derive(Debug)]
@@ -39,8 +57,8 @@ pub struct Story {
     pub mail: Mail,
     /// The voucher it brought.
     pub voucher: Voucher,
-    /// What the lake knows of it, one object a row.
-    pub rows: Vec<Value>,
+    /// What the lake knows of it.
+    pub rows: Vec<Row>,
 }
 
 /// Takes one order through the running stack. Plays the restaurant, which accepts, and the customer.
@@ -108,8 +126,8 @@ async fn published(addresses: &Addresses, order: &Order, voucher: &Voucher) -> R
     Ok(facts)
 }
 
-/// What the lake knows of an order, in the words of `analytics rows`.
-pub async fn lake_rows(addresses: &Addresses, order: &str) -> Result<Vec<Value>> {
+/// What the lake knows of an order.
+async fn lake_rows(addresses: &Addresses, order: &str) -> Result<Vec<Row>> {
     let program = binaries()?.join("analytics");
     let output = Command::new(&program)
         .args(["rows", "--order", order, "--json"])
@@ -121,8 +139,6 @@ pub async fn lake_rows(addresses: &Addresses, order: &str) -> Result<Vec<Value>>
     let cause = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "analytics rows ended with {}: {cause}", output.status);
     let said = String::from_utf8_lossy(&output.stdout);
-    let rows = serde_json::Deserializer::from_str(&said).into_iter::<Value>();
-    let rows = rows.collect::<Result<Vec<_>, _>>().context("analytics rows printed no JSON")?;
-    // One array of rows or one row a line: both are read.
-    Ok(rows.into_iter().flat_map(|row| row.as_array().cloned().unwrap_or(vec![row])).collect())
+    let rows = said.lines().map(serde_json::from_str);
+    rows.collect::<Result<_, _>>().with_context(|| format!("analytics rows printed: {said}"))
 }

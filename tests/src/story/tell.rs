@@ -3,7 +3,6 @@
 use std::fmt;
 
 use schemas::topics::{ORDER_EVENTS, VOUCHER_EVENTS};
-use serde_json::Value;
 
 use super::take::Story;
 use crate::topic::Fact;
@@ -57,15 +56,10 @@ impl Story {
     fn lake(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "\nRows in the lake: {}", self.rows.len())?;
         for row in &self.rows {
-            let text = |name: &str| match &row[name] {
-                Value::String(text) => text.clone(),
-                Value::Null => "-".to_owned(),
-                other => other.to_string(),
-            };
-            let (event, status) = (text("event_type"), text("status"));
-            let (topic, partition, offset) = (text("_topic"), text("_partition"), text("_offset"));
-            let since = format!("{:>13}", "");
-            writeln!(f, "{since}  {event:<21} {topic:<29} {partition:>9} {offset:>7}  {status}")?;
+            let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+            let (status, event, table) = (text(&row.status), text(&row.event_type), &row.table);
+            let (partition, offset) = (row.partition, row.offset);
+            writeln!(f, "{status:>13}  {event:<21} {table:<29} {partition:>9} {offset:>7}")?;
         }
         Ok(())
     }

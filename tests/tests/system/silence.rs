@@ -1,2 +1,127 @@
 //! The restaurant never answers. Nobody sleeps ten minutes: orders runs inside this test, with a
-//! clock that is moved by hand.
+//! clock that is moved by hand; and without Kafka, which must make no difference to an order.
+
+use std::{net::TcpListener, path::Path, sync::Arc};
+
+use anyhow::{Result, ensure};
+use chassis::{
+    clock::{Clock, ManualClock, SystemClock},
+    config::Settings,
+    ids::UuidV7Ids,
+    shutdown::Shutdown,
+};
+use orders_context::{boot, config::Config};
+use serde_json::json;
+use system_tests::{
+    addresses::Addresses,
+    api::{Api, dinner, trattoria},
+    eventually::eventually,
+    mail::mails,
+    restaurant::{Conduct, RestaurantSink, SECRET},
+};
+use tokio::task::JoinHandle;
+
+use super::support::{LIMIT, shared, unique};
+
+/// Orders inside this process; it stops when this is dropped.
+struct OrdersHere {
+    api: Api,
+    clock: ManualClock,
+    shutdown: Shutdown,
+    running: JoinHandle<Result<()>>,
+}
+
+impl OrdersHere {
+    fn start(folder: &Path, stack: &Addresses) -> Result<Self> {
+        // Free a moment ago, and nobody else asks for a port of this range by number.
+        let listen = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+        let database = format!("sqlite:{}", folder.join("orders.db").display());
+        let mut settings = Settings::from_pairs([
+            ("ORDERS_LISTEN", listen.as_str()),
+            ("ORDERS_DATABASE_URL", &database),
+            ("ORDERS_WEBHOOK_ALLOW_PRIVATE", "true"),
+            ("SMTP_URL", &stack.smtp),
+            // Port 1 is nobody's: the broker and the registry are down for good.
+            ("KAFKA_BOOTSTRAP", "127.0.0.1:1"),
+            ("SCHEMA_REGISTRY_URL", "http://127.0.0.1:1"),
+        ]);
+        let config = Config::from_settings(&mut settings);
+        let config = settings.finish(config)?;
+        let clock = ManualClock::at(SystemClock.now_us());
+        let shutdown = Shutdown::new();
+        let (time, ids) = (Arc::new(clock.clone()), Arc::new(UuidV7Ids));
+        let running = tokio::spawn(boot::run(config, time, ids, shutdown.clone()));
+        let api = Api::new(&format!("http://{listen}"), &stack.promotions)?;
+        Ok(Self { api, clock, shutdown, running })
+    }
+
+    async fn stop(self) -> Result<()> {
+        self.shutdown.cancel();
+        self.running.await?
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_nobody_answers_expires_and_the_customer_hears_of_it() -> Result<()> {
+    let shared = shared().await?;
+    let folder = tempfile::tempdir()?;
+    let here = OrdersHere::start(folder.path(), shared.addresses())?;
+    let sink = RestaurantSink::open(Conduct::Silent).await?;
+    let restaurant = trattoria(Some((&sink.url(), SECRET)));
+    eventually("orders answers", LIMIT, async || {
+        here.api.put_restaurant("trattoria", &restaurant).await.map(Some)
+    })
+    .await?;
+    let email = format!("{}@example.com", unique("edsger"));
+    let placed = here.api.place("dinner", &dinner("trattoria", "edsger", &email)).await?;
+    ensure!(placed.status == 201, "{placed:?}");
+    let id = placed.body["id"].as_str().unwrap_or_default().to_owned();
+    let told = |kind: &str| sink.told(&id).iter().filter(|told| told.kind == kind).count();
+    let reached = async |status: &str| {
+        eventually(&format!("the order is {status}"), LIMIT, async || {
+            Ok((here.api.order(&id).await?.status == status).then_some(()))
+        })
+        .await
+    };
+    reached("notified").await?;
+    assert_eq!(told("order.placed"), 1);
+
+    // 90 seconds, 3 minutes and 8 minutes after placing.
+    for (reminder, seconds) in (1..).zip([90, 90, 300]) {
+        here.clock.advance_us(seconds * 1_000_000);
+        eventually(&format!("reminder {reminder}"), LIMIT, async || {
+            let history = here.api.history(&id).await?;
+            let written = history.iter().filter(|e| e.event_type == "restaurant_reminded").count();
+            Ok((told("order.reminder") == reminder && written == reminder).then_some(()))
+        })
+        .await?;
+    }
+    reached("notified").await?;
+    here.clock.advance_us(120 * 1_000_000);
+    reached("expired").await?;
+
+    let mail = eventually("the mail to the customer", LIMIT, async || {
+        Ok(mails(&shared.addresses().mail, &email).await?.pop())
+    })
+    .await?;
+    assert!(mail.header("To").is_some_and(|to| to.contains(&email)));
+    let late = here.api.decide(&id, "accept", &json!({ "by": "restaurant" })).await?;
+    assert_eq!((late.status, late.body["current_status"].as_str()), (409, Some("expired")));
+    eventually("user_notified closes the history", LIMIT, async || {
+        let history = here.api.history(&id).await?;
+        let types: Vec<_> = history.iter().map(|entry| entry.event_type.as_str()).collect();
+        let whole = [
+            "order_placed",
+            "restaurant_notified",
+            "restaurant_reminded",
+            "restaurant_reminded",
+            "restaurant_reminded",
+            "order_expired",
+            "user_notified",
+        ];
+        ensure!(types == whole, "the history is {types:?}");
+        Ok(Some(()))
+    })
+    .await?;
+    here.stop().await
+}

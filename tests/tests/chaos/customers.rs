@@ -1,0 +1,152 @@
+//! Customers who do not give up: whatever is not answered is asked again with the same key, until it
+//! is.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+use system_tests::api::{Answer, Api, dinner};
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+/// How long an answer may fail to come, however often it is asked for: longer than any outage here.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// What an order has to have become.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum End {
+    /// Delivered, and large enough for a voucher.
+    Completed,
+    /// Delivered, but too small for a voucher.
+    CompletedSmall,
+    /// The restaurant said no.
+    Rejected,
+    /// The customer took it back.
+    Cancelled,
+}
+
+impl End {
+    /// The status that goes with it.
+    pub fn status(self) -> &'static str {
+        match self {
+            Self::Completed | Self::CompletedSmall => "completed",
+            Self::Rejected => "rejected",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// An order that was acknowledged, and every decision about it too.
+#[derive(Clone, Debug)]
+pub struct Taken {
+    /// The order.
+    pub id: String,
+    /// Who ordered: nobody else's order has this customer.
+    pub customer: String,
+    /// What it has to have become.
+    pub end: End,
+}
+
+/// Customers at work.
+pub struct Customers {
+    stop: Arc<AtomicBool>,
+    tasks: JoinSet<Result<Vec<Taken>>>,
+}
+
+/// Lets that many customers order until they are told to finish.
+pub fn start(api: &Api, number: usize) -> Customers {
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut tasks = JoinSet::new();
+    for _ in 0..number {
+        tasks.spawn(order_until(api.clone(), stop.clone()));
+    }
+    Customers { stop, tasks }
+}
+
+impl Customers {
+    /// Lets each customer finish their order, and returns every order that was acknowledged.
+    pub async fn finish(mut self) -> Result<Vec<Taken>> {
+        self.stop.store(true, Ordering::Relaxed);
+        let mut taken = Vec::new();
+        while let Some(orders) = self.tasks.join_next().await {
+            taken.extend(orders??);
+        }
+        Ok(taken)
+    }
+}
+
+async fn order_until(api: Api, stop: Arc<AtomicBool>) -> Result<Vec<Taken>> {
+    let mut taken = Vec::new();
+    while !stop.load(Ordering::Relaxed) {
+        let end = match taken.len() % 10 {
+            3 => End::Rejected,
+            5 => End::Cancelled,
+            7 => End::CompletedSmall,
+            _ => End::Completed,
+        };
+        taken.push(take(&api, end).await?);
+    }
+    Ok(taken)
+}
+
+async fn take(api: &Api, end: End) -> Result<Taken> {
+    let key = Uuid::new_v4().to_string();
+    let customer = format!("customer-{key}");
+    let mut order = dinner("trattoria", &customer, &format!("{key}@example.com"));
+    if end == End::CompletedSmall {
+        order["items"] = json!([{ "item_id": "tiramisu", "quantity": 1 }]);
+    }
+    let placed = insist("place", 201, || api.place(&key, &order)).await?;
+    let id = placed.body["id"].as_str().context("the order has no id")?.to_owned();
+    let restaurant = json!({ "by": "restaurant" });
+    match end {
+        End::Completed | End::CompletedSmall => {
+            decide(api, &id, "accept", &restaurant).await?;
+            decide(api, &id, "complete", &restaurant).await?;
+        }
+        End::Rejected => {
+            let reason = json!({ "by": "restaurant", "reason": "too_busy" });
+            decide(api, &id, "reject", &reason).await?;
+        }
+        End::Cancelled => {
+            let reason = json!({ "by": "customer", "reason": "changed_my_mind" });
+            decide(api, &id, "cancel", &reason).await?;
+        }
+    }
+    Ok(Taken { id, customer, end })
+}
+
+async fn decide(api: &Api, id: &str, decision: &str, body: &Value) -> Result<()> {
+    insist(decision, 200, || api.decide(id, decision, body)).await?;
+    Ok(())
+}
+
+/// Asks until the wanted status comes. No connection, no answer in time, 503 and "that key is still
+/// at work" are reasons to ask again; any other answer is a failure.
+async fn insist<F, Fut>(what: &str, wanted: u16, ask: F) -> Result<Answer>
+where
+    F: Fn() -> Fut,
+    Fut: Future<Output = Result<Answer>>,
+{
+    let started = Instant::now();
+    loop {
+        let last = match ask().await {
+            Ok(answer) if answer.status == wanted => return Ok(answer),
+            Ok(answer) if answer.status == 503 || (answer.status == 409 && wanted == 201) => {
+                format!("{answer:?}")
+            }
+            Ok(answer) => bail!("{what} answered {answer:?}"),
+            Err(error) => format!("{error:#}"),
+        };
+        if started.elapsed() > PATIENCE {
+            bail!("{what} was not answered in {} s: {last}", PATIENCE.as_secs());
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}

@@ -1,0 +1,43 @@
+//! Under load, processes are killed at random moments: orders, promotions and analytics at least
+//! seven times each, the broker three times. Afterwards every promise of the design has to hold.
+//!
+//! `CHAOS_SEED` repeats the kills of an earlier run (not its interleaving, which is the machine's);
+//! the seed is printed.
+
+mod customers;
+mod kills;
+mod promises;
+
+use std::{env, sync::Arc};
+
+use anyhow::{Context, Result};
+use system_tests::{
+    api::{Api, trattoria},
+    restaurant::{Conduct, RestaurantSink, SECRET},
+    stack::Stack,
+};
+
+/// Orders in flight while processes die.
+const CUSTOMERS: usize = 8;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_kill_loses_or_doubles_anything() -> Result<()> {
+    let seed = match env::var("CHAOS_SEED") {
+        Ok(seed) => seed.parse().context("CHAOS_SEED is a whole number")?,
+        Err(_) => rand::random::<u64>(),
+    };
+    println!("CHAOS_SEED={seed}");
+    let stack = tokio::task::spawn_blocking(|| Stack::start("chaos", 14_000)).await??;
+    let stack = Arc::new(stack);
+    let addresses = stack.addresses();
+    let api = Api::new(&addresses.orders, &addresses.promotions)?;
+    let sink = RestaurantSink::open(Conduct::Silent).await?;
+    api.put_restaurant("trattoria", &trattoria(Some((&sink.url(), SECRET)))).await?;
+
+    let customers = customers::start(&api, CUSTOMERS);
+    let killed = kills::kill_them_all(stack.clone(), seed).await;
+    let taken = customers.finish().await?;
+    println!("{}", killed.with_context(|| format!("with CHAOS_SEED={seed}"))?);
+    println!("{} orders were taken meanwhile", taken.len());
+    promises::hold(&stack, &api, &taken).await.with_context(|| format!("with CHAOS_SEED={seed}"))
+}
