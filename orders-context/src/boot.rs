@@ -29,9 +29,6 @@ const HANDED_OVER: usize = 1_024;
 /// How long each loop may take to stop.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// Largest request body, in bytes.
-const BODY_LIMIT: usize = 256 * 1024;
-
 /// Between two questions to a registry that does not answer.
 const REGISTRY_AGAIN: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
 
@@ -62,7 +59,7 @@ pub async fn run(
         http::router(app.clone()),
         health.clone(),
         chassis::metrics::install(),
-        BODY_LIMIT,
+        http::BODY_LIMIT_BYTES,
     );
     let listener = TcpListener::bind(config.listen).await;
     let listener = listener.with_context(|| format!("cannot listen on {}", config.listen))?;

@@ -1,9 +1,12 @@
 #![doc = include_str!("../README.md")]
 
 pub mod app;
+pub mod boot;
+pub mod cli;
 pub mod config;
 pub mod deadlines;
 pub mod domain;
+pub mod http;
 pub mod picture;
 pub mod relay;
 pub mod store;

@@ -1,3 +1,9 @@
-//! The `orders` program.
+//! The `orders` program: see `orders help`.
 
-fn main() {}
+use clap::Parser;
+use orders_context::cli::Cli;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    Cli::parse().run().await
+}
