@@ -2,8 +2,17 @@
 
 use clap::Parser;
 use orders_context::cli::Cli;
+use std::io::Write;
+use std::process::ExitCode;
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    Cli::parse().run().await
+async fn main() -> ExitCode {
+    match Cli::parse().run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Whoever cannot read this has the exit code.
+            let _ = writeln!(std::io::stderr(), "orders: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }
