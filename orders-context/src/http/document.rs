@@ -1,0 +1,69 @@
+//! The front page of the OpenAPI document, and what a problem looks like in it.
+
+use utoipa::{OpenApi, ToSchema};
+
+/// The document without its paths, which the routes add.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Takeaway orders",
+        description = "Places orders and carries them through to their end. Money is in minor \
+            units of an ISO 4217 currency, times are RFC 3339 in UTC. A refusal is a problem \
+            (RFC 9457): decide by its `code`. What was answered with a 2xx is durable. Asking \
+            again after a 503, a 504 or no answer at all is safe: a decision repeated is the same \
+            answer, an order is placed once per Idempotency-Key.",
+        version = "1",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    tags(
+        (name = "orders", description = "The life of an order"),
+        (name = "restaurants", description = "Who cooks, and where prices come from"),
+    )
+)]
+pub struct Document;
+
+/// A refusal (RFC 9457).
+#[derive(ToSchema)]
+#[schema(as = Problem)]
+#[expect(dead_code, reason = "it describes what chassis writes")]
+pub struct ProblemView {
+    /// `/problems/<code>`.
+    r#type: String,
+    /// The same for every problem of this code.
+    title: String,
+    /// The status of the answer.
+    status: u16,
+    /// What is wrong this time and what to do about it.
+    detail: String,
+    /// What programs decide by.
+    #[schema(example = "decided_otherwise")]
+    code: String,
+    /// The path that was asked for.
+    instance: Option<String>,
+    /// What to quote when reporting it.
+    trace_id: Option<String>,
+    /// Which parts of the body are wrong.
+    #[schema(nullable = false)]
+    errors: Option<Vec<FieldErrorView>>,
+    /// Where the order stands, when that is the reason.
+    #[schema(nullable = false)]
+    current_status: Option<String>,
+    /// When another decision was made, if by a person.
+    #[schema(nullable = false, format = DateTime)]
+    decided_at: Option<String>,
+    /// The moment that has passed.
+    #[schema(nullable = false, format = DateTime)]
+    deadline: Option<String>,
+}
+
+/// One wrong part of a body.
+#[derive(ToSchema)]
+#[schema(as = FieldError)]
+#[expect(dead_code, reason = "it describes what chassis writes")]
+pub struct FieldErrorView {
+    /// Where it is: a JSON pointer (RFC 6901).
+    #[schema(example = "/items/0/quantity")]
+    pointer: String,
+    /// What is wrong there.
+    detail: String,
+}

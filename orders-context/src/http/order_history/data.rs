@@ -1,0 +1,114 @@
+//! What belongs to each type of event, as the API shows it: not as the journal stores it.
+
+use super::super::view::{Items, Moment};
+use crate::domain::{Announce, Event, TaskKind};
+use serde::Serialize;
+
+/// The members of one event.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub enum Data<'a> {
+    /// `order_placed`.
+    Placed {
+        restaurant_id: &'a str,
+        customer_id: &'a str,
+        items: Items<'a>,
+        total_minor: i64,
+        currency: &'a str,
+        announce: Announce,
+        accept_by: Moment,
+        complete_by: Moment,
+    },
+    /// `restaurant_notified`.
+    RestaurantNotified { channel: &'a str, attempts: u32 },
+    /// `restaurant_reminded`.
+    Reminded { reminder: u32 },
+    /// `order_accepted`, `order_completed`.
+    Agreed { decided_by: &'static str },
+    /// `order_rejected`, `order_cancelled`.
+    Refused { decided_by: &'static str, reason: &'a str },
+    /// `order_expired`.
+    Expired { accept_by: Moment },
+    /// `user_notified`.
+    UserNotified { notification: &'static str, channel: &'a str, attempts: u32 },
+    /// `order_timed_out`.
+    TimedOut { complete_by: Moment },
+    /// `notification_failed`.
+    Failed {
+        task: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        notification: Option<&'static str>,
+        attempts: u32,
+        cause: &'a str,
+    },
+    /// `order_redriven`.
+    Redriven {
+        redriven_by: &'static str,
+        from: &'static str,
+        accept_by: Moment,
+        complete_by: Moment,
+    },
+}
+
+impl<'a> Data<'a> {
+    /// What belongs to `event`.
+    pub fn of(event: &'a Event) -> Self {
+        match event {
+            Event::OrderPlaced {
+                restaurant_id,
+                customer_id,
+                items,
+                total_minor,
+                currency,
+                announce,
+                accept_by,
+                complete_by,
+                policy: _,
+            } => Self::Placed {
+                restaurant_id,
+                customer_id,
+                items: Items(items),
+                total_minor: *total_minor,
+                currency,
+                announce: *announce,
+                accept_by: (*accept_by).into(),
+                complete_by: (*complete_by).into(),
+            },
+            Event::RestaurantNotified { channel, attempts } => {
+                Self::RestaurantNotified { channel, attempts: *attempts }
+            }
+            Event::RestaurantReminded { reminder } => Self::Reminded { reminder: *reminder },
+            Event::OrderAccepted { decided_by } | Event::OrderCompleted { decided_by } => {
+                Self::Agreed { decided_by: decided_by.as_str() }
+            }
+            Event::OrderRejected { decided_by, reason }
+            | Event::OrderCancelled { decided_by, reason } => {
+                Self::Refused { decided_by: decided_by.as_str(), reason }
+            }
+            Event::OrderExpired { accept_by } => Self::Expired { accept_by: (*accept_by).into() },
+            Event::UserNotified { notification, channel, attempts } => Self::UserNotified {
+                notification: notification.as_str(),
+                channel,
+                attempts: *attempts,
+            },
+            Event::OrderTimedOut { complete_by } => {
+                Self::TimedOut { complete_by: (*complete_by).into() }
+            }
+            Event::NotificationFailed { task, attempts, cause } => Self::Failed {
+                task: task.as_str(),
+                notification: match task {
+                    TaskKind::NotifyUser(notification) => Some(notification.as_str()),
+                    _ => None,
+                },
+                attempts: *attempts,
+                cause,
+            },
+            Event::OrderRedriven { redriven_by, from, accept_by, complete_by } => Self::Redriven {
+                redriven_by: redriven_by.as_str(),
+                from: from.as_str(),
+                accept_by: (*accept_by).into(),
+                complete_by: (*complete_by).into(),
+            },
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! `POST /v1/orders`.
+
+use super::document::ProblemView;
+use super::etag::etag;
+use super::faults::{Faults, ID_RULE, NAME_RULE, is_id, is_name};
+use super::problem::Answer;
+use super::view::OrderView;
+use super::{Api, cause, idempotency};
+use crate::app::PlaceOrder;
+use crate::store::Contact;
+use axum::Extension;
+use axum::extract::State;
+use axum::http::header::{ETAG, LOCATION};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use chassis::http::{Json, RawJson};
+use chassis::telemetry::trace::TraceParent;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
+
+/// What keys of this route begin with.
+const SCOPE: &str = "POST /v1/orders";
+
+/// What a customer asks for. Prices come from the menu.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewOrder {
+    /// Where.
+    #[schema(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9._:-]+$", example = "nino")]
+    restaurant_id: String,
+    /// Who orders.
+    customer: NewCustomer,
+    /// What.
+    #[schema(min_items = 1, max_items = 50)]
+    items: Vec<NewItem>,
+    /// What the restaurant should know.
+    #[schema(max_length = 500, example = "Second floor, the bell says Byron.")]
+    note: Option<String>,
+}
+
+/// Who orders, and how to reach them. Name and address leave the orders context in mail only.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewCustomer {
+    /// An opaque id, which other teams see: no name, no address.
+    #[schema(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9._:-]+$", example = "c-1815")]
+    id: String,
+    /// The person's name.
+    #[schema(min_length = 1, max_length = 200, example = "Ada Lovelace")]
+    name: String,
+    /// Where news of the order goes.
+    #[schema(format = "email", max_length = 254, example = "ada@example.org")]
+    email: String,
+}
+
+/// A dish and how many of it.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewItem {
+    /// From the restaurant's menu.
+    #[schema(example = "margherita")]
+    item_id: String,
+    /// How many.
+    #[schema(minimum = 1, maximum = 99, example = 2)]
+    quantity: u32,
+}
+
+/// Places an order.
+///
+/// Once this answers 201, the order is durable. The same request with the same key gets the same
+/// answer again, whatever has become of the order meanwhile.
+#[utoipa::path(
+    post,
+    path = "/v1/orders",
+    tag = "orders",
+    request_body = NewOrder,
+    params((
+        "Idempotency-Key" = String, Header, description = "A new value for each new order, in \
+            double quotes; the same value when the request is repeated", example = "\"b7f1-41\""
+    )),
+    responses(
+        (status = 201, description = "The order as it was placed", body = OrderView,
+            headers(
+                ("Location" = String, description = "Where the order is"),
+                ("ETag" = String, description = "Names this state of the order"),
+            )),
+        (status = 400, description = "No key, or no JSON", body = ProblemView,
+            content_type = "application/problem+json"),
+        (status = 422, description = "The order makes no sense, or the key was used for another",
+            body = ProblemView, content_type = "application/problem+json"),
+        (status = 503, description = "Not now: repeat it after Retry-After with the same key",
+            body = ProblemView, content_type = "application/problem+json"),
+    )
+)]
+pub async fn place(
+    State(app): Api,
+    Extension(trace): Extension<TraceParent>,
+    headers: HeaderMap,
+    body: RawJson<NewOrder>,
+) -> Answer<Response> {
+    let idempotency_key = idempotency::key(&headers, SCOPE)?;
+    let order = body.value;
+    check(&order)?;
+    let wanted = PlaceOrder {
+        restaurant_id: order.restaurant_id,
+        customer_id: order.customer.id,
+        items: order.items.into_iter().map(|item| (item.item_id, item.quantity)).collect(),
+        contact: Contact {
+            name: order.customer.name,
+            email: order.customer.email,
+            note: order.note,
+        },
+        idempotency_key,
+        request_hash: Sha256::digest(&body.bytes).to_vec(),
+    };
+    let placed = app.place_order(wanted, cause(trace)).await?;
+    let view = OrderView::as_placed(&placed.order);
+    let location = format!("/v1/orders/{}", placed.order.order_id);
+    let etag = etag(&view);
+    Ok((StatusCode::CREATED, [(LOCATION, location)], [(ETAG, etag)], Json(view)).into_response())
+}
+
+fn check(order: &NewOrder) -> Answer<()> {
+    let mut faults = Faults::default();
+    if !is_id(&order.restaurant_id) {
+        faults.at("/restaurant_id", ID_RULE);
+    }
+    check_customer(&order.customer, &mut faults);
+    if !(1..=50).contains(&order.items.len()) {
+        faults.at("/items", "must be 1 to 50 items");
+    }
+    for (at, item) in order.items.iter().enumerate() {
+        if !is_id(&item.item_id) {
+            faults.at(format!("/items/{at}/item_id"), ID_RULE);
+        }
+        if !(1..=99).contains(&item.quantity) {
+            faults.at(format!("/items/{at}/quantity"), "must lie between 1 and 99");
+        }
+    }
+    if order.note.as_ref().is_some_and(|note| note.chars().nth(500).is_some()) {
+        faults.at("/note", "must be 500 characters or fewer");
+    }
+    faults.none()
+}
+
+fn check_customer(customer: &NewCustomer, faults: &mut Faults) {
+    if !is_id(&customer.id) {
+        faults.at("/customer/id", ID_RULE);
+    }
+    if !is_name(&customer.name) {
+        faults.at("/customer/name", NAME_RULE);
+    }
+    // The judge of addresses is who will send the mail.
+    let email = &customer.email;
+    if email.len() > 254 || email.parse::<lettre::Address>().is_err() {
+        faults.at("/customer/email", "must be a mail address of at most 254 characters");
+    }
+}

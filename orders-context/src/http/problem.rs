@@ -1,0 +1,81 @@
+//! Every "no" of the application as a problem: the one place where failures get a status.
+
+use crate::app::Failure;
+use crate::domain::{Rejection, Status};
+use axum::http::StatusCode;
+use chassis::clock::rfc3339;
+use chassis::http::Problem;
+
+/// When to come back after "not now".
+const COME_BACK_AFTER_SECONDS: u32 = 1;
+
+/// A handler's answer. Boxed, because a problem is large and rare.
+pub type Answer<T> = Result<T, Refusal>;
+
+/// A problem on its way out.
+#[derive(Debug)]
+pub struct Refusal(Box<Problem>);
+
+impl axum::response::IntoResponse for Refusal {
+    fn into_response(self) -> axum::response::Response {
+        self.0.into_response()
+    }
+}
+
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        Self(Box::new(problem))
+    }
+}
+
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Self {
+        of_failure(&failure).into()
+    }
+}
+
+fn of_failure(failure: &Failure) -> Problem {
+    let detail = failure.to_string();
+    match failure {
+        Failure::Rejected(rejection) => of_rejection(rejection),
+        Failure::UnknownRestaurant => Problem::unprocessable("restaurant_not_found", &*detail)
+            .with_error("/restaurant_id", detail),
+        Failure::KeyReused => Problem::unprocessable("idempotency_key_reused", detail),
+        Failure::Contended => {
+            Problem::conflict("contended", detail).retry_after(COME_BACK_AFTER_SECONDS)
+        }
+        Failure::Overloaded => {
+            Problem::unavailable("overloaded", detail).retry_after(COME_BACK_AFTER_SECONDS)
+        }
+        Failure::Unavailable(cause) => {
+            tracing::warn!(error = %format!("{cause:#}"), "a request was not carried out");
+            Problem::unavailable("unavailable", detail).retry_after(COME_BACK_AFTER_SECONDS)
+        }
+    }
+}
+
+fn of_rejection(rejection: &Rejection) -> Problem {
+    let (code, detail) = (rejection.code(), rejection.to_string());
+    let conflict = |status: &Status, detail| {
+        Problem::conflict(code, detail).with("current_status", status.as_str())
+    };
+    match rejection {
+        Rejection::UnknownOrder => Problem::new(StatusCode::NOT_FOUND, code, detail),
+        Rejection::AlreadyPlaced => Problem::conflict(code, detail),
+        Rejection::NoItems | Rejection::TotalTooLarge => {
+            Problem::unprocessable(code, &*detail).with_error("/items", detail)
+        }
+        Rejection::UnknownItem { at } => Problem::unprocessable(code, &*detail)
+            .with_error(format!("/items/{at}/item_id"), detail),
+        Rejection::DecidedOtherwise { status, decided_at: None } => conflict(status, detail),
+        Rejection::DecidedOtherwise { status, decided_at: Some(at) } => {
+            conflict(status, detail).with("decided_at", rfc3339(at.0))
+        }
+        Rejection::TooLate { status, deadline } => {
+            conflict(status, detail).with("deadline", rfc3339(deadline.0))
+        }
+        Rejection::NotForRole { status, .. } | Rejection::NotYet { status } => {
+            conflict(status, detail)
+        }
+    }
+}
