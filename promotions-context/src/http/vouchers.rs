@@ -29,6 +29,7 @@ pub struct VoucherPage {
     /// The newest first.
     vouchers: Vec<VoucherView>,
     /// Hand it back as `cursor` for the next page; null on the last one.
+    #[schema(required)]
     next_cursor: Option<String>,
 }
 
@@ -38,7 +39,7 @@ pub struct VoucherView {
     /// Its id, a UUID.
     voucher_id: String,
     /// What the customer types in to spend it.
-    #[schema(example = "7Q4M-0ZKD-91XW-5")]
+    #[schema(example = "7Q4M-0ZKD-91XW-W")]
     code: String,
     /// `issued`: it can be spent. `expired`: its time is over. More states will come.
     #[schema(example = "issued")]
@@ -82,6 +83,7 @@ pub struct ProblemView {
 /// A customer without vouchers, and one nobody has heard of, get an empty list.
 #[utoipa::path(
     get,
+    operation_id = "list_vouchers",
     path = "/v1/customers/{customer_id}/vouchers",
     params(("customer_id" = String, Path, description = "Opaque id of the customer"), PageQuery),
     responses(
