@@ -1,0 +1,134 @@
+//! Deciding about an order: once, again, and otherwise.
+
+use super::*;
+
+#[tokio::test]
+async fn an_order_goes_all_the_way() {
+    let takeaway = Takeaway::open().await;
+    let id = takeaway.dinner("story").await;
+    let path = format!("/v1/orders/{id}");
+    let accepted = takeaway.call(Method::POST, &format!("{path}/accept"), None).await.ok();
+    assert_eq!((&accepted["status"], &accepted["version"]), (&json!("accepted"), &json!(2)));
+    assert_eq!(accepted.get("tasks"), None, "a decision is answered without asking the store");
+    let body = json!({ "by": "operator" });
+    let completed = takeaway.post(&format!("{path}/complete"), body).await.ok();
+    assert_eq!(completed["status"], "completed");
+    let shown = takeaway.get(&path).await.ok();
+    let tasks: Vec<_> = shown["tasks"].as_array().unwrap().iter().collect();
+    assert_eq!(tasks.len(), 2);
+    assert_eq!(
+        (&tasks[0]["state"], &tasks[1]["kind"]),
+        (&json!("withdrawn"), &json!("notify_user"))
+    );
+    assert_eq!(tasks[0]["next_attempt_at"], Value::Null, "it is not open any more");
+}
+
+#[tokio::test]
+async fn a_decision_repeated_is_the_same_answer() {
+    let takeaway = Takeaway::open().await;
+    for (at, (decision, body)) in [
+        ("accept", json!({})),
+        ("reject", json!({ "reason": "too_busy" })),
+        ("cancel", json!({ "reason": "changed_mind" })),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let id = takeaway.dinner(&format!("again-{at}")).await;
+        let path = format!("/v1/orders/{id}/{decision}");
+        let first = takeaway.post(&path, body.clone()).await;
+        first.ok();
+        let again = takeaway.post(&path, body).await;
+        assert_eq!((again.status, again.body), (200, first.body), "{decision}");
+    }
+}
+
+#[tokio::test]
+async fn another_decision_is_told_what_stands() {
+    let takeaway = Takeaway::open().await;
+    let id = takeaway.dinner("otherwise").await;
+    let path = format!("/v1/orders/{id}");
+    takeaway.clock.advance_us(5_000_000);
+    takeaway.post(&format!("{path}/reject"), json!({ "reason": "closing" })).await.ok();
+    let problem = takeaway.post(&format!("{path}/accept"), json!({})).await.refused(409);
+    assert_eq!(problem["code"], "decided_otherwise");
+    assert_eq!(problem["current_status"], "rejected");
+    assert_eq!(problem["decided_at"], "2026-09-21T18:00:05.000000Z");
+}
+
+#[tokio::test]
+async fn too_early_too_late_and_not_for_you_are_told_apart() {
+    let takeaway = Takeaway::open().await;
+    let id = takeaway.dinner("late").await;
+    let path = format!("/v1/orders/{id}");
+    let early = takeaway.post(&format!("{path}/complete"), json!({})).await.refused(409);
+    assert_eq!((&early["code"], &early["current_status"]), (&json!("not_yet"), &json!("placed")));
+
+    let body = json!({ "by": "customer" });
+    let role = takeaway.post(&format!("{path}/accept"), body).await.refused(409);
+    assert_eq!(role["code"], "not_for_role");
+
+    takeaway.clock.advance_us(10 * 60_000_000);
+    let late = takeaway.post(&format!("{path}/accept"), json!({})).await.refused(409);
+    assert_eq!(late["code"], "deadline_passed");
+    assert_eq!(late["deadline"], "2026-09-21T18:10:00.000000Z");
+}
+
+#[tokio::test]
+async fn an_operator_redrives_what_expired() {
+    let takeaway = Takeaway::open().await;
+    let id = takeaway.dinner("expired").await;
+    let path = format!("/v1/orders/{id}");
+    takeaway.clock.advance_us(10 * 60_000_000);
+    takeaway.app.wake_order(id.clone()).await.unwrap();
+    assert_eq!(takeaway.get(&path).await.ok()["status"], "expired");
+    let body = json!({ "by": "restaurant" });
+    let refused = takeaway.post(&format!("{path}/redrive"), body).await.refused(409);
+    assert_eq!(refused["code"], "not_for_role");
+    let redriven = takeaway.call(Method::POST, &format!("{path}/redrive"), None).await.ok();
+    assert_eq!(redriven["status"], "placed");
+    assert_eq!(redriven["accept_by"], "2026-09-21T18:20:00.000000Z");
+}
+
+#[tokio::test]
+async fn every_reason_of_the_list_is_accepted_and_no_other() {
+    let takeaway = Takeaway::open().await;
+    for reason in [
+        "item_unavailable",
+        "too_busy",
+        "closing",
+        "closed",
+        "cannot_meet_instructions",
+        "price_mismatch",
+        "address_unreachable",
+        "technical",
+        "other",
+    ] {
+        let id = takeaway.dinner(reason).await;
+        let path = format!("/v1/orders/{id}/reject");
+        takeaway.post(&path, json!({ "reason": reason })).await.ok();
+        let history = takeaway.get(&format!("/v1/orders/{id}/history")).await.ok();
+        assert_eq!(history["entries"][1]["data"]["reason"], reason);
+    }
+    let id = takeaway.dinner("wrong").await;
+    for (decision, body, pointer) in [
+        ("reject", json!({ "reason": "lazy" }), "/reason"),
+        ("reject", json!({}), ""),
+        ("reject", json!({ "reason": "closed", "note": "sorry" }), "/note"),
+        ("cancel", json!({ "reason": "Changed my mind" }), "/reason"),
+        ("cancel", json!({ "reason": "x" }), "/reason"),
+        ("cancel", json!({ "reason": "x".repeat(41) }), "/reason"),
+        ("cancel", json!({ "reason": "_x" }), "/reason"),
+        ("accept", json!({ "by": "system" }), "/by"),
+        ("accept", json!({ "reason": "hungry" }), "/reason"),
+    ] {
+        let path = format!("/v1/orders/{id}/{decision}");
+        let problem = takeaway.post(&path, body.clone()).await.refused(422);
+        assert_eq!(problem["errors"][0]["pointer"], pointer, "{decision} {body}");
+    }
+    for reason in ["xy".to_owned(), "x".repeat(40)] {
+        let id = takeaway.dinner(&format!("cancel-{reason}")).await;
+        let path = format!("/v1/orders/{id}/cancel");
+        takeaway.post(&path, json!({ "reason": reason })).await.ok();
+    }
+}

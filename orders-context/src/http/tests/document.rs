@@ -1,0 +1,51 @@
+//! The OpenAPI document: committed, served, and in step with the code.
+
+use super::*;
+use std::{env, fs};
+
+const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
+
+#[test]
+fn the_committed_document_is_the_one_that_is_served() {
+    let described = crate::http::openapi_json().unwrap();
+    if env::var_os("BLESS").is_some() {
+        fs::write(COMMITTED, &described).unwrap();
+    }
+    let committed = fs::read_to_string(COMMITTED).unwrap_or_default();
+    assert!(
+        committed == described,
+        "orders-context/openapi.json is not what the code describes. Look at the difference, \
+         tell those who call the API if it breaks them, and write it anew: \
+         BLESS=1 cargo test -p orders-context committed_document"
+    );
+}
+
+#[tokio::test]
+async fn the_document_is_served_and_describes_every_route() {
+    let takeaway = Takeaway::open().await;
+    let document = takeaway.get("/openapi.json").await.ok();
+    assert_eq!(document["openapi"], "3.1.0");
+    let paths = document["paths"].as_object().unwrap();
+    let mut described = Vec::new();
+    for (path, methods) in paths {
+        let methods = methods.as_object().unwrap();
+        described.extend(methods.keys().map(|method| format!("{method} {path}")));
+    }
+    described.sort();
+    assert_eq!(
+        described,
+        [
+            "get /v1/orders",
+            "get /v1/orders/{id}",
+            "get /v1/orders/{id}/history",
+            "get /v1/restaurants/{id}",
+            "post /v1/orders",
+            "post /v1/orders/{id}/accept",
+            "post /v1/orders/{id}/cancel",
+            "post /v1/orders/{id}/complete",
+            "post /v1/orders/{id}/redrive",
+            "post /v1/orders/{id}/reject",
+            "put /v1/restaurants/{id}",
+        ]
+    );
+}

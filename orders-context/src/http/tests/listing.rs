@@ -1,0 +1,96 @@
+//! Lists of orders: everything once, whatever comes in between.
+
+use super::*;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+/// The ids of all pages, and what `between` does after each.
+async fn walk(takeaway: &Takeaway, query: &str, between: impl AsyncFn()) -> Vec<String> {
+    let (mut ids, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = takeaway.get(&format!("/v1/orders?limit=3{query}{cursor}")).await.ok();
+        let orders = page["orders"].as_array().unwrap();
+        assert!(orders.len() <= 3);
+        ids.extend(orders.iter().map(|order| order["id"].as_str().unwrap().to_owned()));
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return ids,
+        }
+        between().await;
+    }
+}
+
+#[tokio::test]
+async fn pages_show_every_order_once_while_new_ones_come_in() {
+    let takeaway = Takeaway::open().await;
+    let mut placed = Vec::new();
+    for number in 0..10 {
+        // Some at the same moment, some later.
+        takeaway.clock.advance_us(number % 2);
+        placed.push(takeaway.dinner(&format!("before-{number}")).await);
+    }
+    placed.reverse();
+    let counter = std::cell::Cell::new(0);
+    let shown = walk(&takeaway, "", async || {
+        counter.set(counter.get() + 1);
+        takeaway.dinner(&format!("between-{}", counter.get())).await;
+    })
+    .await;
+    assert_eq!(shown, placed, "the newest first");
+    assert!(counter.get() > 1);
+}
+
+#[tokio::test]
+async fn the_last_page_is_the_last_even_when_it_is_full() {
+    let takeaway = Takeaway::open().await;
+    for number in 0..3 {
+        takeaway.dinner(&format!("full-{number}")).await;
+    }
+    let page = takeaway.get("/v1/orders?limit=3").await.ok();
+    assert_eq!(page["orders"].as_array().unwrap().len(), 3);
+    assert_eq!(page["next_cursor"], Value::Null);
+    assert_eq!(page["orders"][0].get("tasks"), None);
+}
+
+#[tokio::test]
+async fn lists_are_filtered_by_status_and_restaurant() {
+    let takeaway = Takeaway::open().await;
+    takeaway.call(Method::PUT, "/v1/restaurants/bombay", Some(trattoria())).await.ok();
+    let mut order = dinner();
+    order["restaurant_id"] = json!("bombay");
+    let curry = takeaway.place("curry", &order).await.ok()["id"].as_str().unwrap().to_owned();
+    let pizza = takeaway.dinner("pizza").await;
+    let accepted = takeaway.dinner("accepted").await;
+    takeaway.post(&format!("/v1/orders/{accepted}/accept"), json!({})).await.ok();
+    for (query, ids) in [
+        ("&restaurant_id=bombay", vec![&curry]),
+        ("&status=accepted", vec![&accepted]),
+        ("&status=placed&restaurant_id=nino", vec![&pizza]),
+        ("&status=timed_out", vec![]),
+    ] {
+        let shown = walk(&takeaway, query, async || {}).await;
+        assert_eq!(shown.iter().collect::<Vec<_>>(), ids, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn wrong_questions_are_problems() {
+    let takeaway = Takeaway::open().await;
+    let another_version = URL_SAFE_NO_PAD.encode("2.1790013600000000.x");
+    for (query, code) in [
+        ("limit=0", "invalid_query"),
+        ("limit=101", "invalid_query"),
+        ("limit=-1", "invalid_query"),
+        ("limit=many", "invalid_query"),
+        ("status=hungry", "invalid_query"),
+        ("dish=pizza", "invalid_query"),
+        ("cursor=", "invalid_cursor"),
+        ("cursor=%21", "invalid_cursor"),
+        ("cursor=bm8", "invalid_cursor"),
+        (&*format!("cursor={another_version}"), "invalid_cursor"),
+    ] {
+        let problem = takeaway.get(&format!("/v1/orders?{query}")).await.refused(400);
+        assert_eq!(problem["code"], code, "{query}");
+    }
+    takeaway.get("/v1/orders?limit=100").await.ok();
+}

@@ -1,0 +1,102 @@
+//! Restaurants: registered whole, shown without their secret.
+
+use super::*;
+
+#[tokio::test]
+async fn a_restaurant_is_shown_without_its_secret() {
+    let takeaway = Takeaway::open().await;
+    let put = takeaway.call(Method::PUT, "/v1/restaurants/nino", Some(trattoria())).await;
+    let mut expected = trattoria();
+    expected["id"] = json!("nino");
+    expected["webhook"] = json!({ "url": "https://nino.example/orders" });
+    assert_eq!((put.status, put.json()), (200, expected));
+    let shown = takeaway.get("/v1/restaurants/nino").await;
+    assert_eq!((shown.status, shown.body), (200, put.body));
+}
+
+#[tokio::test]
+async fn a_new_menu_counts_from_the_next_order_on() {
+    let takeaway = Takeaway::open().await;
+    let before = takeaway.dinner("before").await;
+    let mut dearer = trattoria();
+    dearer["menu"][0]["price_minor"] = json!(1_000);
+    dearer["menu"][1]["price_minor"] = json!(0);
+    takeaway.call(Method::PUT, "/v1/restaurants/nino", Some(dearer)).await.ok();
+    let after = takeaway.dinner("after").await;
+    for (id, total_minor) in [(before, 2_450), (after, 2_000)] {
+        let order = takeaway.get(&format!("/v1/orders/{id}")).await.ok();
+        assert_eq!(order["total_minor"], total_minor);
+    }
+}
+
+#[tokio::test]
+async fn everything_wrong_is_told_at_once() {
+    let takeaway = Takeaway::open().await;
+    let wrong = json!({
+        "name": " ",
+        "currency": "eur",
+        "menu": [
+            { "item_id": "soup", "name": "Soup", "price_minor": -1 },
+            { "item_id": "soup", "name": "Soup\nof the day", "price_minor": 400 },
+            { "item_id": "sou p", "name": "x".repeat(201), "price_minor": 400 },
+        ],
+        "webhook": { "url": "ftp://nino.example", "secret": "whsec_c2hvcnQ=" },
+    });
+    let answer = takeaway.call(Method::PUT, "/v1/restaurants/ni%20no", Some(wrong)).await;
+    let problem = answer.refused(422);
+    assert_eq!(
+        pointers(&problem),
+        [
+            "",
+            "/name",
+            "/currency",
+            "/menu/0/price_minor",
+            "/menu/1/item_id",
+            "/menu/1/name",
+            "/menu/2/item_id",
+            "/menu/2/name",
+            "/webhook/url",
+            "/webhook/secret",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn limits_are_exact() {
+    let takeaway = Takeaway::open().await;
+    let menu = |dishes: usize| {
+        let dish = |n| json!({ "item_id": format!("dish-{n}"), "name": "Dal", "price_minor": 0 });
+        Value::from_iter((0..dishes).map(dish))
+    };
+    let secret = |zeros: usize| {
+        use base64::Engine;
+        let key = base64::engine::general_purpose::STANDARD.encode(vec![0; zeros]);
+        json!({ "url": "http://127.0.0.1:9/orders", "secret": format!("whsec_{key}") })
+    };
+    let with = |member: &str, value| {
+        let mut restaurant = trattoria();
+        restaurant[member] = value;
+        restaurant
+    };
+    for (restaurant, status) in [
+        (with("menu", menu(0)), 200),
+        (with("menu", menu(500)), 200),
+        (with("menu", menu(501)), 422),
+        (with("name", json!("ñ".repeat(200))), 200),
+        (with("name", json!("ñ".repeat(201))), 422),
+        (with("webhook", secret(23)), 422),
+        (with("webhook", secret(24)), 200),
+        (with("webhook", secret(64)), 200),
+        (with("webhook", secret(65)), 422),
+        (with("webhook", json!({ "url": "https://a:b@nino.example", "secret": "" })), 422),
+    ] {
+        let answer = takeaway.call(Method::PUT, "/v1/restaurants/limits", Some(restaurant)).await;
+        assert_eq!(answer.status, status, "{}", answer.json());
+    }
+}
+
+/// Where a problem's errors are.
+pub fn pointers(problem: &Value) -> Vec<&str> {
+    let errors = problem["errors"].as_array().unwrap();
+    errors.iter().map(|error| error["pointer"].as_str().unwrap()).collect()
+}
