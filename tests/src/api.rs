@@ -6,6 +6,7 @@ use anyhow::{Context, Result, ensure};
 use reqwest::{Client, Method, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 /// An answer, whatever its status.
 #[derive(Clone, Debug, PartialEq)]
@@ -195,4 +196,10 @@ pub fn dinner(restaurant: &str, customer: &str, email: &str) -> Value {
         ],
         "note": "Second floor, the bell says Byron.",
     })
+}
+
+/// A name that nobody else has.
+pub fn unique(name: &str) -> String {
+    // The end of a UUIDv7 is random; its beginning is the time.
+    format!("{name}-{}", &Uuid::now_v7().simple().to_string()[20..])
 }

@@ -2,6 +2,7 @@
 
 pub mod addresses;
 pub mod api;
+pub mod contexts;
 pub mod eventually;
 pub mod load;
 pub mod mail;

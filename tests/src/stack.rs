@@ -4,7 +4,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{self, Command, Output, Stdio},
+    process::{self, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -76,26 +76,6 @@ impl Stack {
     pub fn log(&self, part: &str) -> PathBuf {
         self.addresses.var.join("log").join(format!("{part}.log"))
     }
-
-    /// Runs a subcommand of a context against this stack, for example `orders verify`.
-    pub fn run(&self, context: &str, arguments: &[&str]) -> Result<Output> {
-        let program = binaries()?.join(context);
-        let mut command = Command::new(&program);
-        command.args(arguments).envs(context_settings(&self.addresses)).stdin(Stdio::null());
-        command.output().with_context(|| format!("{} does not start", program.display()))
-    }
-
-    /// As [`Self::run`], with a failure that shows what was printed unless it exits with 0.
-    pub fn expect(&self, context: &str, arguments: &[&str]) -> Result<String> {
-        let output = self.run(context, arguments)?;
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        if !output.status.success() {
-            let cause = String::from_utf8_lossy(&output.stderr);
-            let line = arguments.join(" ");
-            bail!("`{context} {line}` ended with {}:\n{said}\n{cause}", output.status);
-        }
-        Ok(said)
-    }
 }
 
 impl Drop for Stack {
@@ -103,26 +83,6 @@ impl Drop for Stack {
         // A failure shows itself at the next start, which stops what is left.
         let _ = deploy(&self.addresses.var, self.port_offset, &["down"]);
     }
-}
-
-/// What the subcommands of the contexts read from the environment, for this stack.
-pub fn context_settings(addresses: &Addresses) -> Vec<(&'static str, String)> {
-    let var = addresses.var.display();
-    let listen = |url: &str| url.trim_start_matches("http://").to_owned();
-    vec![
-        ("KAFKA_BOOTSTRAP", addresses.kafka.clone()),
-        ("SCHEMA_REGISTRY_URL", addresses.registry.clone()),
-        ("LAKE_URI", addresses.lake.clone()),
-        ("SMTP_URL", addresses.smtp.clone()),
-        ("ORDERS_LISTEN", listen(&addresses.orders)),
-        ("ORDERS_DATABASE_URL", format!("sqlite:{var}/orders.db")),
-        ("ORDERS_MAIL_FROM", "orders@takeaway.example".to_owned()),
-        ("PROMOTIONS_LISTEN", listen(&addresses.promotions)),
-        ("PROMOTIONS_DATABASE_URL", format!("sqlite:{var}/promotions.db")),
-        ("PROMOTIONS_CODE_KEY_FILE", format!("{var}/promotions.key")),
-        ("ANALYTICS_LISTEN", listen(&addresses.analytics)),
-        ("RUST_LOG", "warn".to_owned()),
-    ]
 }
 
 fn deploy(var: &Path, port_offset: u16, arguments: &[&str]) -> Result<String> {

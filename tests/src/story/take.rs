@@ -1,6 +1,6 @@
 //! Taking the order, and waiting for everything that follows from it.
 
-use std::{process::Stdio, time::Duration};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use chassis::clock::parse_rfc3339;
@@ -8,16 +8,14 @@ use reqwest::Method;
 use schemas::topics::{ORDER_EVENTS, VOUCHER_EVENTS};
 use serde::Deserialize;
 use serde_json::json;
-use tokio::process::Command;
-use uuid::Uuid;
 
 use crate::{
-    addresses::{Addresses, binaries},
-    api::{Api, Order, Voucher, dinner, trattoria},
+    addresses::Addresses,
+    api::{Api, Order, Voucher, dinner, trattoria, unique},
+    contexts::run,
     eventually::eventually,
     mail::{Mail, mails},
     restaurant::{Conduct, RestaurantSink, SECRET},
-    stack::context_settings,
     topic::{Fact, facts_of},
 };
 
@@ -65,13 +63,11 @@ pub struct Story {
 /// Fails with what was missing when a part of the story does not happen within a minute.
 pub async fn take(addresses: &Addresses) -> Result<Story> {
     let api = Api::new(&addresses.orders, &addresses.promotions)?;
-    let short = &Uuid::new_v4().simple().to_string()[..8];
-    let restaurant = "trattoria-da-nino";
-    let (customer, email) = (format!("ada-{short}"), format!("ada.{short}@example.com"));
+    let (restaurant, customer) = ("trattoria-da-nino", unique("ada"));
+    let email = format!("{customer}@example.com");
     let sink = RestaurantSink::open(Conduct::Accepts(api.clone())).await?;
     api.put_restaurant(restaurant, &trattoria(Some((&sink.url(), SECRET)))).await?;
-    let key = Uuid::new_v4().to_string();
-    let placed = api.place(&key, &dinner(restaurant, &customer, &email)).await?;
+    let placed = api.place(&unique("story"), &dinner(restaurant, &customer, &email)).await?;
     ensure!(placed.status == 201, "POST /v1/orders answered {}: {}", placed.status, placed.body);
     let id = placed.body["id"].as_str().context("the new order has no id")?.to_owned();
 
@@ -126,19 +122,10 @@ async fn published(addresses: &Addresses, order: &Order, voucher: &Voucher) -> R
     Ok(facts)
 }
 
-/// What the lake knows of an order.
 async fn lake_rows(addresses: &Addresses, order: &str) -> Result<Vec<Row>> {
-    let program = binaries()?.join("analytics");
-    let output = Command::new(&program)
-        .args(["rows", "--order", order, "--json"])
-        .envs(context_settings(addresses))
-        .stdin(Stdio::null())
-        .output()
-        .await
-        .with_context(|| format!("{} does not start", program.display()))?;
-    let cause = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "analytics rows ended with {}: {cause}", output.status);
-    let said = String::from_utf8_lossy(&output.stdout);
+    let (addresses, order) = (addresses.clone(), order.to_owned());
+    let run = move || run(&addresses, "analytics", &["rows", "--order", &order, "--json"]);
+    let said = tokio::task::spawn_blocking(run).await??;
     let rows = said.lines().map(serde_json::from_str);
     rows.collect::<Result<_, _>>().with_context(|| format!("analytics rows printed: {said}"))
 }

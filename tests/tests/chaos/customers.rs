@@ -96,7 +96,7 @@ async fn order_until(api: Api, stop: Arc<AtomicBool>) -> Result<Vec<Taken>> {
 }
 
 async fn take(api: &Api, end: End) -> Result<Taken> {
-    let key = Uuid::new_v4().to_string();
+    let key = Uuid::now_v7().to_string();
     let customer = format!("customer-{key}");
     let mut order = dinner("trattoria", &customer, &format!("{key}@example.com"));
     if end == End::CompletedSmall {

@@ -4,7 +4,7 @@ use std::{collections::HashMap, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use schemas::topics::{ORDER_EVENTS, VOUCHER_EVENTS};
-use system_tests::{api::Api, eventually::eventually, stack::Stack, topic::facts};
+use system_tests::{api::Api, contexts::run, eventually::eventually, stack::Stack, topic::facts};
 
 use super::customers::{End, Taken};
 
@@ -26,7 +26,7 @@ pub async fn hold(stack: &Stack, api: &Api, taken: &[Taken]) -> Result<()> {
 async fn verified(stack: &Stack, context: &str, arguments: &[&str]) -> Result<()> {
     let line = format!("`{context} {}` finds nothing wrong", arguments.join(" "));
     eventually(&line, LIMIT, async || {
-        tokio::task::block_in_place(|| stack.expect(context, arguments)).map(Some)
+        tokio::task::block_in_place(|| run(stack.addresses(), context, arguments)).map(Some)
     })
     .await
     .map(|said| println!("{context} {}:\n{}", arguments.join(" "), said.trim_end()))

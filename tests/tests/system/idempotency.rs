@@ -3,9 +3,9 @@
 use anyhow::Result;
 use reqwest::Method;
 use serde_json::Value;
-use system_tests::api::{Answer, dinner, trattoria};
+use system_tests::api::{Answer, dinner, trattoria, unique};
 
-use super::support::{Shared, shared, unique};
+use super::support::{Shared, shared};
 
 async fn orders_of(shared: &Shared, restaurant: &str) -> Result<usize> {
     let path = format!("/v1/orders?restaurant_id={restaurant}&limit=200");

@@ -2,11 +2,11 @@
 
 use anyhow::Result;
 use schemas::topics::{ORDER_EVENTS, PROMOTIONS_ORDER_DLQ};
-use system_tests::{eventually::eventually, python::python, story, topic::facts_of};
+use system_tests::{api::unique, eventually::eventually, python::python, story, topic::facts_of};
 
 use super::{
     language::table,
-    support::{LIMIT, shared, unique},
+    support::{LIMIT, shared},
 };
 
 #[tokio::test(flavor = "multi_thread")]

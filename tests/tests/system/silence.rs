@@ -14,14 +14,14 @@ use orders_context::{boot, config::Config};
 use serde_json::json;
 use system_tests::{
     addresses::Addresses,
-    api::{Api, dinner, trattoria},
+    api::{Api, dinner, trattoria, unique},
     eventually::eventually,
     mail::mails,
     restaurant::{Conduct, RestaurantSink, SECRET},
 };
 use tokio::task::JoinHandle;
 
-use super::support::{LIMIT, shared, unique};
+use super::support::{LIMIT, shared};
 
 /// Orders inside this process; it stops when this is dropped.
 struct OrdersHere {

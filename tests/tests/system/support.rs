@@ -5,7 +5,6 @@ use std::{sync::OnceLock, time::Duration};
 use anyhow::{Result, anyhow};
 use system_tests::{addresses::Addresses, api::Api, stack::Stack};
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
-use uuid::Uuid;
 
 /// How long anything may take before it counts as missing. Generous: a build server is slow, and
 /// nothing waits longer than it must.
@@ -51,9 +50,4 @@ async fn stack() -> Result<&'static Stack> {
     };
     let started = tokio::task::spawn_blocking(start).await?;
     started.as_ref().map_err(|cause| anyhow!("the stack does not start: {cause}"))
-}
-
-/// A name that no other test has.
-pub fn unique(name: &str) -> String {
-    format!("{name}-{}", &Uuid::new_v4().simple().to_string()[..8])
 }

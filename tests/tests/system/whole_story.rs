@@ -57,7 +57,7 @@ async fn an_order_goes_all_the_way_and_leaves_its_trace_everywhere() -> Result<(
 async fn events_tell_nothing_about_people() -> Result<()> {
     let shared = shared().await?;
     let story = story::take(shared.addresses()).await?;
-    let customer = format!("{}@", story.customer.replace('-', "."));
+    let customer = format!("{}@", story.customer);
     for topic in [ORDER_EVENTS.name, VOUCHER_EVENTS.name] {
         let private = [customer.clone(), "Lovelace".to_owned(), "Byron".to_owned()];
         let telling = facts(&shared.addresses().kafka, topic, move |record| {

@@ -1,0 +1,40 @@
+//! The subcommands of the contexts, for example `orders verify`, run against a stack.
+
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::addresses::{Addresses, binaries};
+
+/// Runs it and returns what it printed; anything but exit code 0 is a failure that shows all it
+/// said. Blocks.
+pub fn run(addresses: &Addresses, context: &str, arguments: &[&str]) -> Result<String> {
+    let program = binaries()?.join(context);
+    let output = Command::new(&program)
+        .args(arguments)
+        .envs(settings(addresses))
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("{} does not start", program.display()))?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    if !output.status.success() {
+        let cause = String::from_utf8_lossy(&output.stderr);
+        let line = arguments.join(" ");
+        bail!("`{context} {line}` ended with {}:\n{said}\n{cause}", output.status);
+    }
+    Ok(said)
+}
+
+fn settings(addresses: &Addresses) -> [(&'static str, String); 8] {
+    let var = addresses.var.display();
+    [
+        ("KAFKA_BOOTSTRAP", addresses.kafka.clone()),
+        ("SCHEMA_REGISTRY_URL", addresses.registry.clone()),
+        ("LAKE_URI", addresses.lake.clone()),
+        ("SMTP_URL", addresses.smtp.clone()),
+        ("ORDERS_DATABASE_URL", format!("sqlite:{var}/orders.db")),
+        ("PROMOTIONS_DATABASE_URL", format!("sqlite:{var}/promotions.db")),
+        ("PROMOTIONS_CODE_KEY_FILE", format!("{var}/promotions.key")),
+        ("RUST_LOG", "warn".to_owned()),
+    ]
+}
