@@ -9,6 +9,10 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::Settings;
 
+/// Libraries that tell each of their steps at the level of news. `RUST_LOG` may name them and
+/// have it otherwise.
+const QUIET: &str = "deltalake_core=warn,buoyant_kernel=warn,buoyant_kernel_engine=warn";
+
 /// Starts logging to the standard error output, so that the standard output stays free for the
 /// results of commands. The first call in a process decides; later ones only read their settings.
 ///
@@ -18,7 +22,11 @@ pub fn init(service: &'static str, settings: &mut Settings) {
     let on_terminal = std::io::stderr().is_terminal();
     let by_default = if on_terminal { Format::Pretty } else { Format::Json };
     let format = settings.or("TAKEAWAY_LOG", by_default);
-    let filter = settings.or("RUST_LOG", EnvFilter::new("info"));
+    let levels = settings.or("RUST_LOG", "info".to_owned());
+    let filter = EnvFilter::try_new(format!("{QUIET},{levels}")).unwrap_or_else(|cause| {
+        settings.problem("RUST_LOG", format!("cannot be read ({cause}): correct it or unset it"));
+        EnvFilter::new("info")
+    });
     let builder = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter);
     let started = match format {
         Format::Json => builder.json().flatten_event(true).with_span_list(false).try_init(),

@@ -260,3 +260,17 @@ fn another_cluster_stops_it_for_good() {
         other => panic!("it must not go on: {other:?}"),
     }
 }
+
+#[test]
+fn the_log_is_checkpointed_now_and_then() {
+    let kitchen = Kitchen::new();
+    let mut inbox = kitchen.inbox(1);
+    inbox.positions().unwrap();
+    for window in 0..105 {
+        inbox.take(batch(window * 2, &placed(1))).unwrap();
+    }
+    let log = kitchen.lake().folder(ORDER_EVENTS.name).join("_delta_log");
+    assert!(log.join("00000000000000000100.checkpoint.parquet").exists());
+    assert_eq!(positions(&mut kitchen.inbox(1)), [(2, 210)]);
+    assert_eq!(kitchen.offsets().len(), 105);
+}
