@@ -1,5 +1,7 @@
 //! Where the parts meet: opens the store, binds the port, and starts the loops.
 
+mod foreign_schemas;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +15,6 @@ use chassis::kafka::relay::{RelayConfig, run_relay};
 use chassis::shutdown::Shutdown;
 use chassis::signal::Signal;
 use chassis::supervisor::Supervisor;
-use schemas::registry::RegistryError;
 use schemas::{RegistryClient, topics};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
@@ -21,7 +22,7 @@ use tokio::runtime::Handle;
 use crate::app::{ListVouchers, Rules, Taker};
 use crate::config::Config;
 use crate::http::{self, Api};
-use crate::inbound::{self, FetchSchema, FetchedSchema, OrderInbox, OrderReader};
+use crate::inbound::{self, OrderInbox, OrderReader};
 use crate::outbound::{SchemaIdSource, VoucherJournal, wait_for_schema_id};
 use crate::store::Store;
 
@@ -119,7 +120,11 @@ pub async fn start(
 
     let rules = Rules { campaign: config.campaign, key: config.code_key, clock, ids };
     let inbox = OrderInbox {
-        reader: OrderReader::new(fetch_from(registry, Handle::current())),
+        reader: OrderReader::new(foreign_schemas::fetch(
+            registry,
+            store.writer()?,
+            Handle::current(),
+        )),
         taker: Taker::new(store.writer()?, rules),
         journal_grew,
     };
@@ -164,24 +169,4 @@ impl RelayLoop {
         let journal = VoucherJournal::new(self.store.reader()?, schema_id, inbound::GROUP)?;
         run_relay(self.config, journal, self.journal_grew, self.clock, stop)
     }
-}
-
-/// Asks `registry` from a thread that may block.
-///
-/// A registry at the wrong address answers "not found" to everything, and a record is set aside on
-/// that word: so it is believed only from a registry that knows our own schema.
-fn fetch_from(registry: RegistryClient, runtime: Handle) -> FetchSchema {
-    Box::new(move |id| {
-        runtime.block_on(async {
-            match registry.schema_by_id(id).await {
-                Ok(schema) => Ok(FetchedSchema::Known(schema)),
-                Err(RegistryError::NotFound { .. }) => {
-                    let ours = topics::VOUCHER_EVENTS_VALUE;
-                    registry.id_of(ours.name, ours.latest()).await?;
-                    Ok(FetchedSchema::Missing)
-                }
-                Err(error) => Err(error.into()),
-            }
-        })
-    })
 }

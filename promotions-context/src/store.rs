@@ -5,7 +5,7 @@
 pub mod dead_letters;
 pub mod inbox;
 pub mod journal;
-pub mod schema_ids;
+pub mod registry;
 pub mod vouchers;
 
 use std::path::{Path, PathBuf};

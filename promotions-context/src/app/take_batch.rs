@@ -148,6 +148,14 @@ impl Rules {
                 return Ok(());
             }
         };
+        // Where it is says enough to find it; what is in it stays out of the log.
+        tracing::warn!(
+            topic = &*origin.topic,
+            partition = origin.partition,
+            offset = origin.offset,
+            class,
+            "sets a record aside: {cause}"
+        );
         taken.dead_letters.push(class);
         let letter = StoredDeadLetter {
             origin,

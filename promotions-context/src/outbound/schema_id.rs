@@ -11,7 +11,7 @@ use schemas::registry::RegistryError;
 use schemas::{RegistryClient, topics};
 
 use crate::store::Writer;
-use crate::store::schema_ids::{keep_schema_id, read_schema_id};
+use crate::store::registry::{keep_schema_id, read_schema_id};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);

@@ -5,7 +5,7 @@ use chassis::kafka::Incoming;
 use super::dead_letters::{StoredDeadLetter, append_dead_letter, is_blocked};
 use super::inbox::{advance_position, forget_events, read_positions, remember_event};
 use super::journal::{JournalRow, StoredEvent, append_event, newest_position, read_journal_after};
-use super::schema_ids::{keep_schema_id, read_schema_id};
+use super::registry::{keep_schema, keep_schema_id, read_schema, read_schema_id};
 use super::testing::new_store;
 use super::vouchers::{Insertion, count_vouchers, insert_voucher, list_vouchers};
 use crate::domain::{Code, PageEnd, VoucherIssued};
@@ -178,4 +178,15 @@ fn a_schema_id_is_known_for_the_very_text_it_was_given_for() {
     assert_eq!(read_schema_id(&tx, "vouchers-value", "v1").unwrap(), Some(8));
     assert_eq!(read_schema_id(&tx, "vouchers-value", "v2").unwrap(), None);
     tx.commit().unwrap();
+}
+
+#[test]
+fn a_fetched_schema_stays_what_it_was() {
+    let (_directory, store) = new_store();
+    let mut writer = store.writer().unwrap();
+    let tx = writer.begin().unwrap();
+    assert_eq!(read_schema(&tx, 7).unwrap(), None);
+    keep_schema(&tx, 7, "v1").unwrap();
+    keep_schema(&tx, 7, "v2").unwrap();
+    assert_eq!(read_schema(&tx, 7).unwrap().as_deref(), Some("v1"));
 }

@@ -74,10 +74,16 @@ CREATE TABLE inbox_event (
 
 CREATE INDEX inbox_event_by_age ON inbox_event (taken_at_us);
 
--- Ids the registry gave to our own schemas, so that a restart does not need the registry.
+-- What the registry said, so that a restart does not need it: the ids of our own schemas, and the
+-- schemas that others write with. An id means the same schema for ever.
 CREATE TABLE schema_id (
     subject   TEXT NOT NULL,
     schema    TEXT NOT NULL,
     schema_id INTEGER NOT NULL,
     PRIMARY KEY (subject, schema)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE fetched_schema (
+    schema_id INTEGER PRIMARY KEY,
+    schema    TEXT NOT NULL
+) STRICT;
