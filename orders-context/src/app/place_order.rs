@@ -2,7 +2,7 @@
 
 use super::{App, Cause, Change, Failure, Reply};
 use crate::domain::{Announce, Command, Order, Placement, Timestamp, evolve};
-use crate::store::{Contact, Remembered};
+use crate::store::{Contact, Remembered, Wanted};
 use std::sync::Arc;
 
 /// What a customer asks for.
@@ -32,27 +32,17 @@ pub struct Placed {
 }
 
 impl App {
-    /// Takes a new order. Once this returns, the order will be found again after a crash.
+    /// Takes a new order. Once this returns, the order will be found again after a crash. A
+    /// repetition gets the order as it was placed, whatever has become of order, menu or restaurant.
     ///
     /// # Errors
     /// [`Failure`]; the restaurant unknown, an item not on its menu, the key used otherwise.
     pub async fn place_order(&self, wanted: PlaceOrder, cause: Cause) -> Result<Placed, Failure> {
-        let restaurant = self.restaurant(&wanted.restaurant_id).await?;
-        let restaurant = restaurant.ok_or(Failure::UnknownRestaurant)?;
         let order_id = self.ids.next().to_string();
         let now = self.now();
-        let placement = Placement {
-            order_id: order_id.clone(),
-            restaurant_id: wanted.restaurant_id,
-            customer_id: wanted.customer_id,
-            items: restaurant.price(&wanted.items)?,
-            currency: restaurant.currency.clone(),
-            announce: match restaurant.webhook {
-                Some(_) => Announce::ByWebhook,
-                None => Announce::NotAtAll,
-            },
-            policy: (*self.policy).clone(),
-            now,
+        let placement = match self.price(&wanted, &order_id, now).await {
+            Ok(placement) => placement,
+            Err(failure) => return self.replay_or(wanted, failure).await,
         };
         let remember = Remembered {
             key: wanted.idempotency_key,
@@ -70,18 +60,54 @@ impl App {
         };
         match self.submit(change).await? {
             Reply::Order(order) => Ok(Placed { order, replayed: false }),
-            Reply::Replayed(order_id) => {
-                Ok(Placed { order: Arc::new(self.as_placed(order_id).await?), replayed: true })
+            Reply::Replayed(order_id) => self.as_placed(order_id).await,
+        }
+    }
+
+    async fn price(
+        &self,
+        wanted: &PlaceOrder,
+        order_id: &str,
+        now: Timestamp,
+    ) -> Result<Placement, Failure> {
+        let restaurant = self.restaurant(&wanted.restaurant_id).await?;
+        let restaurant = restaurant.ok_or(Failure::UnknownRestaurant)?;
+        Ok(Placement {
+            order_id: order_id.to_owned(),
+            restaurant_id: wanted.restaurant_id.clone(),
+            customer_id: wanted.customer_id.clone(),
+            items: restaurant.price(&wanted.items)?,
+            currency: restaurant.currency.clone(),
+            announce: match restaurant.webhook {
+                Some(_) => Announce::ByWebhook,
+                None => Announce::NotAtAll,
+            },
+            policy: (*self.policy).clone(),
+            now,
+        })
+    }
+
+    /// An order that could not be placed now may have been placed before, from an older menu.
+    async fn replay_or(&self, wanted: PlaceOrder, failure: Failure) -> Result<Placed, Failure> {
+        let key = wanted.idempotency_key;
+        let asked = Wanted { idempotency_keys: vec![key.clone()], ..Wanted::default() };
+        match self.store.load(asked).await?.remembered.remove(&key) {
+            Some(used) if used.request_hash == wanted.request_hash => {
+                self.as_placed(used.order_id).await
             }
+            Some(_) => Err(Failure::KeyReused),
+            None => Err(failure),
         }
     }
 
     /// The order as its first event made it.
-    async fn as_placed(&self, order_id: String) -> Result<Order, Failure> {
+    async fn as_placed(&self, order_id: String) -> Result<Placed, Failure> {
         let first = self.store.history(order_id, 0, 1).await?;
         let first = first.first();
-        let born = first
-            .and_then(|row| evolve(None, &row.order_id, Timestamp(row.occurred_at.0), &row.event));
-        born.ok_or_else(|| Failure::Unavailable(anyhow::anyhow!("the order's first event is gone")))
+        let born = first.and_then(|row| evolve(None, &row.order_id, row.occurred_at, &row.event));
+        let order = born.ok_or_else(|| {
+            Failure::Unavailable(anyhow::anyhow!("the order's first event is gone"))
+        })?;
+        Ok(Placed { order: Arc::new(order), replayed: true })
     }
 }
