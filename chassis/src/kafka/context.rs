@@ -13,15 +13,12 @@ use rdkafka::producer::ProducerContext;
 use rdkafka::statistics::Statistics;
 use tracing::{debug, trace, warn};
 
-/// Connection troubles repeat for as long as they last, and whoever needs the connection reports
-/// them once with what it means: here they are for those who look closely.
-fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
-    match (level, facility) {
-        (_, "FAIL" | "ERROR") => debug!(facility, "{message}"),
-        (RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug, _) => {
-            debug!(facility, "{message}");
-        }
-        _ => warn!(facility, "Kafka client: {message}"),
+/// Whoever needs Kafka reports its failures once and with what they mean; librdkafka's own lines,
+/// several for each, are for those who look closely. Only a doubtful setting has no other witness.
+fn log(facility: &str, message: &str) {
+    match facility {
+        "CONFWARN" => warn!("Kafka client: {message}"),
+        _ => debug!(facility, "Kafka client: {message}"),
     }
 }
 
@@ -30,8 +27,8 @@ fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
 pub(super) struct Plain;
 
 impl ClientContext for Plain {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        log(level, facility, message);
+    fn log(&self, _level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log(facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
@@ -49,8 +46,8 @@ pub(super) struct Lag {
 }
 
 impl ClientContext for Lag {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        log(level, facility, message);
+    fn log(&self, _level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log(facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
@@ -92,8 +89,8 @@ impl Deliveries {
 }
 
 impl ClientContext for Deliveries {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        log(level, facility, message);
+    fn log(&self, _level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log(facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {

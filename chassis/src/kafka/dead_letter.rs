@@ -48,8 +48,9 @@ impl DeadLetter<'_> {
         headers
     }
 
-    /// The record to publish to `<group>.<topic>.dlq`, at `position` of the consumer's journal:
-    /// key, value, timestamp and headers of the origin.
+    /// The record to publish to `<group>.<topic>.dlq`, at `position` of the consumer's journal: the
+    /// origin's key, value and headers. Its timestamp is the failure's, because with that of an old
+    /// record retention could delete it at once.
     pub fn outgoing(&self, position: i64) -> Outgoing {
         Outgoing {
             position,
@@ -61,7 +62,7 @@ impl DeadLetter<'_> {
                 .into_iter()
                 .map(|(name, value)| (Cow::Owned(name), value))
                 .collect(),
-            timestamp_ms: self.origin.timestamp_ms,
+            timestamp_ms: self.first_failed_at_us / 1_000,
         }
     }
 }
@@ -139,12 +140,12 @@ mod tests {
             class: "undecodable",
             cause: String::new(),
             attempts: 1,
-            first_failed_at_us: 0,
+            first_failed_at_us: 5_000,
         };
         let outgoing = letter.outgoing(9);
         assert_eq!(&*outgoing.topic, "promotions.orders.order.events.v1.dlq");
         assert_eq!((outgoing.key, outgoing.payload), (origin.key, origin.payload));
-        assert_eq!((outgoing.position, outgoing.timestamp_ms), (9, 1_700_000_000_000));
+        assert_eq!((outgoing.position, outgoing.timestamp_ms), (9, 5));
     }
 
     #[test]

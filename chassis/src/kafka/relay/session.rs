@@ -131,6 +131,9 @@ impl Session {
 
     /// Fails when a delivery failed, or when the relay is to stop and this takes too long.
     fn check(&self, begun: Instant) -> anyhow::Result<()> {
+        if let Some((_, reason)) = self.producer.client().fatal_error() {
+            return Err(anyhow!(reason).context("the producer is of no more use"));
+        }
         if let Some(error) = self.producer.context().failure() {
             return Err(anyhow!(error).context("a record was not delivered"));
         }
