@@ -92,6 +92,7 @@ pub struct Redriving {
 #[utoipa::path(
     post,
     path = "/v1/orders/{id}/accept",
+    operation_id = "accept_order",
     tag = "orders",
     params(("id" = String, Path, description = "The order's id")),
     request_body = Option<Consent>,
@@ -117,6 +118,7 @@ pub async fn accept(
 #[utoipa::path(
     post,
     path = "/v1/orders/{id}/reject",
+    operation_id = "reject_order",
     tag = "orders",
     params(("id" = String, Path, description = "The order's id")),
     request_body = Refusal,
@@ -144,6 +146,7 @@ pub async fn reject(
 #[utoipa::path(
     post,
     path = "/v1/orders/{id}/complete",
+    operation_id = "complete_order",
     tag = "orders",
     params(("id" = String, Path, description = "The order's id")),
     request_body = Option<Consent>,
@@ -170,6 +173,7 @@ pub async fn complete(
 #[utoipa::path(
     post,
     path = "/v1/orders/{id}/cancel",
+    operation_id = "cancel_order",
     tag = "orders",
     params(("id" = String, Path, description = "The order's id")),
     request_body = Cancellation,
@@ -202,6 +206,7 @@ pub async fn cancel(
 #[utoipa::path(
     post,
     path = "/v1/orders/{id}/redrive",
+    operation_id = "redrive_order",
     tag = "orders",
     params(("id" = String, Path, description = "The order's id")),
     request_body = Option<Redriving>,

@@ -39,8 +39,10 @@ pub struct ProblemView {
     #[schema(example = "decided_otherwise")]
     code: String,
     /// The path that was asked for.
+    #[schema(nullable = false)]
     instance: Option<String>,
     /// What to quote when reporting it.
+    #[schema(nullable = false)]
     trace_id: Option<String>,
     /// Which parts of the body are wrong.
     #[schema(nullable = false)]

@@ -39,6 +39,7 @@ pub struct PageView<'a> {
     /// The newest first, without their tasks.
     orders: Vec<OrderView<'a>>,
     /// Hand it back as `cursor` for the next page; null on the last one.
+    #[schema(required)]
     next_cursor: Option<String>,
 }
 
@@ -50,6 +51,7 @@ pub struct PageView<'a> {
 #[utoipa::path(
     get,
     path = "/v1/orders",
+    operation_id = "list_orders",
     tag = "orders",
     params(ListQuery),
     responses(

@@ -37,6 +37,7 @@ pub struct HistoryView<'a> {
     /// In the order in which it happened.
     entries: Vec<EntryView<'a>>,
     /// Hand it back as `after` for the next page; null when there is none at present.
+    #[schema(required)]
     next_after: Option<i64>,
 }
 
@@ -69,6 +70,7 @@ pub struct EntryView<'a> {
 #[utoipa::path(
     get,
     path = "/v1/orders/{id}/history",
+    operation_id = "order_history",
     tag = "orders",
     params(("id" = String, Path, description = "The order's id"), HistoryQuery),
     responses(

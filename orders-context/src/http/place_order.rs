@@ -73,6 +73,7 @@ pub struct NewItem {
 #[utoipa::path(
     post,
     path = "/v1/orders",
+    operation_id = "place_order",
     tag = "orders",
     request_body = NewOrder,
     params((

@@ -30,7 +30,7 @@ pub struct NewRestaurant {
 }
 
 /// A dish and its price.
-#[derive(Deserialize, Serialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Dish {
     /// Unique within the menu.
@@ -74,6 +74,7 @@ pub struct RestaurantView<'a> {
     /// What can be ordered.
     menu: Vec<DishView<'a>>,
     /// Where new orders are announced; null if nowhere.
+    #[schema(required)]
     webhook: Option<WebhookView<'a>>,
 }
 
@@ -101,6 +102,7 @@ pub struct WebhookView<'a> {
 #[utoipa::path(
     put,
     path = "/v1/restaurants/{id}",
+    operation_id = "register_restaurant",
     tag = "restaurants",
     params(("id" = String, Path, description = "Chosen by the restaurant: 1 to 64 of \
         A-Z, a-z, 0-9, '.', '_', ':' and '-'")),
@@ -126,6 +128,7 @@ pub async fn register(
 #[utoipa::path(
     get,
     path = "/v1/restaurants/{id}",
+    operation_id = "show_restaurant",
     tag = "restaurants",
     params(("id" = String, Path, description = "The restaurant's id")),
     responses(

@@ -15,6 +15,7 @@ use chassis::http::{Json, Path};
 #[utoipa::path(
     get,
     path = "/v1/orders/{id}",
+    operation_id = "show_order",
     tag = "orders",
     params(
         ("id" = String, Path, description = "The order's id"),

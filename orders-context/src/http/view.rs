@@ -78,9 +78,10 @@ pub struct TaskView<'a> {
     /// How many attempts were made.
     attempts: u32,
     /// When the next one is due; null unless it is open.
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(required, value_type = Option<String>, format = DateTime)]
     next_attempt_at: Option<Moment>,
     /// A stable code of why the last attempt failed; null if none did.
+    #[schema(required)]
     last_error: Option<&'a str>,
 }
 

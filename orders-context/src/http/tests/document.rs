@@ -1,6 +1,7 @@
 //! The OpenAPI document: committed, served, and in step with the code.
 
 use super::*;
+use std::collections::HashSet;
 use std::{env, fs};
 
 const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
@@ -26,10 +27,13 @@ async fn the_document_is_served_and_describes_every_route() {
     let document = takeaway.get("/openapi.json").await.ok();
     assert_eq!(document["openapi"], "3.1.0");
     let paths = document["paths"].as_object().unwrap();
-    let mut described = Vec::new();
+    let (mut described, mut names) = (Vec::new(), HashSet::new());
     for (path, methods) in paths {
-        let methods = methods.as_object().unwrap();
-        described.extend(methods.keys().map(|method| format!("{method} {path}")));
+        for (method, operation) in methods.as_object().unwrap() {
+            described.push(format!("{method} {path}"));
+            let name = operation["operationId"].as_str().unwrap();
+            assert!(names.insert(name), "two operations are called {name}");
+        }
     }
     described.sort();
     assert_eq!(

@@ -103,7 +103,7 @@ async fn a_hundred_requests_at_once_with_one_key_make_one_order() {
         });
     }
     let answers: HashSet<_> = requests.join_all().await.into_iter().collect();
-    assert_eq!(answers.len(), 1, "they differ");
+    assert_eq!(answers.len(), 1, "they differ: {answers:?}");
     assert!(answers.iter().all(|(status, _)| *status == 201));
     assert_eq!(takeaway.get("/v1/orders").await.ok()["orders"].as_array().unwrap().len(), 1);
 }
