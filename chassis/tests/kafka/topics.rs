@@ -95,13 +95,13 @@ fn a_scan_of_a_missing_topic_says_so() {
 #[test]
 fn a_row_arrives_as_it_was_written() {
     let kafka = Kafka::shared();
-    let topic = kafka.topic("vouchers", 1);
+    let topic = kafka.topic("dishes", 1);
     let relay = kafka.relay_config();
     let now_ms = SystemClock.now_us() / 1_000;
     let row = |position, payload: Option<&[u8]>| Outgoing {
         position,
         topic: topic.as_str().into(),
-        key: Some(b"v-1".to_vec()),
+        key: Some(b"d-1".to_vec()),
         payload: payload.map(<[u8]>::to_vec),
         headers: vec![("a".into(), b"1".to_vec()), ("a".into(), vec![]), ("b".into(), vec![0])],
         timestamp_ms: now_ms - position,
@@ -117,7 +117,7 @@ fn a_row_arrives_as_it_was_written() {
     assert_eq!(records[0].payload.as_deref(), Some(&b"\0\xff"[..]));
     assert_eq!(records[1].payload, None);
     for (record, timestamp_ms) in records.iter().zip([now_ms - 1, now_ms - 2]) {
-        assert_eq!((text(&record.key), record.timestamp_ms), ("v-1".to_string(), timestamp_ms));
+        assert_eq!((text(&record.key), record.timestamp_ms), ("d-1".to_string(), timestamp_ms));
         let headers: Vec<_> =
             record.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
         assert_eq!(headers, [("a", &b"1"[..]), ("a", b""), ("b", b"\0")]);
