@@ -8,7 +8,7 @@ use system_tests::api::{Answer, dinner, trattoria, unique};
 use super::support::{Shared, shared};
 
 async fn orders_of(shared: &Shared, restaurant: &str) -> Result<usize> {
-    let path = format!("/v1/orders?restaurant_id={restaurant}&limit=200");
+    let path = format!("/v1/orders?restaurant_id={restaurant}&limit=100");
     let list: Value = shared.api.call(Method::GET, &path, None, None).await?.read()?;
     Ok(list["orders"].as_array().map_or(0, Vec::len))
 }
