@@ -16,4 +16,4 @@ mod table_tests;
 pub use durable::{DurableFileSystem, FileSync, SystemSync};
 pub use layout::{Lake, table_name};
 pub use read::columns_of_files;
-pub use table::{Advance, CommitError, OpenError, Source, Table};
+pub use table::{Advance, CommitError, LiveFile, OpenError, Source, Table};

@@ -262,7 +262,7 @@ fn another_cluster_stops_it_for_good() {
 }
 
 #[test]
-fn the_log_is_checkpointed_now_and_then() {
+fn the_log_is_checkpointed_and_small_files_are_merged() {
     let kitchen = Kitchen::new();
     let mut inbox = kitchen.inbox(1);
     inbox.positions().unwrap();
@@ -270,7 +270,9 @@ fn the_log_is_checkpointed_now_and_then() {
         inbox.take(batch(window * 2, &placed(1))).unwrap();
     }
     let log = kitchen.lake().folder(ORDER_EVENTS.name).join("_delta_log");
-    assert!(log.join("00000000000000000100.checkpoint.parquet").exists());
+    assert!(log.join("_last_checkpoint").exists());
+    let status = kitchen.statuses.all().remove("orders_order_events_v1").unwrap();
+    assert!(status.files < 50, "small files were merged");
     assert_eq!(positions(&mut kitchen.inbox(1)), [(2, 210)]);
     assert_eq!(kitchen.offsets().len(), 105);
 }

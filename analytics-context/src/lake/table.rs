@@ -5,6 +5,7 @@
 //! the moment of the commit, and comparing against them is comparing against the table itself.
 
 mod commit;
+mod merge;
 mod schema;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use super::layout::{Lake, table_name};
 use crate::projection::{DATE, TableSchema};
 
 pub use commit::{Advance, CommitError};
+pub use merge::LiveFile;
 
 /// Where a table's rows come from. Positions belong to it: the same topic of another cluster is
 /// another source, whose offsets mean something else.
@@ -108,6 +110,11 @@ impl Table {
         }
         let columns = schema::columns(&delta)?;
         Ok(Some(Self { source, delta, columns, positions: BTreeMap::new() }))
+    }
+
+    /// The table's name.
+    pub fn name(&self) -> String {
+        table_name(&self.source.topic)
     }
 
     /// The table's columns.
