@@ -170,3 +170,6 @@ impl RelayLoop {
         run_relay(self.config, journal, self.journal_grew, self.clock, stop)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -50,7 +50,11 @@ pub fn differences(journal: &Facts, topics: &Facts) -> Vec<String> {
         let published = topics.vouchers.get(id).map_or(&[][..], Vec::as_slice);
         if kept != published {
             let (kept, published) = (outline(kept), outline(published));
-            found.push(format!("voucher {id}: the journal has [{kept}], the topic [{published}]"));
+            found.push(if kept == published {
+                format!("voucher {id}: the events [{kept}] say something else on the topic")
+            } else {
+                format!("voucher {id}: the journal has [{kept}], the topic [{published}]")
+            });
         }
     }
     let mut pairs = BTreeMap::<(&str, &str), BTreeSet<&str>>::new();
