@@ -19,6 +19,7 @@ use tokio::runtime::Handle;
 use crate::config::Config;
 use crate::http;
 use crate::ingest::{FindCluster, GROUP, LakeInbox, RegistryLookup, Sink, Statuses};
+use crate::maintenance::Maintenance;
 
 /// The topics that have a table.
 pub const TOPICS: [&Topic; 2] = [&ORDER_EVENTS, &VOUCHER_EVENTS];
@@ -76,9 +77,9 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let statuses = Statuses::default();
     let mut supervisor = Supervisor::new();
 
-    let consumed = health.check("events");
+    let (consumed, shown) = (health.check("events"), statuses.clone());
     let routes = chassis::http::router(
-        http::router(statuses.clone()),
+        http::router(move || shown.all()),
         health,
         metrics,
         http::BODY_LIMIT_BYTES,
@@ -103,8 +104,9 @@ fn inbox(config: &Config, statuses: Statuses) -> anyhow::Result<LakeInbox> {
     let mut sinks = Vec::new();
     for topic in TOPICS {
         let subject = topic.subject.with_context(|| format!("{} has no schema", topic.name))?;
-        let sink = Sink::new(topic, subject.latest(), statuses.clone())
-            .with_context(|| format!("{} cannot be a table", topic.name))?;
+        let sink =
+            Sink::new(topic, subject.latest(), Box::new(Maintenance::default()), statuses.clone())
+                .with_context(|| format!("{} cannot be a table", topic.name))?;
         sinks.push(sink);
     }
     let registry = RegistryClient::new(&config.registry_url)?;

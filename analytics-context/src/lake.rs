@@ -9,6 +9,7 @@ mod files;
 mod layout;
 mod read;
 mod table;
+mod upkeep;
 
 #[cfg(test)]
 mod table_tests;
@@ -17,3 +18,4 @@ pub use durable::{DurableFileSystem, FileSync, SystemSync};
 pub use layout::{Lake, table_name};
 pub use read::columns_of_files;
 pub use table::{Advance, CommitError, LiveFile, OpenError, Source, Table};
+pub use upkeep::Upkeep;

@@ -4,13 +4,16 @@
 //! Runs between commits on the thread that commits, so it never competes with it.
 
 mod plan;
+#[cfg(test)]
+mod tests;
 
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
 use deltalake_core::checkpoints::{cleanup_metadata, create_checkpoint};
 use deltalake_core::operations::vacuum::VacuumMode;
 
-use crate::lake::Table;
+use crate::lake::{Table, Upkeep};
 use plan::files_to_merge;
 
 /// Commits between two checkpoints. Readers replay at most so many entries of the log.
@@ -26,10 +29,9 @@ pub struct Maintenance {
     vacuumed: Option<Instant>,
 }
 
-impl Maintenance {
-    /// Does what is due after a commit. Never fails: the rows are safe, and what did not work is
-    /// tried again later.
-    pub async fn after_commit(&mut self, table: &mut Table) {
+#[async_trait]
+impl Upkeep for Maintenance {
+    async fn after_commit(&mut self, table: &mut Table) {
         let name = table.name();
         if let Some(files) = files_to_merge(&table.live_files())
             && let Err(error) = table.merge_files(&files).await

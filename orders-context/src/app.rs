@@ -17,8 +17,11 @@ pub use place_order::{PlaceOrder, Placed};
 pub use questions::OrderPage;
 pub use report_task::TaskReport;
 
+/// What the use cases take and give, as it is stored.
+pub use crate::store::{Contact, Found, JournalRow, OrdersQuery, Task, TaskState};
+
 use crate::domain::{Command, Order, Policy, Rejection, Timestamp};
-use crate::store::{self, Contact, Remembered, Store, TaskChange};
+use crate::store::{self, Remembered, Store, TaskChange};
 use chassis::clock::Clock;
 use chassis::ids::Ids;
 use register_restaurant::Restaurants;

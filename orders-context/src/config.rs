@@ -114,7 +114,6 @@ mod tests {
             "ORDERS_LISTEN",
             "ORDERS_DATABASE_URL",
             "ORDERS_COMPLETE_WITHIN_MS",
-            "KAFKA_BOOTSTRAP",
             "SCHEMA_REGISTRY_URL",
             "SMTP_URL",
         ] {

@@ -15,6 +15,8 @@ pub mod policy;
 pub mod react;
 pub mod rejection;
 pub mod restaurant;
+#[cfg(test)]
+pub(crate) mod tests;
 pub mod time;
 mod words;
 

@@ -34,7 +34,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Writes all of them in one transaction, durable once this returns. Each is applied whole or not
     /// at all: a commit whose order has moved since it was loaded comes back as
-    /// [`Outcome::Conflict`] and leaves the others untouched. Outcomes stand in the order of the commits.
+    /// [`Outcome::Conflict`] and leaves other orders untouched; every later commit of the same order
+    /// conflicts with it, for it was decided on what has not happened. Outcomes stand in the order of
+    /// the commits.
     fn commit(&self, commits: Vec<Commit>) -> Answer<'_, Vec<Outcome>>;
 
     /// Creates or replaces a restaurant.

@@ -9,9 +9,9 @@ pub mod mail;
 mod schedule;
 pub mod webhook;
 
+use crate::app::Task;
 use crate::app::{App, StartedTask};
 use crate::domain::Order;
-use crate::store::Task;
 use chassis::shutdown::Shutdown;
 use mail::Mailer;
 use std::collections::HashSet;

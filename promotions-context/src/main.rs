@@ -38,7 +38,7 @@ enum Command {
     Verify {
         /// How long a running relay may take to publish the rest, in seconds.
         #[arg(long, default_value_t = 10)]
-        wait_seconds: u64,
+        wait: u64,
     },
     /// Prints the OpenAPI document of the HTTP API.
     Openapi,
@@ -78,14 +78,14 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             let registry_url = config::registry_url(&mut settings);
             return deploy::apply_schemas(&settings.finish(registry_url)?).await;
         }
-        Command::Verify { wait_seconds } => {
+        Command::Verify { wait } => {
             let subject = verify::Subject {
                 kafka: config::kafka(&mut settings),
                 registry_url: config::registry_url(&mut settings),
                 database: config::database(&mut settings),
             };
             let subject = settings.finish(subject)?;
-            return verify::run(subject, Duration::from_secs(wait_seconds)).await;
+            return verify::run(subject, Duration::from_secs(wait)).await;
         }
         Command::Openapi => println!("{}", http::openapi_json()?),
     }

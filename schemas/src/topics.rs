@@ -138,11 +138,19 @@ pub fn owned_by(owner: Owner) -> impl Iterator<Item = &'static Topic> {
 /// Largest record a topic takes, in bytes; Kafka's own default, spelled out.
 pub const MAX_MESSAGE_BYTES: usize = 1_048_588;
 
+/// Largest record a topic of dead letters takes: the largest record of another, with room for the
+/// headers that say what became of it.
+pub const MAX_DEAD_LETTER_BYTES: usize = 2 * MAX_MESSAGE_BYTES;
+
 impl Topic {
     /// The settings of the topic, as Kafka names them.
     pub fn config(&self) -> Vec<(&'static str, String)> {
+        let largest = match self.name.ends_with(".dlq") {
+            true => MAX_DEAD_LETTER_BYTES,
+            false => MAX_MESSAGE_BYTES,
+        };
         let mut config = vec![
-            ("max.message.bytes", MAX_MESSAGE_BYTES.to_string()),
+            ("max.message.bytes", largest.to_string()),
             // Records carry the clock of the journal. A broker whose clock is behind would refuse
             // them, and a relay must never stand still for that.
             ("message.timestamp.after.max.ms", i64::MAX.to_string()),

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use super::{FindCluster, FlushRules, LakeInbox, SchemaLookup, Sink, Statuses};
-use crate::lake::{Lake, Source, Table, columns_of_files};
+use crate::lake::{Lake, Source, Table, Upkeep, columns_of_files};
 use crate::projection::samples::{ORDER_V1, ORDER_V2, placed_v1, rated_v2};
 use crate::projection::{ERROR, OFFSET};
 
@@ -41,6 +41,13 @@ impl FindCluster for Cluster {
     async fn cluster(&self) -> anyhow::Result<String> {
         Ok((*self.0.lock().unwrap()).to_owned())
     }
+}
+
+struct NoUpkeep;
+
+#[async_trait]
+impl Upkeep for NoUpkeep {
+    async fn after_commit(&mut self, _table: &mut Table) {}
 }
 
 /// Everything around an inbox.
@@ -71,7 +78,8 @@ impl Kitchen {
 
     /// An inbox that commits only when told to stop, or at so many rows.
     fn inbox(&self, rows: usize) -> LakeInbox {
-        let sink = Sink::new(&ORDER_EVENTS, ORDER_V1, self.statuses.clone()).unwrap();
+        let sink =
+            Sink::new(&ORDER_EVENTS, ORDER_V1, Box::new(NoUpkeep), self.statuses.clone()).unwrap();
         LakeInbox {
             lake: self.lake(),
             sinks: vec![sink],
@@ -259,20 +267,4 @@ fn another_cluster_stops_it_for_good() {
         Err(Failure::Fatal(cause)) => assert!(cause.to_string().contains("LAKE_URI")),
         other => panic!("it must not go on: {other:?}"),
     }
-}
-
-#[test]
-fn the_log_is_checkpointed_and_small_files_are_merged() {
-    let kitchen = Kitchen::new();
-    let mut inbox = kitchen.inbox(1);
-    inbox.positions().unwrap();
-    for window in 0..105 {
-        inbox.take(batch(window * 2, &placed(1))).unwrap();
-    }
-    let log = kitchen.lake().folder(ORDER_EVENTS.name).join("_delta_log");
-    assert!(log.join("_last_checkpoint").exists());
-    let status = kitchen.statuses.all().remove("orders_order_events_v1").unwrap();
-    assert!(status.files < 50, "small files were merged");
-    assert_eq!(positions(&mut kitchen.inbox(1)), [(2, 210)]);
-    assert_eq!(kitchen.offsets().len(), 105);
 }

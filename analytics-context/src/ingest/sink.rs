@@ -9,8 +9,7 @@ use schemas::topics::Topic;
 use super::lookup::SchemaLookup;
 use super::status::Statuses;
 use super::window::Window;
-use crate::lake::{Advance, Lake, OpenError, Source, Table, table_name};
-use crate::maintenance::Maintenance;
+use crate::lake::{Advance, Lake, OpenError, Source, Table, Upkeep, table_name};
 use crate::projection::{Projector, SchemaError, TableSchema};
 
 /// A topic, its table, and what was read of it since the last commit.
@@ -21,7 +20,7 @@ pub struct Sink {
     partitions: i32,
     projector: Projector,
     table: Option<Table>,
-    maintenance: Maintenance,
+    upkeep: Box<dyn Upkeep>,
     pub(super) window: Window,
     statuses: Statuses,
 }
@@ -34,6 +33,7 @@ impl Sink {
     pub fn new(
         topic: &'static Topic,
         record: &str,
+        upkeep: Box<dyn Upkeep>,
         statuses: Statuses,
     ) -> Result<Self, SchemaError> {
         let schema = TableSchema::of_record(record)?;
@@ -44,7 +44,7 @@ impl Sink {
             projector: Projector::new(topic.name, &schema.record),
             schema,
             table: None,
-            maintenance: Maintenance::default(),
+            upkeep,
             window: Window::default(),
             statuses,
         })
@@ -119,7 +119,7 @@ impl Sink {
         table.append(rows, &advances).await?;
         histogram!("analytics_commit_duration_seconds", "table" => self.name.clone())
             .record(began.elapsed().as_secs_f64());
-        self.maintenance.after_commit(table).await;
+        self.upkeep.after_commit(table).await;
         self.report(projected.rows.num_rows(), projected.quarantined, &advances);
         self.window.clear();
         Ok(())

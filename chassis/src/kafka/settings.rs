@@ -79,6 +79,9 @@ pub fn producer_config(config: &KafkaConfig, transactional_id: &str) -> ClientCo
         // The relay sends a whole batch at once and then waits for it: nothing to linger for.
         .set("linger.ms", "0")
         .set("batch.num.messages", "10000")
+        // The default of 1 MB is less than brokers take: a dead letter as large as the record it
+        // was, and its headers, would stop the relay. The topic's own limit judges.
+        .set("message.max.bytes", "4194304")
         // Above the largest batch of the relay, so that a full queue is the exception.
         .set("queue.buffering.max.messages", "100000")
         .set("queue.buffering.max.kbytes", "262144")

@@ -8,6 +8,7 @@ use crate::store::{Commit, Loaded, Outcome, Store, Task, TaskChange, Wanted};
 use chassis::ids::Ids;
 use chassis::shutdown::Shutdown;
 use chassis::signal::Signal;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::mpsc;
@@ -105,23 +106,18 @@ impl Group {
             Ok(loaded) => loaded,
             Err(error) => return refuse_all(pending, &error.into()),
         };
-        let mut deciding = Vec::with_capacity(pending.len());
-        let mut commits = Vec::with_capacity(pending.len());
+        let mut group = Undurable::default();
         for submission in pending {
             match self.decide(&mut loaded, &submission) {
-                Ok(Decided::Changes(commit)) => {
-                    let reply = Reply::Order(Arc::clone(&commit.order));
-                    deciding.push((submission, reply));
-                    commits.push(*commit);
-                }
-                Ok(Decided::Stands(reply)) => submission.answer(Ok(reply)),
-                Err(failure) => submission.answer(Err(failure)),
+                Ok(Decided::Changes(commit)) => group.change(submission, *commit),
+                Ok(Decided::Stands(reply)) => group.hold(&loaded, submission, Ok(reply)),
+                Err(failure) => group.hold(&loaded, submission, Err(failure)),
             }
         }
-        if commits.is_empty() {
+        if group.commits.is_empty() {
             return Vec::new();
         }
-        self.write(deciding, commits).await
+        self.write(group).await
     }
 
     /// Later commands of a group see what earlier ones will have made of their order.
@@ -150,19 +146,17 @@ impl Group {
         }
     }
 
-    async fn write(
-        &self,
-        deciding: Vec<(Submission, Reply)>,
-        commits: Vec<Commit>,
-    ) -> Vec<Submission> {
+    async fn write(&self, group: Undurable) -> Vec<Submission> {
+        let Undurable { commits, deciding, held, .. } = group;
         let started = started_tasks(&commits);
         let grew = commits.iter().any(|commit| !commit.entries.is_empty());
         let began = Instant::now();
         let outcomes = match self.store.commit(commits).await {
             Ok(outcomes) => outcomes,
             Err(error) => {
-                let pending = deciding.into_iter().map(|(submission, _)| submission).collect();
-                return refuse_all(pending, &error.into());
+                let deciding = deciding.into_iter().map(|(submission, _)| submission);
+                let held = held.into_iter().map(|held| held.submission);
+                return refuse_all(deciding.chain(held).collect(), &error.into());
             }
         };
         metrics::histogram!("orders_commit_seconds").record(began.elapsed().as_secs_f64());
@@ -170,7 +164,7 @@ impl Group {
             self.journal_grew.iter().for_each(Signal::notify);
         }
         let mut contended = Vec::new();
-        let answered = deciding.into_iter().zip(outcomes).zip(started);
+        let answered = deciding.into_iter().zip(&outcomes).zip(started);
         for (((submission, reply), outcome), started) in answered {
             match outcome {
                 Outcome::Committed => {
@@ -178,6 +172,12 @@ impl Group {
                     self.hand_over(started);
                 }
                 Outcome::Conflict => contended.push(submission),
+            }
+        }
+        for Held { submission, answer, relies_on } in held {
+            match outcomes.get(relies_on) {
+                Some(Outcome::Committed) => submission.answer(answer),
+                _ => contended.push(submission),
             }
         }
         contended
@@ -195,6 +195,43 @@ impl Group {
 enum Decided {
     Changes(Box<Commit>),
     Stands(Reply),
+}
+
+/// A group between its decisions and its commit: nobody has been told yet.
+#[derive(Default)]
+struct Undurable {
+    commits: Vec<Commit>,
+    /// Whom each of the commits answers.
+    deciding: Vec<(Submission, Reply)>,
+    /// The commit that last moved an order, by order id.
+    moved: HashMap<String, usize>,
+    held: Vec<Held>,
+}
+
+/// An answer that is true only once an earlier commit of its group is durable.
+struct Held {
+    submission: Submission,
+    answer: Result<Reply, Failure>,
+    /// Which of the group's commits.
+    relies_on: usize,
+}
+
+impl Undurable {
+    fn change(&mut self, submission: Submission, commit: Commit) {
+        self.moved.insert(submission.order_id.clone(), self.commits.len());
+        self.deciding.push((submission, Reply::Order(Arc::clone(&commit.order))));
+        self.commits.push(commit);
+    }
+
+    /// Answers at once what rests on what is durable already, the rest after the commit.
+    fn hold(&mut self, loaded: &Loaded, submission: Submission, answer: Result<Reply, Failure>) {
+        let used = submission.remember.as_ref().and_then(|new| loaded.remembered.get(&new.key));
+        let order_id = used.map_or(&submission.order_id, |used| &used.order_id);
+        match self.moved.get(order_id) {
+            Some(&relies_on) => self.held.push(Held { submission, answer, relies_on }),
+            None => submission.answer(answer),
+        }
+    }
 }
 
 impl Submission {

@@ -77,7 +77,11 @@ fn stands_already(order: &Order, decision: &Decision) -> bool {
         | (Decision::Reject { .. }, S::Rejected)
         | (Decision::Complete, S::Completed)
         | (Decision::Cancel { .. }, S::Cancelled) => true,
-        (Decision::Redrive, _) => order.decided.is_some_and(|d| d.what == Trigger::Redrive),
+        // One that came to rest again since may be redriven again.
+        (Decision::Redrive, status) => {
+            order.decided.is_some_and(|d| d.what == Trigger::Redrive)
+                && transition(status, Trigger::Redrive).is_none()
+        }
         _ => false,
     }
 }

@@ -6,7 +6,7 @@ use super::Api;
 use super::document::ProblemView;
 use super::problem::Answer;
 use super::view::Moment;
-use crate::store::JournalRow;
+use crate::app::JournalRow;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use chassis::http::{Json, Path, Problem, Query};

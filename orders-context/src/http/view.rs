@@ -1,7 +1,7 @@
 //! An order as the API shows it: borrowed from the domain's, written straight to the answer.
 
+use crate::app::{Task, TaskState};
 use crate::domain::{Announce, Item, Order, TaskKind, Timestamp};
-use crate::store::{Task, TaskState};
 use chassis::clock::rfc3339;
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;

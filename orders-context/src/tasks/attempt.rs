@@ -2,9 +2,9 @@
 
 use super::schedule::next_attempt;
 use super::{Channels, mail, webhook};
+use crate::app::Task;
 use crate::app::{App, Failure, TaskReport};
 use crate::domain::{Order, TaskKind};
-use crate::store::Task;
 use chassis::backoff::Backoff;
 use chassis::shutdown::Shutdown;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! Mail to customers over SMTP.
 
 use super::attempt::Failed;
+use crate::app::{Contact, Task};
 use crate::domain::{Notification, Order};
-use crate::store::{Contact, Task};
 use lettre::message::{Mailbox, Message, header};
 use lettre::transport::smtp::PoolConfig;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};

@@ -1,7 +1,7 @@
 //! When a failed attempt is repeated.
 
+use crate::app::Task;
 use crate::domain::{TaskKind, Timestamp};
-use crate::store::Task;
 
 /// For restaurants, in seconds after the first, second … attempt; the last repeats. An order that is
 /// announced late does harm, so this ends with the acceptance window.
@@ -27,8 +27,8 @@ pub fn next_attempt(task: &Task, attempts: u32, now: Timestamp, jitter: f64) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::TaskState;
     use crate::domain::Notification;
-    use crate::store::TaskState;
 
     fn task(kind: TaskKind) -> Task {
         Task {

@@ -3,8 +3,8 @@
 mod guard;
 
 use super::attempt::Failed;
+use crate::app::Task;
 use crate::domain::{Item, Order, TaskKind, Timestamp, Webhook};
-use crate::store::Task;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use guard::PublicOnly;

@@ -5,6 +5,7 @@
 mod idempotency;
 mod language;
 mod poison;
+mod registry;
 mod restart;
 mod silence;
 mod support;

@@ -2,13 +2,24 @@
 
 use crate::domain::Restaurant;
 use crate::store::{Commit, Entry, Error, Outcome, Remembered, Task, TaskChange, Wake};
+use std::collections::HashSet;
+
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 pub fn commit(conn: &mut Connection, commits: &[Commit]) -> Result<Vec<Outcome>, Error> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut outcomes = Vec::with_capacity(commits.len());
+    let mut contended = HashSet::new();
     for commit in commits {
-        outcomes.push(write_commit(&tx, commit)?);
+        let order_id = &commit.order.order_id;
+        let outcome = match contended.contains(order_id) {
+            true => Outcome::Conflict,
+            false => write_commit(&tx, commit)?,
+        };
+        if outcome == Outcome::Conflict {
+            contended.insert(order_id);
+        }
+        outcomes.push(outcome);
     }
     tx.commit()?;
     Ok(outcomes)

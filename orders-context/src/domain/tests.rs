@@ -1,0 +1,11 @@
+//! The order's rules as a specification. Reading order: [`spec`] says what comes of every command in
+//! every status, [`edges`] of moments and roles, [`effects`] what is asked of the outside, [`laws`]
+//! what holds for every life an order can have, [`stored_format`] what was written once and is read
+//! for ever. [`mother`] has the orders of all of them.
+
+mod edges;
+mod effects;
+mod laws;
+pub mod mother;
+mod spec;
+mod stored_format;

@@ -1,0 +1,229 @@
+//! Orders to test with: a Margherita and two tiramisù at Bella Napoli, in every status. Each is folded
+//! from real events, by the path that its status is most often reached by or that has most to say.
+
+use crate::domain::{
+    Announce, Command, Decision, Event, Item, Notification, Order, Placement, Policy, Role, Status,
+    TaskKind, Timestamp, evolve, wake_at,
+};
+
+/// 21 September 2026, in the evening: when every order here is placed.
+pub const EVENING: Timestamp = Timestamp(1_790_013_600_000_000);
+
+/// A second of an order's life.
+pub const SECOND: i64 = 1_000_000;
+
+/// A minute of an order's life.
+pub const MINUTE: i64 = 60 * SECOND;
+
+/// When the restaurant's answer is due: ten minutes after placing.
+pub const ACCEPT_BY: Timestamp = after(10 * MINUTE);
+
+/// When the food is due: two hours after placing.
+pub const COMPLETE_BY: Timestamp = after(120 * MINUTE);
+
+/// When an accepted order of these is accepted.
+pub const ACCEPTED_AT: Timestamp = after(MINUTE);
+
+/// The moment so many microseconds after placing.
+pub const fn after(us: i64) -> Timestamp {
+    Timestamp(EVENING.0 + us)
+}
+
+/// What happened to one order, and what it has become by that.
+#[derive(Clone, Debug)]
+pub struct Life {
+    /// In order, with their moments.
+    pub events: Vec<(Timestamp, Event)>,
+    /// Their fold.
+    pub order: Order,
+}
+
+impl Life {
+    /// Born of `event`, which places it.
+    pub fn born(order_id: &str, event: Event) -> Self {
+        let order = evolve(None, order_id, EVENING, &event).expect("an order is placed first");
+        Self { events: vec![(EVENING, event)], order }
+    }
+
+    /// One event later.
+    pub fn then(mut self, at: Timestamp, event: Event) -> Self {
+        self.order = evolve(Some(self.order.clone()), &self.order.order_id, at, &event)
+            .expect("an order that exists evolves");
+        self.events.push((at, event));
+        self
+    }
+}
+
+/// What Rosa asks for.
+pub fn placement(order_id: &str) -> Placement {
+    let dish = |item_id: &str, name: &str, quantity, unit_price_minor| Item {
+        item_id: item_id.to_owned(),
+        name: name.to_owned(),
+        quantity,
+        unit_price_minor,
+    };
+    Placement {
+        order_id: order_id.to_owned(),
+        restaurant_id: "bella-napoli".to_owned(),
+        customer_id: "customer-rosa".to_owned(),
+        items: vec![
+            dish("margherita", "Pizza Margherita", 1, 950),
+            dish("tiramisu", "Tiramisù", 2, 550),
+        ],
+        currency: "EUR".to_owned(),
+        announce: Announce::ByWebhook,
+        policy: Policy::standard(),
+        now: EVENING,
+    }
+}
+
+/// An order in `status`.
+pub fn order(status: Status) -> Order {
+    life(status).order
+}
+
+/// How an order got into `status`: at some the webhook was quicker than the people, at some not.
+pub fn life(status: Status) -> Life {
+    let placed = || Life::born("order-1", order_placed());
+    let notified = || placed().then(after(2 * SECOND), restaurant_notified());
+    let confirmed = || {
+        let accepted = notified().then(ACCEPTED_AT, order_accepted());
+        accepted.then(after(MINUTE + SECOND), user_notified(Notification::Accepted))
+    };
+    match status {
+        Status::Placed => placed(),
+        Status::Notified => notified(),
+        Status::Accepted => placed().then(ACCEPTED_AT, order_accepted()),
+        Status::Confirmed => confirmed(),
+        Status::Completed => confirmed().then(after(30 * MINUTE), order_completed()),
+        Status::Rejected => notified().then(after(MINUTE), order_rejected()),
+        Status::Expired => placed().then(ACCEPT_BY, order_expired()),
+        Status::Cancelled => placed().then(after(MINUTE), order_cancelled()),
+        Status::TimedOut => confirmed().then(COMPLETE_BY, order_timed_out()),
+    }
+}
+
+/// One of every event, as the orders here have them.
+pub fn every_event() -> Vec<Event> {
+    vec![
+        order_placed(),
+        restaurant_notified(),
+        Event::RestaurantReminded { reminder: 2 },
+        order_accepted(),
+        order_rejected(),
+        order_expired(),
+        user_notified(Notification::Accepted),
+        order_completed(),
+        order_cancelled(),
+        order_timed_out(),
+        Event::NotificationFailed {
+            task: TaskKind::NotifyUser(Notification::Accepted),
+            attempts: 9,
+            cause: "smtp_connect".to_owned(),
+        },
+        order_redriven(),
+    ]
+}
+
+/// Rosa ordered.
+pub fn order_placed() -> Event {
+    let Placement { restaurant_id, customer_id, items, currency, announce, policy, .. } =
+        placement("order-1");
+    Event::OrderPlaced {
+        restaurant_id,
+        customer_id,
+        items,
+        total_minor: 2_050,
+        currency,
+        announce,
+        policy,
+        accept_by: ACCEPT_BY,
+        complete_by: COMPLETE_BY,
+    }
+}
+
+/// The kitchen's printer has it.
+pub fn restaurant_notified() -> Event {
+    Event::RestaurantNotified { channel: "webhook".to_owned(), attempts: 1 }
+}
+
+/// Bella Napoli said yes.
+pub fn order_accepted() -> Event {
+    Event::OrderAccepted { decided_by: Role::Restaurant }
+}
+
+/// Bella Napoli said no.
+pub fn order_rejected() -> Event {
+    Event::OrderRejected { decided_by: Role::Restaurant, reason: "too_busy".to_owned() }
+}
+
+/// Bella Napoli said nothing.
+pub fn order_expired() -> Event {
+    Event::OrderExpired { accept_by: ACCEPT_BY }
+}
+
+/// Rosa had a letter.
+pub fn user_notified(notification: Notification) -> Event {
+    Event::UserNotified { notification, channel: "mail".to_owned(), attempts: 1 }
+}
+
+/// Rosa ate.
+pub fn order_completed() -> Event {
+    Event::OrderCompleted { decided_by: Role::Restaurant }
+}
+
+/// Rosa changed her mind.
+pub fn order_cancelled() -> Event {
+    Event::OrderCancelled { decided_by: Role::Customer, reason: "changed_mind".to_owned() }
+}
+
+/// Rosa is still hungry.
+pub fn order_timed_out() -> Event {
+    Event::OrderTimedOut { complete_by: COMPLETE_BY }
+}
+
+/// An operator tried again after it had expired.
+pub fn order_redriven() -> Event {
+    Event::OrderRedriven {
+        redriven_by: Role::Operator,
+        from: Status::Expired,
+        accept_by: after(25 * MINUTE),
+        complete_by: after(135 * MINUTE),
+    }
+}
+
+/// Somebody decides.
+pub fn decides(by: Role, decision: Decision, now: Timestamp) -> Command {
+    Command::Decide { decision, by, now }
+}
+
+/// The restaurant's no.
+pub fn reject() -> Decision {
+    Decision::Reject { reason: "too_busy".to_owned() }
+}
+
+/// Anyone's change of mind.
+pub fn cancel() -> Decision {
+    Decision::Cancel { reason: "changed_mind".to_owned() }
+}
+
+/// A task reached its receiver at the first attempt.
+pub fn delivered(task: TaskKind, now: Timestamp) -> Command {
+    let channel = if task.is_for_restaurant() { "webhook" } else { "mail" };
+    Command::TaskDelivered { task, channel: channel.to_owned(), attempts: 1, now }
+}
+
+/// A task was given up after nine attempts.
+pub fn gave_up(task: TaskKind, now: Timestamp) -> Command {
+    Command::TaskGaveUp { task, attempts: 9, cause: "connect".to_owned(), now }
+}
+
+#[test]
+fn every_order_stands_where_it_says() {
+    for &status in Status::ALL {
+        let order = order(status);
+        assert_eq!(order.status, status);
+        assert_eq!(order.total_minor, 2_050);
+        assert_eq!(wake_at(&order, EVENING).is_none(), status.is_at_rest(), "{status}");
+    }
+}
