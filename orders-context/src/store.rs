@@ -4,6 +4,8 @@
 //! tests holds each implementation to it. [`sqlite`] is the embedded one. SQL is written below this
 //! module and nowhere else.
 
+#[cfg(test)]
+mod contract;
 pub mod sqlite;
 
 use crate::domain::{Effect, Event, Order, Restaurant, Status, TaskKind, Timestamp};
