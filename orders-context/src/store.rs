@@ -4,6 +4,8 @@
 //! tests holds each implementation to it. [`sqlite`] is the embedded one, [`postgres`] that of several
 //! instances. SQL is written below this module and nowhere else.
 
+#[cfg(test)]
+mod contract;
 pub mod postgres;
 pub mod sqlite;
 

@@ -4,6 +4,8 @@ mod journal;
 mod read;
 mod rows;
 mod schema;
+#[cfg(test)]
+mod tests;
 mod threads;
 mod write;
 
@@ -12,7 +14,7 @@ use super::{
     Store, Task, Wanted,
 };
 use crate::domain::{Order, Restaurant, Timestamp};
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 use std::path::{Path, PathBuf};
 use threads::Threads;
 
@@ -116,8 +118,14 @@ impl From<rusqlite::Error> for Error {
         match cause {
             rusqlite::Error::FromSqlConversionFailure(..)
             | rusqlite::Error::InvalidColumnType(..)
-            | rusqlite::Error::IntegralValueOutOfRange(..) => Self::Corrupt(cause.into()),
-            _ => Self::Unavailable(cause.into()),
+            | rusqlite::Error::IntegralValueOutOfRange(..)
+            | rusqlite::Error::Utf8Error(..) => Self::Corrupt(cause.into()),
+            _ => match cause.sqlite_error_code() {
+                Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                    Self::Corrupt(cause.into())
+                }
+                _ => Self::Unavailable(cause.into()),
+            },
         }
     }
 }

@@ -1,0 +1,163 @@
+//! What every store must do, whatever database is behind it. [`store_contract`] makes one test of each
+//! law for a place to store in, which opens the same store again each time it is asked.
+
+pub mod commits;
+pub mod listing;
+pub mod moments;
+pub mod reading;
+pub mod tasks;
+
+use super::{Commit, Contact, Entry, JournalRow, Outcome, Remembered, Store, TaskChange, Wake};
+use crate::domain::tests::mother::{EVENING, Life, order_placed};
+use crate::domain::{Event, Order, Timestamp, wake_at};
+use std::sync::Arc;
+
+/// Makes tests of all laws. The expression is a new empty place: a function that opens its store.
+macro_rules! store_contract {
+    ($new_place:expr) => {
+        store_contract! { $new_place;
+            commits: [
+                what_was_committed_is_found_also_after_opening_again,
+                a_stale_commit_leaves_nothing_behind_and_the_others_whole,
+                an_order_exists_once,
+                an_order_moves_twice_in_one_group,
+                a_move_decided_on_an_uncommitted_move_falls_with_it,
+                a_key_is_remembered_with_its_order,
+                a_key_is_used_once,
+                of_many_at_once_one_moves_the_order,
+                a_group_of_nothing_is_nothing,
+            ]
+            reading: [
+                the_journal_is_read_in_commit_order_by_any_steps,
+                a_reader_sees_what_is_committed_while_it_reads,
+                the_history_of_an_order_comes_in_pages,
+                what_was_never_stored_is_not_found,
+                a_restaurant_is_replaced_whole,
+                a_contact_belongs_to_its_order_alone,
+            ]
+            listing: [
+                orders_are_listed_the_newest_first,
+                a_listing_keeps_to_what_is_asked_for,
+                a_cursor_stays_put_while_orders_come_in,
+                orders_of_one_moment_are_listed_once_each,
+            ]
+            moments: [
+                an_order_is_due_from_its_moment_on,
+                the_most_overdue_come_first,
+                a_moment_moves_without_an_event,
+                a_moment_set_on_an_older_version_is_refused,
+            ]
+            tasks: [
+                a_task_is_due_from_its_moment_on_and_the_most_overdue_first,
+                a_failed_attempt_puts_the_next_one_off,
+                a_task_comes_to_its_end_once,
+                withdrawing_takes_all_that_is_open_and_nothing_else,
+                a_withdrawn_task_may_turn_out_done_but_is_not_tried_again,
+                tasks_are_opened_after_those_before_are_withdrawn,
+                a_report_does_not_touch_its_order,
+            ]
+        }
+    };
+    ($new_place:expr; $($chapter:ident: [$($law:ident,)*])*) => {
+        $($(
+            #[tokio::test]
+            async fn $law() {
+                $crate::store::contract::$chapter::$law($new_place).await;
+            }
+        )*)*
+    };
+}
+pub(crate) use store_contract;
+
+/// An order placed in the evening, as a store is first given it.
+pub fn placed(order_id: &str) -> Commit {
+    placed_at(order_id, EVENING)
+}
+
+/// The same at another moment.
+pub fn placed_at(order_id: &str, at: Timestamp) -> Commit {
+    let order = Order { placed_at: at, ..Life::born(order_id, order_placed()).order };
+    Commit {
+        expected_version: 0,
+        entries: vec![entry(&order, at, order_placed())],
+        wake: wake_at(&order, at).into(),
+        order: Arc::new(order),
+        tasks: Vec::new(),
+        contact: None,
+        remember: None,
+    }
+}
+
+/// What `event` makes of `order` at `at`.
+pub fn moved(order: &Arc<Order>, at: Timestamp, event: Event) -> Commit {
+    let after = crate::domain::evolve(Some((**order).clone()), &order.order_id, at, &event)
+        .expect("an order that exists evolves");
+    Commit {
+        expected_version: order.version,
+        entries: vec![entry(&after, at, event)],
+        wake: wake_at(&after, at).into(),
+        order: Arc::new(after),
+        tasks: Vec::new(),
+        contact: None,
+        remember: None,
+    }
+}
+
+/// Only `task` changes.
+pub fn unmoved(order: &Arc<Order>, task: TaskChange) -> Commit {
+    Commit {
+        expected_version: order.version,
+        order: Arc::clone(order),
+        entries: Vec::new(),
+        tasks: vec![task],
+        wake: Wake::Unchanged,
+        contact: None,
+        remember: None,
+    }
+}
+
+fn entry(after: &Order, at: Timestamp, event: Event) -> Entry {
+    Entry {
+        event_id: format!("event-{}-{}", after.order_id, after.version),
+        sequence: after.version,
+        occurred_at: at,
+        event,
+        status: after.status,
+        actor: "customer".to_owned(),
+        traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned()),
+        causation_id: Some("event-before".to_owned()),
+    }
+}
+
+/// How to reach Rosa.
+pub fn rosa() -> Contact {
+    Contact {
+        name: "Rosa Parodi".to_owned(),
+        email: "rosa@example.org".to_owned(),
+        note: Some("Second floor, the bell is broken".to_owned()),
+    }
+}
+
+/// A key that led to `order_id`.
+pub fn remembered(key: &str, order_id: &str) -> Remembered {
+    Remembered {
+        key: key.to_owned(),
+        request_hash: vec![7; 32],
+        order_id: order_id.to_owned(),
+        at: EVENING,
+    }
+}
+
+/// Commits, all of which must hold.
+pub async fn commit(store: &dyn Store, commits: Vec<Commit>) {
+    let expected = vec![Outcome::Committed; commits.len()];
+    assert_eq!(store.commit(commits).await.expect("the store answers"), expected);
+}
+
+/// The whole journal.
+pub fn journal(store: &dyn Store) -> Vec<JournalRow> {
+    let mut reader = store.journal_reader().expect("the journal can be read");
+    let mut rows = Vec::new();
+    reader.read_after(0, 10_000, &mut rows).expect("the journal is read");
+    rows
+}

@@ -1,0 +1,174 @@
+//! Durable calls to the outside: open, tried again, closed, withdrawn.
+
+use super::{commit, journal, moved, placed, unmoved};
+use crate::domain::tests::mother::{after, order_accepted};
+use crate::domain::{Notification, Order, TaskKind};
+use crate::store::{Commit, Store, Task, TaskChange, TaskState};
+use std::sync::Arc;
+
+fn task(sequence: i64, kind: TaskKind, due_us: i64) -> Task {
+    Task {
+        order_id: "order-1".to_owned(),
+        sequence,
+        kind,
+        state: TaskState::Open,
+        attempts: 0,
+        next_attempt_at: after(due_us),
+        give_up_at: after(1_000),
+        last_error: None,
+        event_id: format!("event-order-1-{sequence}"),
+        traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned()),
+    }
+}
+
+fn again(sequence: i64, attempts: u32, due_us: i64) -> TaskChange {
+    let last_error = "http_503".to_owned();
+    TaskChange::TryAgain { sequence, attempts, next_attempt_at: after(due_us), last_error }
+}
+
+fn close(sequence: i64, attempts: u32, state: TaskState) -> TaskChange {
+    let last_error = (state == TaskState::GivenUp).then(|| "timeout".to_owned());
+    TaskChange::Close { sequence, attempts, state, last_error }
+}
+
+/// Order 1 with these tasks.
+async fn with_tasks(store: &dyn Store, tasks: Vec<Task>) -> Arc<Order> {
+    let born = placed("order-1");
+    let order = Arc::clone(&born.order);
+    let tasks = tasks.into_iter().map(TaskChange::Open).collect();
+    commit(store, vec![Commit { tasks, ..born }]).await;
+    order
+}
+
+async fn tasks(store: &dyn Store) -> Vec<Task> {
+    let found = store.order("order-1".to_owned()).await.expect("the store answers");
+    found.expect("it is there").tasks
+}
+
+async fn states(store: &dyn Store) -> Vec<(i64, TaskState)> {
+    tasks(store).await.iter().map(|task| (task.sequence, task.state)).collect()
+}
+
+pub async fn a_task_is_due_from_its_moment_on_and_the_most_overdue_first(
+    open: impl Fn() -> Arc<dyn Store>,
+) {
+    let store = open();
+    let row = vec![
+        task(1, TaskKind::NotifyRestaurant, 30),
+        task(2, TaskKind::RemindRestaurant(2), 10),
+        task(3, Notification::Accepted.task(), 20),
+    ];
+    with_tasks(&*store, row.clone()).await;
+    let due = async |us, limit| -> Vec<i64> {
+        let due = store.open_tasks(after(us), limit).await.unwrap();
+        due.iter().map(|task| task.sequence).collect()
+    };
+    assert_eq!(due(9, 10).await, [0; 0]);
+    assert_eq!(due(10, 10).await, [2]);
+    assert_eq!(due(29, 10).await, [2, 3]);
+    assert_eq!(due(30, 10).await, [2, 3, 1]);
+    assert_eq!(due(30, 2).await, [2, 3]);
+    assert_eq!(tasks(&*store).await, row, "oldest first, with everything they were opened with");
+}
+
+pub async fn a_failed_attempt_puts_the_next_one_off(open: impl Fn() -> Arc<dyn Store>) {
+    let store = open();
+    let order = with_tasks(&*store, vec![task(1, TaskKind::NotifyRestaurant, 0)]).await;
+    commit(&*store, vec![unmoved(&order, again(1, 3, 500))]).await;
+    drop(store);
+    let store = open();
+    assert_eq!(store.open_tasks(after(499), 10).await.unwrap(), []);
+    let due = store.open_tasks(after(500), 10).await.unwrap();
+    let put_off = Task {
+        attempts: 3,
+        last_error: Some("http_503".to_owned()),
+        ..task(1, TaskKind::NotifyRestaurant, 500)
+    };
+    assert_eq!(due, [put_off]);
+}
+
+pub async fn a_task_comes_to_its_end_once(open: impl Fn() -> Arc<dyn Store>) {
+    let store = open();
+    let row =
+        vec![task(1, TaskKind::NotifyRestaurant, 0), task(2, Notification::Accepted.task(), 0)];
+    let order = with_tasks(&*store, row).await;
+    let ends = vec![
+        unmoved(&order, close(1, 2, TaskState::Done)),
+        unmoved(&order, close(2, 9, TaskState::GivenUp)),
+    ];
+    commit(&*store, ends).await;
+    let ended = tasks(&*store).await;
+    let told: Vec<_> =
+        ended.iter().map(|t| (t.state, t.attempts, t.last_error.as_deref())).collect();
+    assert_eq!(told, [(TaskState::Done, 2, None), (TaskState::GivenUp, 9, Some("timeout"))]);
+    assert_eq!(store.open_tasks(after(9_999), 10).await.unwrap(), []);
+    let too_late = vec![
+        unmoved(&order, close(1, 7, TaskState::GivenUp)),
+        unmoved(&order, again(1, 7, 0)),
+        unmoved(&order, close(2, 10, TaskState::Done)),
+        unmoved(&order, again(2, 10, 0)),
+        unmoved(&order, TaskChange::WithdrawOpen),
+    ];
+    commit(&*store, too_late).await;
+    assert_eq!(tasks(&*store).await, ended);
+}
+
+pub async fn withdrawing_takes_all_that_is_open_and_nothing_else(
+    open: impl Fn() -> Arc<dyn Store>,
+) {
+    let store = open();
+    let row = (1..=3).map(|n| task(n, TaskKind::NotifyRestaurant, 0)).collect();
+    let order = with_tasks(&*store, row).await;
+    let of_another =
+        Task { order_id: "order-2".to_owned(), ..task(1, TaskKind::NotifyRestaurant, 0) };
+    let another = Commit { tasks: vec![TaskChange::Open(of_another)], ..placed("order-2") };
+    let done = unmoved(&order, close(2, 1, TaskState::Done));
+    commit(&*store, vec![another, done, unmoved(&order, TaskChange::WithdrawOpen)]).await;
+    assert_eq!(
+        states(&*store).await,
+        [(1, TaskState::Withdrawn), (2, TaskState::Done), (3, TaskState::Withdrawn)]
+    );
+    let open_still = store.open_tasks(after(9_999), 10).await.unwrap();
+    assert_eq!(open_still.len(), 1);
+    assert_eq!(open_still[0].order_id, "order-2");
+}
+
+pub async fn a_withdrawn_task_may_turn_out_done_but_is_not_tried_again(
+    open: impl Fn() -> Arc<dyn Store>,
+) {
+    let store = open();
+    let row = (1..=2).map(|n| task(n, TaskKind::NotifyRestaurant, 0)).collect();
+    let order = with_tasks(&*store, row).await;
+    let reports = vec![
+        unmoved(&order, TaskChange::WithdrawOpen),
+        unmoved(&order, close(1, 1, TaskState::Done)),
+        unmoved(&order, again(2, 1, 0)),
+    ];
+    commit(&*store, reports).await;
+    assert_eq!(states(&*store).await, [(1, TaskState::Done), (2, TaskState::Withdrawn)]);
+    assert_eq!(store.open_tasks(after(9_999), 10).await.unwrap(), []);
+}
+
+pub async fn tasks_are_opened_after_those_before_are_withdrawn(open: impl Fn() -> Arc<dyn Store>) {
+    let store = open();
+    let order = with_tasks(&*store, vec![task(1, TaskKind::NotifyRestaurant, 0)]).await;
+    let letter = TaskChange::Open(task(2, Notification::Accepted.task(), 0));
+    let tasks = vec![TaskChange::WithdrawOpen, letter];
+    commit(&*store, vec![Commit { tasks, ..moved(&order, after(1), order_accepted()) }]).await;
+    assert_eq!(states(&*store).await, [(1, TaskState::Withdrawn), (2, TaskState::Open)]);
+}
+
+/// Also when the order has moved since the attempt began.
+pub async fn a_report_does_not_touch_its_order(open: impl Fn() -> Arc<dyn Store>) {
+    let store = open();
+    let seen = with_tasks(&*store, vec![task(1, TaskKind::NotifyRestaurant, 0)]).await;
+    let accepted = moved(&seen, after(1), order_accepted());
+    let order = Arc::clone(&accepted.order);
+    commit(&*store, vec![accepted]).await;
+    let wakes = store.next_wake_at().await.unwrap();
+    commit(&*store, vec![unmoved(&seen, again(1, 1, 50))]).await;
+    let found = store.order("order-1".to_owned()).await.unwrap().expect("it is there");
+    assert_eq!((found.order, found.tasks[0].attempts), ((*order).clone(), 1));
+    assert_eq!(store.next_wake_at().await.unwrap(), wakes);
+    assert_eq!(journal(&*store).len(), 2);
+}

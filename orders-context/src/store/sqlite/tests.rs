@@ -1,0 +1,169 @@
+//! The SQLite store keeps the contract of every store, over a file; and says so when what it finds
+//! in the file makes no sense.
+
+use super::Sqlite;
+use crate::domain::tests::mother::{EVENING, after};
+use crate::domain::{Restaurant, TaskKind, Timestamp};
+use crate::store::contract::{commit, placed, store_contract};
+use crate::store::{Commit, Error, OrdersQuery, Store, Task, TaskChange, TaskState, Wanted};
+use rusqlite::Connection;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tempfile::TempDir;
+
+store_contract!(new_place());
+
+/// A folder of its own, as long as somebody may open the store in it.
+fn new_place() -> impl Fn() -> Arc<dyn Store> {
+    let folder = TempDir::new().expect("a folder");
+    move || Arc::new(Sqlite::open(&folder.path().join("orders.db")).expect("a database"))
+}
+
+/// A database with one of everything, spoiled by `sql`.
+async fn spoiled(folder: &TempDir, sql: &str) -> Sqlite {
+    let path: PathBuf = folder.path().join("orders.db");
+    let store = Sqlite::open(&path).expect("a database");
+    let task = Task {
+        order_id: "order-1".to_owned(),
+        sequence: 1,
+        kind: TaskKind::NotifyRestaurant,
+        state: TaskState::Open,
+        attempts: 0,
+        next_attempt_at: EVENING,
+        give_up_at: after(1),
+        last_error: None,
+        event_id: "event-1".to_owned(),
+        traceparent: None,
+    };
+    let remember = crate::store::contract::remembered("key-1", "order-1");
+    let born = Commit {
+        tasks: vec![TaskChange::Open(task)],
+        contact: Some(crate::store::contract::rosa()),
+        remember: Some(remember),
+        ..placed("order-1")
+    };
+    commit(&store, vec![born]).await;
+    let bella_napoli = Restaurant {
+        restaurant_id: "bella-napoli".to_owned(),
+        name: "Bella Napoli".to_owned(),
+        currency: "EUR".to_owned(),
+        menu: Vec::new(),
+        webhook: None,
+    };
+    store.put_restaurant(bella_napoli).await.expect("the store answers");
+    let changed = Connection::open(path).and_then(|conn| conn.execute(sql, []));
+    assert_eq!(changed, Ok(1), "{sql}");
+    store
+}
+
+fn all() -> OrdersQuery {
+    OrdersQuery { limit: 10, ..OrdersQuery::default() }
+}
+
+fn one() -> String {
+    "order-1".to_owned()
+}
+
+#[track_caller]
+fn corrupt<T>(answer: Result<T, Error>, sql: &str, question: &str) {
+    match answer {
+        Err(Error::Corrupt(_)) => {}
+        Err(other) => panic!("{question} after {sql}: {other}, which is not what is wrong"),
+        Ok(_) => panic!("{question} after {sql}: an answer all the same"),
+    }
+}
+
+#[tokio::test]
+async fn an_order_that_makes_no_sense_is_corrupt_and_no_panic() {
+    for state in ["'{'", "'{}'", "7", "x'00ff'", "CAST(x'00ff' AS TEXT)"] {
+        let sql = format!("UPDATE orders SET state = {state}");
+        let folder = TempDir::new().expect("a folder");
+        let store = spoiled(&folder, &sql).await;
+        let wanted = Wanted { order_ids: vec![one()], ..Wanted::default() };
+        corrupt(store.load(wanted).await, &sql, "load");
+        corrupt(store.order(one()).await, &sql, "order");
+        corrupt(store.orders(all()).await, &sql, "orders");
+        assert_eq!(store.history(one(), 0, 10).await.expect("the rest is whole").len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_journal_that_makes_no_sense_is_corrupt_and_no_panic() {
+    let spoil = [
+        "UPDATE journal SET data = '{\"type\": \"order_eaten\"}'",
+        "UPDATE journal SET data = '{\"type\": \"order_accepted\"}'",
+        "UPDATE journal SET data = CAST(x'00ff' AS TEXT)",
+        "UPDATE journal SET status = 'eaten'",
+        "UPDATE journal SET occurred_at = 'yesterday'",
+        "UPDATE journal SET currency = CAST(x'00ff' AS TEXT)",
+    ];
+    for sql in spoil {
+        let folder = TempDir::new().expect("a folder");
+        let store = spoiled(&folder, sql).await;
+        corrupt(store.history(one(), 0, 10).await, sql, "history");
+        let mut reader = store.journal_reader().expect("it can be opened");
+        corrupt(reader.read_after(0, 10, &mut Vec::new()), sql, "the journal");
+        assert!(store.order(one()).await.expect("the rest is whole").is_some());
+    }
+}
+
+#[tokio::test]
+async fn tasks_contacts_keys_and_restaurants_that_make_no_sense_are_corrupt_and_no_panic() {
+    for sql in [
+        "UPDATE tasks SET kind = '\"ring_the_bell\"'",
+        "UPDATE tasks SET kind = 'notify_restaurant'",
+        "UPDATE tasks SET state = 'forgotten'",
+        "UPDATE tasks SET attempts = -1",
+    ] {
+        let folder = TempDir::new().expect("a folder");
+        let store = spoiled(&folder, sql).await;
+        corrupt(store.order(one()).await, sql, "order");
+        if sql.contains("forgotten") {
+            continue;
+        }
+        corrupt(store.open_tasks(Timestamp(i64::MAX), 10).await, sql, "open tasks");
+    }
+    let sql = "UPDATE contacts SET email = x'00ff'";
+    let folder = TempDir::new().expect("a folder");
+    corrupt(spoiled(&folder, sql).await.contact(one()).await, sql, "contact");
+    let sql = "UPDATE idempotency SET request_hash = 'text'";
+    let folder = TempDir::new().expect("a folder");
+    let wanted = Wanted { idempotency_keys: vec!["key-1".to_owned()], ..Wanted::default() };
+    corrupt(spoiled(&folder, sql).await.load(wanted).await, sql, "load");
+    let sql = "UPDATE restaurants SET data = '[]'";
+    let folder = TempDir::new().expect("a folder");
+    let restaurant = spoiled(&folder, sql).await.restaurant("bella-napoli".to_owned()).await;
+    corrupt(restaurant, sql, "restaurant");
+}
+
+/// As a disk that loses a write leaves it: the schema is whole, the pages behind it are not.
+#[tokio::test]
+async fn a_damaged_file_is_corrupt_and_no_panic() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("orders.db");
+    let sql = "UPDATE orders SET version = version";
+    drop(spoiled(&folder, sql).await);
+    let conn = Connection::open(&path).expect("a database");
+    conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).expect("all is in the file");
+    let page: u32 = conn.query_row("PRAGMA page_size", [], |row| row.get(0)).expect("a size");
+    drop(conn);
+    let mut bytes = std::fs::read(&path).expect("a file");
+    bytes[page as usize..].fill(0xa5);
+    std::fs::write(&path, bytes).expect("a file");
+    let store = Sqlite::open(&path).expect("its schema is whole");
+    corrupt(store.orders(all()).await, "damage", "orders");
+    corrupt(
+        store.load(Wanted { order_ids: vec![one()], ..Wanted::default() }).await,
+        "damage",
+        "load",
+    );
+    corrupt(store.commit(vec![placed("order-2")]).await, "damage", "commit");
+}
+
+#[test]
+fn a_file_that_is_no_database_is_not_opened() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("orders.db");
+    std::fs::write(&path, "Margherita\n".repeat(1_000)).expect("a file");
+    assert!(Sqlite::open(&path).is_err());
+}
