@@ -14,6 +14,8 @@ mod read;
 mod rows;
 mod schema;
 mod tasks;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use super::{
@@ -57,9 +59,8 @@ impl Postgres {
     /// The database does not answer, its tables are older or newer, or it was restored from a dump
     /// and not migrated since.
     pub async fn open(address: &Address) -> anyhow::Result<Self> {
-        let writers = Arc::new(Pool::new(address, "orders", WRITERS)?);
-        let readers = Arc::new(Pool::new(address, "orders", READERS)?);
-        let client = writers.get().await?;
+        let store = Self::unchecked(address)?;
+        let client = store.writers.get().await?;
         match chassis::postgres::require_version(&client, schema::MIGRATIONS).await {
             Err(older @ VersionError::Older { .. }) => {
                 return Err(older).context("run `orders migrate` first");
@@ -68,6 +69,13 @@ impl Postgres {
         }
         journal::require_order(&client).await?;
         drop(client);
+        Ok(store)
+    }
+
+    /// Connects to nothing yet.
+    fn unchecked(address: &Address) -> anyhow::Result<Self> {
+        let writers = Arc::new(Pool::new(address, "orders", WRITERS)?);
+        let readers = Arc::new(Pool::new(address, "orders", READERS)?);
         Ok(Self { address: address.clone(), writers, readers })
     }
 
