@@ -199,7 +199,7 @@ fn settle<'a>(
     // What this group inserts is there from its own commit on.
     versions.retain(|order_id, _| !inserted.contains(order_id));
     let mut settled = Settled::default();
-    let mut moved = BTreeMap::new();
+    let (mut moved, mut contended) = (BTreeMap::new(), HashSet::new());
     for (at, (commit, touch)) in commits.iter().zip(&guards.touches).enumerate() {
         let order_id = commit.order.order_id.as_str();
         let key = commit.remember.as_ref().map(|remembered| remembered.key.as_str());
@@ -212,7 +212,8 @@ fn settle<'a>(
             }
             Touch::Update { .. } => versions.get(order_id) == Some(&commit.expected_version),
         };
-        if key_is_ours && order_is_ours {
+        // What was decided on a commit that does not stand does not stand either.
+        if key_is_ours && order_is_ours && !contended.contains(order_id) {
             settled.outcomes.push(Outcome::Committed);
             settled.follow(commit)?;
             if *touch != Touch::Nothing {
@@ -223,6 +224,7 @@ fn settle<'a>(
             }
         } else {
             settled.outcomes.push(Outcome::Conflict);
+            contended.insert(order_id);
             settled.undone_keys.extend(key.filter(|_| key_is_ours));
             let inserts = matches!(touch, Touch::Insert { .. });
             settled.undone_orders.extend((inserts && order_is_ours).then_some(order_id));

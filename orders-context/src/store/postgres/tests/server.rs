@@ -66,7 +66,7 @@ impl Server {
     fn watch(&self) {
         let end = "tail --pid=\"$1\" -s 0.2 -f /dev/null\n\
                    [[ $(cat \"$TAKEAWAY_VAR/owner\") != \"$1\" ]] || exec \"$2\" clean";
-        Command::new("setsid")
+        let watching = Command::new("setsid")
             .args(["bash", "-c", end, "watch", &process::id().to_string()])
             .arg(script())
             .env("TAKEAWAY_VAR", &self.var)
@@ -74,8 +74,8 @@ impl Server {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            .spawn()
-            .expect("the process that stops the server starts");
+            .spawn();
+        assert!(watching.is_ok(), "nobody would stop the server: {watching:?}");
     }
 }
 
