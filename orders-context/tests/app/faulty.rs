@@ -98,6 +98,10 @@ impl Store for Faulty {
         self.inner.open_tasks(due_by, limit)
     }
 
+    fn forget_keys(&self, before: Timestamp, limit: usize) -> Answer<'_, usize> {
+        self.inner.forget_keys(before, limit)
+    }
+
     fn journal_reader(&self) -> Result<Box<dyn JournalReader>, Error> {
         self.inner.journal_reader()
     }
