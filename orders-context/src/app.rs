@@ -4,6 +4,7 @@
 //! [`App`] is what HTTP, tasks and deadlines hold. Once a change returns here, it is durable.
 
 mod decide_order;
+mod forget_keys;
 pub mod group;
 mod place_order;
 mod questions;

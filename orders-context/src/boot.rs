@@ -7,7 +7,7 @@ use crate::store::Store;
 use crate::store::postgres::Postgres;
 use crate::store::sqlite::Sqlite;
 use crate::tasks::{Channels, mail::Mailer, webhook::Webhooks};
-use crate::{deadlines, http, tasks};
+use crate::{deadlines, housekeeping, http, tasks};
 use anyhow::Context;
 use chassis::backoff::Backoff;
 use chassis::clock::Clock;
@@ -74,6 +74,8 @@ pub async fn run(
     loops.spawn("group-commit", |stop| group.run(stop));
     relay.start(&mut loops)?;
     loops.spawn("tasks", |stop| tasks::run(app.clone(), channels, started, stop));
+    let ticking = Arc::clone(&clock);
+    loops.spawn("housekeeping", |stop| housekeeping::run(app.clone(), ticking, stop));
     loops.spawn("deadlines", |stop| deadlines::run(app.clone(), clock, stop));
     loops.spawn("http", |stop| chassis::http::serve(listener, router, stop));
     tracing::info!(address = %config.listen, "orders are taken");

@@ -6,6 +6,7 @@ pub mod cli;
 pub mod config;
 pub mod deadlines;
 pub mod domain;
+pub mod housekeeping;
 pub mod http;
 pub mod picture;
 pub mod relay;

@@ -68,6 +68,9 @@ pub trait Store: Send + Sync + 'static {
     /// Open tasks whose next attempt is due by `due_by`, the most overdue first.
     fn open_tasks(&self, due_by: Timestamp, limit: usize) -> Answer<'_, Vec<Task>>;
 
+    /// Forgets idempotency keys first used before `before`, at most `limit`; how many.
+    fn forget_keys(&self, before: Timestamp, limit: usize) -> Answer<'_, usize>;
+
     /// A reader of the whole journal in commit order, for one thread of its own.
     ///
     /// # Errors

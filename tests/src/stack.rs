@@ -2,7 +2,7 @@
 //! `deploy/local`, in a folder and on ports that no other stack has.
 
 use std::{
-    fs,
+    fs::{self, File},
     path::{Path, PathBuf},
     process::{self, Command, Stdio},
     thread,
@@ -19,20 +19,22 @@ use crate::addresses::{Addresses, binaries, checkout};
 pub struct Stack {
     addresses: Addresses,
     port_offset: u16,
+    _claim: File,
 }
 
 impl Stack {
     /// Starts all parts and waits until each is ready. What an earlier run left behind under that
-    /// name is stopped and removed first. Blocks for about ten seconds.
+    /// name is stopped and removed first; another run that still uses it is waited for. Blocks for
+    /// about ten seconds.
     pub fn start(name: &str, port_offset: u16) -> Result<Self> {
         let binaries = binaries()?;
         let var = binaries.parent().unwrap_or(&binaries).join("stacks").join(name);
         fs::create_dir_all(&var)?;
-        fs::write(var.join("owner"), process::id().to_string())?;
+        let claim = claim(&var)?;
         deploy(&var, port_offset, &["clean"])?;
         watch(&var)?;
         deploy(&var, port_offset, &["up"])?;
-        Ok(Self { addresses: Addresses::of(&var)?, port_offset })
+        Ok(Self { addresses: Addresses::of(&var)?, port_offset, _claim: claim })
     }
 
     /// Where its parts are.
@@ -102,12 +104,24 @@ fn deploy(var: &Path, port_offset: u16, arguments: &[&str]) -> Result<String> {
     Ok(said)
 }
 
+/// Makes this process the only one that uses that stack, for as long as the file stays open.
+fn claim(var: &Path) -> Result<File> {
+    let claim = File::create(var.join("claim"))?;
+    if claim.try_lock().is_err() {
+        println!("waiting for another run that uses {}", var.display());
+        claim.lock()?;
+    }
+    fs::write(var.join("owner"), process::id().to_string())?;
+    Ok(claim)
+}
+
 /// Leaves a process behind that stops the stack once this one is gone, however it went: a test's
-/// statics are never dropped, and a killed test drops nothing. A stack that has another owner by
-/// then is left alone.
+/// statics are never dropped, and a killed test drops nothing. It takes over the claim to do so,
+/// and leaves a stack alone that has another owner by then.
 fn watch(var: &Path) -> Result<()> {
     let script = "tail --pid=\"$1\" -s 0.2 -f /dev/null\n\
-                  [[ $(cat \"$TAKEAWAY_VAR/owner\") != \"$1\" ]] || exec \"$2\" down";
+                  exec 8>\"$TAKEAWAY_VAR/claim\" && flock 8\n\
+                  [[ $(cat \"$TAKEAWAY_VAR/owner\") != \"$1\" ]] || \"$2\" down";
     Command::new("setsid")
         .args(["bash", "-c", script, "watch", &process::id().to_string()])
         .arg(checkout().join("deploy/local"))

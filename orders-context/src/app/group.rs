@@ -1,20 +1,24 @@
 //! Group commit: whatever queued while the previous transaction was being flushed goes into the
 //! next one, so that one flush serves many commands.
 
+mod recent;
+mod undurable;
+
 use super::step::step;
 use super::{Failure, Reply, Submission};
-use crate::domain::Order;
-use crate::store::{Commit, Loaded, Outcome, Store, Task, TaskChange, Wanted};
+use crate::domain::{Command, Order};
+use crate::store::{self, Commit, Loaded, Outcome, Store, Task, TaskChange, Wake, Wanted};
 use chassis::ids::Ids;
 use chassis::shutdown::Shutdown;
 use chassis::signal::Signal;
-use std::collections::HashMap;
+use recent::Recent;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::mpsc;
+use undurable::{Held, Undurable};
 
 /// How often a command is decided again because its order moved meanwhile.
-const ATTEMPTS: usize = 5;
+const ATTEMPTS: usize = 6;
 
 /// Bounds of the queue and of a group.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +46,16 @@ pub struct Group {
     limits: Limits,
     journal_grew: Vec<Signal>,
     started: Option<mpsc::Sender<StartedTask>>,
+    recent: Recent,
+}
+
+/// What a decision rests on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Trust {
+    /// What this process committed lately, checked by the commit: nothing is loaded for it.
+    Recent,
+    /// What the store says.
+    Store,
 }
 
 impl Group {
@@ -51,7 +65,8 @@ impl Group {
         submissions: mpsc::Receiver<Submission>,
         limits: Limits,
     ) -> Self {
-        Self { store, ids, submissions, limits, journal_grew: Vec::new(), started: None }
+        let (journal_grew, recent) = (Vec::new(), Recent::default());
+        Self { store, ids, submissions, limits, journal_grew, started: None, recent }
     }
 
     /// Gives `signal` after each commit that adds to the journal.
@@ -89,35 +104,72 @@ impl Group {
     }
 
     /// Decides and commits a group; those whose order moved meanwhile are decided again.
-    async fn commit(&self, mut pending: Vec<Submission>) {
+    async fn commit(&mut self, mut pending: Vec<Submission>) {
+        let mut trust = Trust::Recent;
         for _ in 0..ATTEMPTS {
-            match self.attempt(pending).await {
-                contended if contended.is_empty() => return,
-                contended => pending = contended,
+            match self.attempt(pending, trust).await {
+                again if again.is_empty() => return,
+                again => pending = again,
             }
+            trust = Trust::Store;
         }
         for submission in pending {
             submission.answer(Err(Failure::Contended));
         }
     }
 
-    async fn attempt(&self, pending: Vec<Submission>) -> Vec<Submission> {
-        let mut loaded = match self.store.load(wanted(&pending)).await {
+    /// Those that have to be decided again, on what the store says.
+    async fn attempt(&mut self, pending: Vec<Submission>, trust: Trust) -> Vec<Submission> {
+        let mut loaded = match self.load(&pending, trust).await {
             Ok(loaded) => loaded,
             Err(error) => return refuse_all(pending, &error.into()),
         };
         let mut group = Undurable::default();
+        let mut again = Vec::new();
         for submission in pending {
+            let unsure = trust == Trust::Recent && self.recent.get(&submission.order_id).is_some();
             match self.decide(&mut loaded, &submission) {
+                Ok(Decided::Changes(commit)) if !unsure || commit.is_checked(&submission) => {
+                    group.change(submission, *commit);
+                }
+                // No commit will check this, and another instance may have moved the order.
+                _ if unsure => again.push(submission),
                 Ok(Decided::Changes(commit)) => group.change(submission, *commit),
                 Ok(Decided::Stands(reply)) => group.hold(&loaded, submission, Ok(reply)),
                 Err(failure) => group.hold(&loaded, submission, Err(failure)),
             }
         }
-        if group.commits.is_empty() {
-            return Vec::new();
+        if !group.commits.is_empty() {
+            again.extend(self.write(group).await);
         }
-        self.write(group).await
+        again
+    }
+
+    /// What the group rests on. A new order and its idempotency key are not looked for at first: the
+    /// commit finds out whether they exist.
+    async fn load(&self, pending: &[Submission], trust: Trust) -> Result<Loaded, store::Error> {
+        let mut known = Loaded::default();
+        let mut wanted = Wanted::default();
+        for submission in pending {
+            let order_id = &submission.order_id;
+            let is_new = matches!(submission.command, Some(Command::Place(_)));
+            if trust == Trust::Store {
+                let key = submission.remember.as_ref().map(|remember| remember.key.clone());
+                wanted.idempotency_keys.extend(key);
+            } else if is_new {
+                continue;
+            } else if let Some(order) = self.recent.get(order_id) {
+                known.orders.insert(order_id.clone(), Arc::clone(order));
+                continue;
+            }
+            wanted.order_ids.push(order_id.clone());
+        }
+        if wanted.order_ids.is_empty() {
+            return Ok(known);
+        }
+        let mut loaded = self.store.load(wanted).await?;
+        loaded.orders.extend(known.orders);
+        Ok(loaded)
     }
 
     /// Later commands of a group see what earlier ones will have made of their order.
@@ -146,7 +198,7 @@ impl Group {
         }
     }
 
-    async fn write(&self, group: Undurable) -> Vec<Submission> {
+    async fn write(&mut self, group: Undurable) -> Vec<Submission> {
         let Undurable { commits, deciding, held, .. } = group;
         let started = started_tasks(&commits);
         let grew = commits.iter().any(|commit| !commit.entries.is_empty());
@@ -154,6 +206,9 @@ impl Group {
         let outcomes = match self.store.commit(commits).await {
             Ok(outcomes) => outcomes,
             Err(error) => {
+                deciding
+                    .iter()
+                    .for_each(|(submission, _)| self.recent.forget(&submission.order_id));
                 let deciding = deciding.into_iter().map(|(submission, _)| submission);
                 let held = held.into_iter().map(|held| held.submission);
                 return refuse_all(deciding.chain(held).collect(), &error.into());
@@ -165,13 +220,17 @@ impl Group {
         }
         let mut contended = Vec::new();
         let answered = deciding.into_iter().zip(&outcomes).zip(started);
-        for (((submission, reply), outcome), started) in answered {
+        for (((submission, order), outcome), started) in answered {
             match outcome {
                 Outcome::Committed => {
-                    submission.answer(Ok(reply));
+                    self.recent.committed(&order);
+                    submission.answer(Ok(Reply::Order(order)));
                     self.hand_over(started);
                 }
-                Outcome::Conflict => contended.push(submission),
+                Outcome::Conflict => {
+                    self.recent.forget(&submission.order_id);
+                    contended.push(submission);
+                }
             }
         }
         for Held { submission, answer, relies_on } in held {
@@ -197,40 +256,11 @@ enum Decided {
     Stands(Reply),
 }
 
-/// A group between its decisions and its commit: nobody has been told yet.
-#[derive(Default)]
-struct Undurable {
-    commits: Vec<Commit>,
-    /// Whom each of the commits answers.
-    deciding: Vec<(Submission, Reply)>,
-    /// The commit that last moved an order, by order id.
-    moved: HashMap<String, usize>,
-    held: Vec<Held>,
-}
-
-/// An answer that is true only once an earlier commit of its group is durable.
-struct Held {
-    submission: Submission,
-    answer: Result<Reply, Failure>,
-    /// Which of the group's commits.
-    relies_on: usize,
-}
-
-impl Undurable {
-    fn change(&mut self, submission: Submission, commit: Commit) {
-        self.moved.insert(submission.order_id.clone(), self.commits.len());
-        self.deciding.push((submission, Reply::Order(Arc::clone(&commit.order))));
-        self.commits.push(commit);
-    }
-
-    /// Answers at once what rests on what is durable already, the rest after the commit.
-    fn hold(&mut self, loaded: &Loaded, submission: Submission, answer: Result<Reply, Failure>) {
-        let used = submission.remember.as_ref().and_then(|new| loaded.remembered.get(&new.key));
-        let order_id = used.map_or(&submission.order_id, |used| &used.order_id);
-        match self.moved.get(order_id) {
-            Some(&relies_on) => self.held.push(Held { submission, answer, relies_on }),
-            None => submission.answer(answer),
-        }
+impl Commit {
+    /// Whether writing it finds out that the order has moved since, should that matter: a report
+    /// that closes a task without a fact rests on the order and leaves its row alone.
+    fn is_checked(&self, submission: &Submission) -> bool {
+        self.wake != Wake::Unchanged || submission.command.is_none()
     }
 }
 
@@ -238,14 +268,6 @@ impl Submission {
     /// Whoever asked may have gone away: the change stands all the same.
     fn answer(self, answer: Result<Reply, Failure>) {
         let _ = self.reply.send(answer);
-    }
-}
-
-fn wanted(pending: &[Submission]) -> Wanted {
-    let keys = pending.iter().filter_map(|s| s.remember.as_ref());
-    Wanted {
-        order_ids: pending.iter().map(|s| s.order_id.clone()).collect(),
-        idempotency_keys: keys.map(|remember| remember.key.clone()).collect(),
     }
 }
 

@@ -24,6 +24,7 @@ macro_rules! store_contract {
                 a_move_decided_on_an_uncommitted_move_falls_with_it,
                 a_key_is_remembered_with_its_order,
                 a_key_is_used_once,
+                old_keys_are_forgotten_in_portions_the_oldest_first,
                 of_many_at_once_one_moves_the_order,
                 a_group_of_nothing_is_nothing,
             ]

@@ -107,6 +107,10 @@ impl Store for Sqlite {
         self.read(move |conn| read::open_tasks(conn, due_by, limit))
     }
 
+    fn forget_keys(&self, before: Timestamp, limit: usize) -> Answer<'_, usize> {
+        self.write(move |conn| write::forget_keys(conn, before, limit))
+    }
+
     fn journal_reader(&self) -> Result<Box<dyn JournalReader>, Error> {
         let conn = chassis::sqlite::open_reader(&self.path)?;
         Ok(Box::new(journal::Reader(conn)))

@@ -35,9 +35,9 @@ async fn no_kill_loses_or_doubles_anything() -> Result<()> {
     api.put_restaurant("trattoria", &trattoria(Some((&sink.url(), SECRET)))).await?;
 
     let customers = customers::start(&api, CUSTOMERS);
-    let killed = kills::kill_them_all(stack.clone(), seed).await;
-    let taken = customers.finish().await?;
-    println!("{}", killed.with_context(|| format!("with CHAOS_SEED={seed}"))?);
-    println!("{} orders were taken meanwhile", taken.len());
-    promises::hold(&stack, &api, &taken).await.with_context(|| format!("with CHAOS_SEED={seed}"))
+    let in_this_run = format!("with CHAOS_SEED={seed}");
+    let killed = kills::kill_them_all(stack.clone(), seed).await.context(in_this_run.clone())?;
+    let taken = customers.finish().await.context(in_this_run.clone())?;
+    println!("{killed}\n{} orders were taken meanwhile", taken.len());
+    promises::hold(&stack, &api, &taken).await.context(in_this_run)
 }

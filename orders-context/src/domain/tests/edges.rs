@@ -7,8 +7,8 @@ use super::mother::{
 };
 use crate::domain::flow::FLOW;
 use crate::domain::{
-    Announce, Command, Decision, Event, Order, Rejection, Role, Status, TaskKind, Timestamp,
-    Trigger, decide, evolve, wake_at,
+    Announce, Command, Decision, Event, Notification, Order, Rejection, Role, Status, TaskKind,
+    Timestamp, Trigger, decide, evolve, wake_at,
 };
 
 /// What `order` becomes by `command`, which must not be refused.
@@ -173,6 +173,33 @@ fn a_redriven_order_starts_its_time_anew() {
     assert_eq!(wake_at(&told, again), Some(Timestamp(again.0 + 90 * SECOND)));
     let accepted = done(&told, &decides(Role::Restaurant, Decision::Accept, after(24 * MINUTE)));
     assert_eq!(accepted.status, Status::Accepted);
+}
+
+/// What was said, reminded of or given up before counts no more: it is done, and recorded, again.
+#[test]
+fn a_redriven_order_is_told_and_reminded_of_again() {
+    let letter = Notification::Expired.task();
+    let facts = |after_ms: i64| {
+        let at = |us| Timestamp(after(us).0 + after_ms * 1_000);
+        vec![
+            delivered(TaskKind::NotifyRestaurant, at(SECOND)),
+            Command::Wake { now: at(90 * SECOND) },
+            gave_up(TaskKind::RemindRestaurant(1), at(2 * MINUTE)),
+            Command::Wake { now: at(10 * MINUTE) },
+            delivered(letter, at(11 * MINUTE)),
+        ]
+    };
+    let lived = |order: Order, commands: Vec<Command>| {
+        commands.iter().fold(order, |order, command| {
+            let after = done(&order, command);
+            assert_eq!(after.version, order.version + 1, "{command:?}");
+            after
+        })
+    };
+    let expired = lived(order(Status::Placed), facts(0));
+    let redrive = decides(Role::Operator, Decision::Redrive, after(15 * MINUTE));
+    let again = lived(done(&expired, &redrive), facts(15 * 60_000));
+    assert_eq!(again.status, Status::Expired);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::domain::tests::mother::{
     EVENING, MINUTE, after, order_accepted, order_cancelled, order_rejected, restaurant_notified,
 };
 use crate::domain::{Status, TaskKind};
-use crate::store::{Commit, Outcome, Store, Task, TaskChange, TaskState, Wanted};
+use crate::store::{Commit, Outcome, Remembered, Store, Task, TaskChange, TaskState, Wanted};
 use std::sync::Arc;
 
 fn announcement(order_id: &str, sequence: i64) -> Task {
@@ -189,4 +189,23 @@ pub async fn a_group_of_nothing_is_nothing(open: impl Fn() -> Arc<dyn Store>) {
     let order = Arc::clone(&born.order);
     commit(&*store, vec![born, unmoved(&order, TaskChange::WithdrawOpen)]).await;
     assert_eq!(journal(&*store).len(), 1);
+}
+
+pub async fn old_keys_are_forgotten_in_portions_the_oldest_first(
+    open: impl Fn() -> Arc<dyn Store>,
+) {
+    let store = open();
+    for minute in 1..=4 {
+        let (order_id, key) = (format!("order-{minute}"), format!("key-{minute}"));
+        let at = after(minute * MINUTE);
+        let used = Remembered { at, ..remembered(&key, &order_id) };
+        commit(&*store, vec![Commit { remember: Some(used), ..placed(&order_id) }]).await;
+    }
+    let before = after(4 * MINUTE);
+    assert_eq!(store.forget_keys(before, 2).await.unwrap(), 2);
+    let wanted = |at: i64| key(&format!("key-{at}"));
+    let known = async |at| !store.load(wanted(at)).await.unwrap().remembered.is_empty();
+    assert!(!known(1).await && !known(2).await && known(3).await && known(4).await);
+    assert_eq!(store.forget_keys(before, 2).await.unwrap(), 1, "the fourth is not old yet");
+    assert!(known(4).await);
 }

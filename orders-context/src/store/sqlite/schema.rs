@@ -67,6 +67,7 @@ pub const MIGRATIONS: &[&str] = &["
         order_id     TEXT NOT NULL,
         at           INTEGER NOT NULL
     ) WITHOUT ROWID;
+    CREATE INDEX idempotency_by_age ON idempotency (at);
 
     CREATE TABLE restaurants (
         restaurant_id TEXT PRIMARY KEY,

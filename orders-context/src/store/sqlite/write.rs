@@ -1,6 +1,6 @@
 //! Changes of the database: one transaction for a whole group of commits.
 
-use crate::domain::Restaurant;
+use crate::domain::{Restaurant, Timestamp};
 use crate::store::{Commit, Entry, Error, Outcome, Remembered, Task, TaskChange, Wake};
 use std::collections::HashSet;
 
@@ -32,6 +32,14 @@ pub fn put_restaurant(conn: &mut Connection, restaurant: &Restaurant) -> Result<
     )?
     .execute(params![restaurant.restaurant_id, serde_json::to_string(restaurant)?])?;
     Ok(())
+}
+
+pub fn forget_keys(conn: &mut Connection, before: Timestamp, limit: usize) -> Result<usize, Error> {
+    let mut statement = conn.prepare_cached(
+        "DELETE FROM idempotency WHERE key IN
+            (SELECT key FROM idempotency WHERE at < ?1 ORDER BY at LIMIT ?2)",
+    )?;
+    Ok(statement.execute(params![before.0, limit as i64])?)
 }
 
 /// The guard comes first: when the order has moved, nothing of this commit has been written yet.

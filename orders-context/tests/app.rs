@@ -1,0 +1,23 @@
+//! The use cases and loops of the orders context over a SQLite file: groups, keys, deadlines, tasks.
+//! The clock stands still unless a test moves it.
+
+// What fails here fails the test.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "app/faulty.rs"]
+mod faulty;
+#[path = "app/sink.rs"]
+mod sink;
+#[path = "app/support.rs"]
+mod support;
+
+#[path = "app/deadlines.rs"]
+mod deadlines;
+#[path = "app/deciding.rs"]
+mod deciding;
+#[path = "app/faults.rs"]
+mod faults;
+#[path = "app/placing.rs"]
+mod placing;
+#[path = "app/tasks.rs"]
+mod tasks;

@@ -1,0 +1,108 @@
+//! A store that fails when it is told to, and counts what it is asked.
+
+use orders_context::domain::{Order, Restaurant, Timestamp};
+use orders_context::store::{
+    Answer, Commit, Contact, Error, Found, JournalReader, JournalRow, Loaded, OrdersQuery, Outcome,
+    Store, Task, Wanted,
+};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// How a commit goes wrong.
+#[derive(Clone, Copy, Debug)]
+pub enum Fault {
+    /// Nothing is stored.
+    Before,
+    /// Everything is stored, and the answer is lost.
+    After,
+}
+
+/// Passes everything on but the commits it is told to spoil.
+pub struct Faulty {
+    inner: Arc<dyn Store>,
+    faults: Mutex<VecDeque<Fault>>,
+    commits: AtomicUsize,
+}
+
+impl Faulty {
+    pub fn new(inner: Arc<dyn Store>) -> Self {
+        Self { inner, faults: Mutex::default(), commits: AtomicUsize::new(0) }
+    }
+
+    /// The next commits fail like this, one by one.
+    pub fn spoil(&self, faults: impl IntoIterator<Item = Fault>) {
+        self.faults.lock().unwrap().extend(faults);
+    }
+
+    /// How many transactions were asked for.
+    pub fn commits(&self) -> usize {
+        self.commits.load(Ordering::SeqCst)
+    }
+}
+
+fn lost() -> Error {
+    Error::Unavailable(anyhow::anyhow!("the disk is being pulled"))
+}
+
+impl Store for Faulty {
+    fn commit(&self, commits: Vec<Commit>) -> Answer<'_, Vec<Outcome>> {
+        self.commits.fetch_add(1, Ordering::SeqCst);
+        let fault = self.faults.lock().unwrap().pop_front();
+        Box::pin(async move {
+            match fault {
+                None => self.inner.commit(commits).await,
+                Some(Fault::Before) => Err(lost()),
+                Some(Fault::After) => self.inner.commit(commits).await.and(Err(lost())),
+            }
+        })
+    }
+
+    fn load(&self, wanted: Wanted) -> Answer<'_, Loaded> {
+        self.inner.load(wanted)
+    }
+
+    fn put_restaurant(&self, restaurant: Restaurant) -> Answer<'_, ()> {
+        self.inner.put_restaurant(restaurant)
+    }
+
+    fn restaurant(&self, restaurant_id: String) -> Answer<'_, Option<Restaurant>> {
+        self.inner.restaurant(restaurant_id)
+    }
+
+    fn order(&self, order_id: String) -> Answer<'_, Option<Found>> {
+        self.inner.order(order_id)
+    }
+
+    fn orders(&self, query: OrdersQuery) -> Answer<'_, Vec<Order>> {
+        self.inner.orders(query)
+    }
+
+    fn history(&self, order_id: String, after: i64, limit: usize) -> Answer<'_, Vec<JournalRow>> {
+        self.inner.history(order_id, after, limit)
+    }
+
+    fn contact(&self, order_id: String) -> Answer<'_, Option<Contact>> {
+        self.inner.contact(order_id)
+    }
+
+    fn due_orders(&self, now: Timestamp, limit: usize) -> Answer<'_, Vec<String>> {
+        self.inner.due_orders(now, limit)
+    }
+
+    fn next_wake_at(&self) -> Answer<'_, Option<Timestamp>> {
+        self.inner.next_wake_at()
+    }
+
+    fn open_tasks(&self, due_by: Timestamp, limit: usize) -> Answer<'_, Vec<Task>> {
+        self.inner.open_tasks(due_by, limit)
+    }
+
+    fn forget_keys(&self, before: Timestamp, limit: usize) -> Answer<'_, usize> {
+        self.inner.forget_keys(before, limit)
+    }
+
+    fn journal_reader(&self) -> Result<Box<dyn JournalReader>, Error> {
+        self.inner.journal_reader()
+    }
+}

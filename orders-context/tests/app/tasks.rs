@@ -1,0 +1,182 @@
+//! The loop that carries out tasks, with a restaurant's webhook to talk to.
+
+use crate::faulty::Fault;
+use crate::sink::{Answer, Sink};
+use crate::support::{
+    MINUTE, ROOMY, SECOND, Takeaway, bella_napoli, history, last_event, placed, told, until,
+};
+use chassis::shutdown::Shutdown;
+use orders_context::app::App;
+use orders_context::domain::{Event, Status, TaskKind};
+use orders_context::store::{Task, TaskState};
+use orders_context::tasks::mail::Mailer;
+use orders_context::tasks::webhook::{Reach, Webhooks};
+use orders_context::tasks::{self, Channels};
+use tokio::sync::mpsc;
+
+fn channels() -> Channels {
+    Channels {
+        webhooks: Webhooks::new(Reach::Anywhere).unwrap(),
+        // No letter is due in these tests.
+        mailer: Mailer::new("smtp://127.0.0.1:9", "Takeaway <orders@takeaway.example>").unwrap(),
+    }
+}
+
+/// An application whose tasks are handed over and carried out, with its webhook at `sink`.
+async fn at_work(takeaway: &Takeaway, sink: &Sink) -> (App, Shutdown) {
+    let (app, mut group) = takeaway.idle_app(ROOMY);
+    let (hand_over, started) = mpsc::channel(16);
+    group.hand_tasks_to(hand_over);
+    tokio::spawn(group.run(Shutdown::new()));
+    app.register_restaurant(bella_napoli(Some(sink.url.clone()))).await.unwrap();
+    let stop = Shutdown::new();
+    tokio::spawn(tasks::run(app.clone(), channels(), started, stop.clone()));
+    (app, stop)
+}
+
+async fn announcement(app: &App, order_id: &str) -> Task {
+    app.order(order_id).await.unwrap().tasks.remove(0)
+}
+
+/// The announcement once it has had so many attempts.
+async fn attempted(app: &App, order_id: &str, attempts: u32) -> Task {
+    until("an attempt", async || {
+        let task = announcement(app, order_id).await;
+        (task.attempts == attempts).then_some(task)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_restaurant_that_fails_twice_is_told_at_the_third_attempt() {
+    let sink = Sink::open(&[Answer::Status(503), Answer::Silence, Answer::Status(200)]).await;
+    let takeaway = Takeaway::open();
+    let (app, _stop) = at_work(&takeaway, &sink).await;
+    let order = placed(&app, "rosa-1").await;
+    let id = &order.order_id;
+
+    let first = attempted(&app, id, 1).await;
+    assert_eq!((first.state, first.last_error.as_deref()), (TaskState::Open, Some("http_503")));
+    assert!(first.next_attempt_at > app.now());
+    takeaway.clock.advance_us(SECOND);
+    let second = attempted(&app, id, 2).await;
+    assert_eq!(second.last_error.as_deref(), Some("broken_connection"));
+    takeaway.clock.advance_us(2 * SECOND);
+    let third = attempted(&app, id, 3).await;
+    assert_eq!((third.state, third.last_error), (TaskState::Done, None));
+
+    assert_eq!(app.order(id).await.unwrap().order.status, Status::Notified);
+    let rows = history(&app, id).await;
+    let told = Event::RestaurantNotified { channel: "webhook".to_owned(), attempts: 3 };
+    assert_eq!((rows.len(), &rows[1].event), (2, &told));
+    assert_eq!(rows[1].causation_id.as_ref(), Some(&rows[0].event_id));
+
+    let deliveries = sink.deliveries();
+    assert_eq!(deliveries.len(), 3);
+    let message = format!("msg_{id}_1");
+    for delivery in &deliveries {
+        assert_eq!(delivery.headers["webhook-id"], message, "the same at each attempt");
+        assert!(delivery.headers["webhook-signature"].starts_with("v1,"));
+        assert_eq!(delivery.body["type"], "order.placed");
+        assert_eq!(delivery.body["data"]["order_id"], id.as_str());
+        assert_eq!(delivery.body["data"]["total_minor"], 1_900);
+    }
+}
+
+#[tokio::test]
+async fn a_restaurant_that_never_answers_is_given_up_when_the_window_closes() {
+    let sink = Sink::open(&[Answer::Silence]).await;
+    let takeaway = Takeaway::open();
+    let (app, _stop) = at_work(&takeaway, &sink).await;
+    let order = placed(&app, "rosa-1").await;
+    let id = &order.order_id;
+    attempted(&app, id, 1).await;
+    // What would be the next attempt but one comes after the window has closed.
+    takeaway.clock.advance_us(10 * MINUTE - SECOND);
+    let task = attempted(&app, id, 2).await;
+    assert_eq!(task.state, TaskState::GivenUp);
+    assert_eq!(task.last_error.as_deref(), Some("broken_connection"));
+    let failed = Event::NotificationFailed {
+        task: TaskKind::NotifyRestaurant,
+        attempts: 2,
+        cause: "broken_connection".to_owned(),
+    };
+    assert_eq!(last_event(&app, id).await, failed);
+    assert_eq!(app.order(id).await.unwrap().order.status, Status::Placed, "it may still answer");
+    assert_eq!(sink.deliveries().len(), 2);
+}
+
+/// As after a restart that took longer than the window.
+#[tokio::test]
+async fn a_task_found_after_its_window_is_given_up_without_a_call() {
+    let sink = Sink::open(&[Answer::Status(200)]).await;
+    let takeaway = Takeaway::open();
+    let idle = takeaway.app().await;
+    idle.register_restaurant(bella_napoli(Some(sink.url.clone()))).await.unwrap();
+    let order = placed(&idle, "rosa-1").await;
+    takeaway.clock.advance_us(10 * MINUTE);
+    let (app, _stop) = at_work(&takeaway, &sink).await;
+    let id = &order.order_id;
+    let given_up = until("giving up", async || {
+        let task = announcement(&app, id).await;
+        (task.state == TaskState::GivenUp).then_some(task)
+    });
+    assert_eq!(given_up.await.last_error.as_deref(), Some("too_late"));
+    assert_eq!(told(&app, id).await, ["order_placed", "notification_failed"]);
+    assert_eq!(sink.deliveries().len(), 0);
+}
+
+/// One order's call is held while the loop looks into the store, which is seen by the delivery of
+/// another order's task that nobody handed over.
+#[tokio::test]
+async fn a_task_that_is_handed_over_and_found_is_delivered_once() {
+    let sink = Sink::open(&[Answer::Held, Answer::Status(200)]).await;
+    let takeaway = Takeaway::open();
+    let (app, _stop) = at_work(&takeaway, &sink).await;
+    let handed_over = placed(&app, "rosa-1").await;
+    until("the first call", async || (sink.deliveries().len() == 1).then_some(())).await;
+    let elsewhere = takeaway.app().await;
+    elsewhere.register_restaurant(bella_napoli(Some(sink.url.clone()))).await.unwrap();
+    for number in 2..=3 {
+        // The second one shows that a whole look at the store has ended before.
+        let found = placed(&elsewhere, &format!("rosa-{number}")).await;
+        let done = attempted(&app, &found.order_id, 1).await;
+        assert_eq!(done.state, TaskState::Done);
+    }
+    sink.release();
+    let id = &handed_over.order_id;
+    assert_eq!(attempted(&app, id, 1).await.state, TaskState::Done);
+    let message = format!("msg_{id}_1");
+    let deliveries = sink.deliveries();
+    let calls = deliveries.iter().filter(|delivery| delivery.headers["webhook-id"] == message);
+    assert_eq!((calls.count(), deliveries.len()), (1, 3));
+    let delivered = Event::RestaurantNotified { channel: "webhook".to_owned(), attempts: 1 };
+    assert_eq!(last_event(&app, id).await, delivered);
+}
+
+#[tokio::test]
+async fn a_report_that_cannot_be_stored_is_repeated_and_the_call_is_not() {
+    let sink = Sink::open(&[Answer::Held]).await;
+    let takeaway = Takeaway::open();
+    let (app, _stop) = at_work(&takeaway, &sink).await;
+    let order = placed(&app, "rosa-1").await;
+    until("the call", async || (sink.deliveries().len() == 1).then_some(())).await;
+    takeaway.store.spoil([Fault::Before, Fault::After]);
+    sink.release();
+    let id = &order.order_id;
+    assert_eq!(attempted(&app, id, 1).await.state, TaskState::Done);
+    assert_eq!(told(&app, id).await, ["order_placed", "restaurant_notified"]);
+    assert_eq!(sink.deliveries().len(), 1);
+}
+
+#[tokio::test]
+async fn stopping_lets_a_call_under_way_come_to_its_end() {
+    let sink = Sink::open(&[Answer::Held]).await;
+    let takeaway = Takeaway::open();
+    let (app, stop) = at_work(&takeaway, &sink).await;
+    let order = placed(&app, "rosa-1").await;
+    until("the call", async || (sink.deliveries().len() == 1).then_some(())).await;
+    stop.cancel();
+    sink.release();
+    assert_eq!(attempted(&app, &order.order_id, 1).await.state, TaskState::Done);
+}
