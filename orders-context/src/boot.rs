@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::config::{Config, Database};
+use crate::leases::Leases;
 use crate::relay::OrderJournal;
 use crate::store::Store;
 use crate::store::postgres::Postgres;
@@ -12,7 +13,7 @@ use anyhow::Context;
 use chassis::backoff::Backoff;
 use chassis::clock::Clock;
 use chassis::http::Health;
-use chassis::ids::Ids;
+use chassis::ids::{Ids, UuidV7Ids};
 use chassis::kafka::relay::{RelayConfig, run_relay};
 use chassis::postgres::Migrated;
 use chassis::shutdown::Shutdown;
@@ -24,13 +25,19 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 
 /// How many new tasks may wait in memory; further ones are found in the store.
 const HANDED_OVER: usize = 1_024;
 
 /// How long each loop may take to stop.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// How often an idle relay looks at the journal without having been woken.
+const RELAY_LOOKS_EVERY: Duration = Duration::from_millis(500);
+
+/// The same where other instances write too, whose commits do not wake it.
+const RELAY_LOOKS_FOR_OTHERS_EVERY: Duration = Duration::from_millis(20);
 
 /// Between two questions to a registry that does not answer.
 const REGISTRY_AGAIN: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
@@ -66,17 +73,30 @@ pub async fn run(
     );
     let listener = TcpListener::bind(config.listen).await;
     let listener = listener.with_context(|| format!("cannot listen on {}", config.listen))?;
+    let leases = Leases::new(Arc::clone(&store), UuidV7Ids.next().to_string());
     let relay = Relay { config: config.clone(), store, journal_grew, clock: Arc::clone(&clock) };
 
     // What others rely on is started first and stopped last.
     let mut loops = Supervisor::new();
     let stop_all = loops.shutdown();
     loops.spawn("group-commit", |stop| group.run(stop));
-    relay.start(&mut loops)?;
-    loops.spawn("tasks", |stop| tasks::run(app.clone(), channels, started, stop));
-    let ticking = Arc::clone(&clock);
-    loops.spawn("housekeeping", |stop| housekeeping::run(app.clone(), ticking, stop));
-    loops.spawn("deadlines", |stop| deadlines::run(app.clone(), clock, stop));
+    relay.start(&mut loops, leases.clone())?;
+    let (channels, started) = (Arc::new(channels), Arc::new(Mutex::new(started)));
+    let tasks = (leases.clone(), app.clone());
+    loops.spawn("tasks", |stop| async move {
+        let (leases, app) = tasks;
+        let work = |held, stop| {
+            tasks::run(app.clone(), Arc::clone(&channels), Arc::clone(&started), held, stop)
+        };
+        leases.run("tasks", work, stop).await
+    });
+    let deadlines = (leases, app.clone(), Arc::clone(&clock));
+    loops.spawn("deadlines", |stop| async move {
+        let (leases, app, clock) = deadlines;
+        let work = |_, stop| deadlines::run(app.clone(), Arc::clone(&clock), stop);
+        leases.run("deadlines", work, stop).await
+    });
+    loops.spawn("housekeeping", |stop| housekeeping::run(app, clock, stop));
     loops.spawn("http", |stop| chassis::http::serve(listener, router, stop));
     tracing::info!(address = %config.listen, "orders are taken");
     let _stop_with_caller = tokio::spawn(async move {
@@ -137,19 +157,35 @@ struct Relay {
 
 impl Relay {
     /// Kafka and the registry may be away: orders are taken all the same and the journal grows.
-    fn start(self, loops: &mut Supervisor) -> anyhow::Result<()> {
-        let reader = self.store.journal_reader()?;
+    fn start(self, loops: &mut Supervisor, leases: Leases) -> anyhow::Result<()> {
         let registry = RegistryClient::new(&self.config.registry_url)?;
-        let runtime = tokio::runtime::Handle::current();
-        loops.spawn_thread("relay", move |stop| {
-            let id = runtime.block_on(schema_id(&registry, &stop))?;
-            let Some(id) = id else { return Ok(()) };
-            let journal = OrderJournal::new(reader, id)?;
-            let kafka = self.config.kafka.clone();
-            let relay = RelayConfig::new(kafka, "orders-relay-0", ORDERS_RELAY.name);
-            run_relay(relay, journal, self.journal_grew, self.clock, stop)
+        let relay = Arc::new(self);
+        loops.spawn("relay", |stop| async move {
+            let Some(id) = schema_id(&registry, &stop).await? else { return Ok(()) };
+            let work = |_, stop| {
+                let relay = Arc::clone(&relay);
+                async move { tokio::task::spawn_blocking(move || relay.publish(id, stop)).await? }
+            };
+            leases.run("relay-0", work, stop).await
         });
         Ok(())
+    }
+
+    /// Blocks. Kafka fences whoever published before, so that nothing is published twice even if
+    /// they have not noticed that their lease is lost.
+    fn publish(&self, schema_id: u32, stop: Shutdown) -> anyhow::Result<()> {
+        let journal = OrderJournal::new(self.store.journal_reader()?, schema_id)?;
+        let kafka = self.config.kafka.clone();
+        let relay = RelayConfig {
+            look_every: match self.config.database {
+                // Nobody else writes: each commit wakes the relay.
+                Database::Sqlite(_) => RELAY_LOOKS_EVERY,
+                Database::Postgres(_) => RELAY_LOOKS_FOR_OTHERS_EVERY,
+            },
+            ..RelayConfig::new(kafka, "orders-relay-0", ORDERS_RELAY.name)
+        };
+        let (wake, clock) = (self.journal_grew.clone(), Arc::clone(&self.clock));
+        run_relay(relay, journal, wake, clock, stop)
     }
 }
 

@@ -8,6 +8,7 @@ pub mod deadlines;
 pub mod domain;
 pub mod housekeeping;
 pub mod http;
+pub mod leases;
 pub mod picture;
 pub mod relay;
 pub mod store;

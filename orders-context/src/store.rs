@@ -71,6 +71,14 @@ pub trait Store: Send + Sync + 'static {
     /// Forgets idempotency keys first used before `before`, at most `limit`; how many.
     fn forget_keys(&self, before: Timestamp, limit: usize) -> Answer<'_, usize>;
 
+    /// Takes a lease that nobody else holds, or prolongs one's own: its token, which is larger for
+    /// each new owner, once this returns. `None`: another holds it. Judged by the database's clock; an
+    /// embedded store, which one process uses alone, grants every claim.
+    fn take_lease(&self, claim: Claim) -> Answer<'_, Option<i64>>;
+
+    /// Ends a lease if it is the claimant's.
+    fn give_back_lease(&self, claim: Claim) -> Answer<'_, ()>;
+
     /// A reader of the whole journal in commit order, for one thread of its own.
     ///
     /// # Errors
@@ -308,6 +316,17 @@ impl std::fmt::Debug for Contact {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Contact(…)")
     }
+}
+
+/// A wish to be the only one who does some work.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// Names the work.
+    pub name: String,
+    /// Names who wants to do it: nobody else, nor the same process after a restart.
+    pub owner: String,
+    /// For how long, in milliseconds.
+    pub for_ms: i64,
 }
 
 /// An order and its tasks.

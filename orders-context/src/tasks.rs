@@ -12,12 +12,13 @@ pub mod webhook;
 use crate::app::Task;
 use crate::app::{App, StartedTask};
 use crate::domain::Order;
+use crate::leases::Held;
 use chassis::shutdown::Shutdown;
 use mail::Mailer;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use webhook::Webhooks;
@@ -39,19 +40,26 @@ pub struct Channels {
 /// Names a task: its order and the sequence of the event that asked for it.
 type Key = (String, i64);
 
-/// Runs attempts until `shutdown`, then lets those under way come to their end.
+/// Runs attempts until `shutdown`, then lets those under way come to their end. No attempt begins
+/// when the lease is no longer `held`.
 ///
 /// # Errors
 /// None so far: a failing channel or store is retried.
 pub async fn run(
     app: App,
-    channels: Channels,
-    mut started: mpsc::Receiver<StartedTask>,
+    channels: Arc<Channels>,
+    started: Arc<Mutex<mpsc::Receiver<StartedTask>>>,
+    held: Held,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
+    let mut started = started.lock().await;
+    // Handed over while another instance did the work, which may have done these too: those that are
+    // still open are found in the store.
+    while started.try_recv().is_ok() {}
     let mut dispatcher = Dispatcher {
         app,
-        channels: Arc::new(channels),
+        channels,
+        held,
         under_way: HashSet::new(),
         attempts: JoinSet::new(),
         shutdown: shutdown.clone(),
@@ -80,6 +88,7 @@ pub async fn run(
 struct Dispatcher {
     app: App,
     channels: Arc<Channels>,
+    held: Held,
     under_way: HashSet<Key>,
     attempts: JoinSet<Key>,
     shutdown: Shutdown,
@@ -108,13 +117,13 @@ impl Dispatcher {
 
     fn start(&mut self, task: Task, order: Option<Arc<Order>>) {
         let key = (task.order_id.clone(), task.sequence);
-        if !self.has_room() || !self.under_way.insert(key.clone()) {
+        if !self.has_room() || !self.held.is_valid() || !self.under_way.insert(key.clone()) {
             return;
         }
         let (app, channels) = (self.app.clone(), Arc::clone(&self.channels));
-        let shutdown = self.shutdown.clone();
+        let (held, shutdown) = (self.held.clone(), self.shutdown.clone());
         self.attempts.spawn(async move {
-            attempt::run(&app, &channels, &task, order, &shutdown).await;
+            attempt::run(&app, &channels, &task, order, &held, &shutdown).await;
             key
         });
     }

@@ -92,10 +92,12 @@ pub struct RelayConfig {
     /// The pause between two transactions under load; shorter the less there is to do. Each
     /// transaction costs the broker about 3 ms of CPU however small it is.
     pub busy_pause: Duration,
+    /// How often an idle relay looks at the journal without having been woken.
+    pub look_every: Duration,
 }
 
 impl RelayConfig {
-    /// Shard 0 with batches of up to 5,000 rows and a pause of up to 20 ms.
+    /// Shard 0 with batches of up to 5,000 rows, a pause of up to 20 ms, and two looks a second.
     pub fn new(kafka: KafkaConfig, transactional_id: &str, progress_topic: &str) -> Self {
         Self {
             kafka,
@@ -104,13 +106,14 @@ impl RelayConfig {
             shard: 0,
             batch: 5_000,
             busy_pause: Duration::from_millis(20),
+            look_every: Duration::from_millis(500),
         }
     }
 }
 
 /// Publishes `journal` until `shutdown`; blocks, so it needs an OS thread of its own.
 ///
-/// `wake` makes it look at the journal at once; it also looks twice a second by itself. A stop
+/// `wake` makes it look at the journal at once; it also looks every `look_every` by itself. A stop
 /// takes at most about two seconds, with or without Kafka.
 ///
 /// # Errors

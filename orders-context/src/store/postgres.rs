@@ -10,6 +10,7 @@
 
 mod columns;
 mod journal;
+mod leases;
 mod read;
 mod rows;
 mod schema;
@@ -19,8 +20,8 @@ mod tests;
 mod write;
 
 use super::{
-    Answer, Commit, Contact, Error, Found, JournalReader, JournalRow, Loaded, OrdersQuery, Outcome,
-    Store, Task, Wanted,
+    Answer, Claim, Commit, Contact, Error, Found, JournalReader, JournalRow, Loaded, OrdersQuery,
+    Outcome, Store, Task, Wanted,
 };
 use crate::domain::{Order, Restaurant, Timestamp};
 use anyhow::Context;
@@ -144,6 +145,20 @@ impl Store for Postgres {
         Box::pin(ask(&self.readers, async move |client| {
             read::open_tasks(client, due_by, limit).await
         }))
+    }
+
+    fn forget_keys(&self, before: Timestamp, limit: usize) -> Answer<'_, usize> {
+        Box::pin(ask(&self.writers, async move |client| {
+            write::forget_keys(client, before, limit).await
+        }))
+    }
+
+    fn take_lease(&self, claim: Claim) -> Answer<'_, Option<i64>> {
+        Box::pin(ask(&self.readers, async move |client| leases::take(client, &claim).await))
+    }
+
+    fn give_back_lease(&self, claim: Claim) -> Answer<'_, ()> {
+        Box::pin(ask(&self.readers, async move |client| leases::give_back(client, &claim).await))
     }
 
     fn journal_reader(&self) -> Result<Box<dyn JournalReader>, Error> {

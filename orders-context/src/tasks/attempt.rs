@@ -5,6 +5,7 @@ use super::{Channels, mail, webhook};
 use crate::app::Task;
 use crate::app::{App, Failure, TaskReport};
 use crate::domain::{Order, TaskKind};
+use crate::leases::Held;
 use chassis::backoff::Backoff;
 use chassis::shutdown::Shutdown;
 use std::sync::Arc;
@@ -29,6 +30,7 @@ pub async fn run(
     channels: &Channels,
     task: &Task,
     order: Option<Arc<Order>>,
+    held: &Held,
     shutdown: &Shutdown,
 ) {
     if app.now() >= task.give_up_at {
@@ -36,11 +38,17 @@ pub async fn run(
         return report(app, task, task.attempts, TaskReport::GaveUp { error }, shutdown).await;
     }
     let outcome = match known_or_read(app, task, order).await {
-        Ok(order) => deliver(app, channels, task, &order).await,
+        Ok(order) => deliver(app, channels, task, &order, held).await,
         Err(failure) => {
             tracing::warn!(order.id = %task.order_id, error = %failure, "an order cannot be read");
             return;
         }
+    };
+    let outcome = match outcome {
+        Ok(Some(channel)) => Ok(channel),
+        // The work may be another instance's by now.
+        Ok(None) => return,
+        Err(failed) => Err(failed),
     };
     let attempts = task.attempts + 1;
     let kind = task.kind.as_str();
@@ -82,13 +90,14 @@ async fn known_or_read(
     }
 }
 
-/// Over which channel it was delivered.
+/// Over which channel it was delivered; none when the lease was lost on the way and nothing was done.
 async fn deliver(
     app: &App,
     channels: &Channels,
     task: &Task,
     order: &Order,
-) -> Result<&'static str, Failed> {
+    held: &Held,
+) -> Result<Option<&'static str>, Failed> {
     let contact = app.contact(&task.order_id).await.map_err(|failure| {
         tracing::warn!(order.id = %task.order_id, error = %failure, "a contact cannot be read");
         Failed::ForNow("database".to_owned())
@@ -101,14 +110,20 @@ async fn deliver(
             let hook = hook.ok_or_else(|| Failed::ForGood("no_webhook".to_owned()))?;
             let note = contact.and_then(|contact| contact.note);
             let body = webhook::body(task, order, note.as_deref(), app.now());
+            if !held.is_valid() {
+                return Ok(None);
+            }
             channels.webhooks.post(hook, task, &body, app.now()).await?;
-            Ok("webhook")
+            Ok(Some("webhook"))
         }
         TaskKind::NotifyUser(notification) => {
             let contact = contact.ok_or_else(|| Failed::ForGood("erased".to_owned()))?;
             let letter = mail::Letter { task, order, notification, contact: &contact };
+            if !held.is_valid() {
+                return Ok(None);
+            }
             channels.mailer.send(&letter).await?;
-            Ok("mail")
+            Ok(Some("mail"))
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use orders_context::domain::{Order, Restaurant, Timestamp};
 use orders_context::store::{
-    Answer, Commit, Contact, Error, Found, JournalReader, JournalRow, Loaded, OrdersQuery, Outcome,
-    Store, Task, Wanted,
+    Answer, Claim, Commit, Contact, Error, Found, JournalReader, JournalRow, Loaded, OrdersQuery,
+    Outcome, Store, Task, Wanted,
 };
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -100,6 +100,14 @@ impl Store for Faulty {
 
     fn forget_keys(&self, before: Timestamp, limit: usize) -> Answer<'_, usize> {
         self.inner.forget_keys(before, limit)
+    }
+
+    fn take_lease(&self, claim: Claim) -> Answer<'_, Option<i64>> {
+        self.inner.take_lease(claim)
+    }
+
+    fn give_back_lease(&self, claim: Claim) -> Answer<'_, ()> {
+        self.inner.give_back_lease(claim)
     }
 
     fn journal_reader(&self) -> Result<Box<dyn JournalReader>, Error> {

@@ -8,11 +8,14 @@ use crate::support::{
 use chassis::shutdown::Shutdown;
 use orders_context::app::App;
 use orders_context::domain::{Event, Status, TaskKind};
+use orders_context::leases::Held;
 use orders_context::store::{Task, TaskState};
 use orders_context::tasks::mail::Mailer;
 use orders_context::tasks::webhook::{Reach, Webhooks};
 use orders_context::tasks::{self, Channels};
-use tokio::sync::mpsc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{Mutex, mpsc};
 
 fn channels() -> Channels {
     Channels {
@@ -30,7 +33,9 @@ async fn at_work(takeaway: &Takeaway, sink: &Sink) -> (App, Shutdown) {
     tokio::spawn(group.run(Shutdown::new()));
     app.register_restaurant(bella_napoli(Some(sink.url.clone()))).await.unwrap();
     let stop = Shutdown::new();
-    tokio::spawn(tasks::run(app.clone(), channels(), started, stop.clone()));
+    let started = Arc::new(Mutex::new(started));
+    let held = Held::since(Instant::now(), Duration::from_secs(600));
+    tokio::spawn(tasks::run(app.clone(), Arc::new(channels()), started, held, stop.clone()));
     (app, stop)
 }
 
@@ -179,4 +184,23 @@ async fn stopping_lets_a_call_under_way_come_to_its_end() {
     stop.cancel();
     sink.release();
     assert_eq!(attempted(&app, &order.order_id, 1).await.state, TaskState::Done);
+}
+
+#[tokio::test]
+async fn nothing_is_sent_once_the_lease_is_lost() {
+    let sink = Sink::open(&[Answer::Status(200)]).await;
+    let takeaway = Takeaway::open();
+    let (app, group) = takeaway.idle_app(ROOMY);
+    tokio::spawn(group.run(Shutdown::new()));
+    app.register_restaurant(bella_napoli(Some(sink.url.clone()))).await.unwrap();
+    let order = placed(&app, "rosa-lost").await;
+    let start = |granted| {
+        let started = Arc::new(Mutex::new(mpsc::channel(1).1));
+        let held = Held::since(Instant::now(), granted);
+        tokio::spawn(tasks::run(app.clone(), Arc::new(channels()), started, held, Shutdown::new()));
+    };
+    start(Duration::ZERO);
+    start(Duration::from_secs(600));
+    attempted(&app, &order.order_id, 1).await;
+    assert_eq!(sink.deliveries().len(), 1, "only who holds the lease has sent it");
 }

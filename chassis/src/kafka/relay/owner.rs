@@ -19,9 +19,6 @@ use crate::signal::Signal;
 /// The waits between two attempts at taking over.
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
 
-/// How often an idle relay looks at the journal without having been woken.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
-
 /// The longest a wait goes on without a look at the stop signal.
 const SLICE: Duration = Duration::from_millis(50);
 
@@ -220,7 +217,8 @@ impl<J: Journal> Owner<J> {
     /// Waits until there may be rows, or a stop.
     fn await_rows(&self, session: &Session) {
         let begun = Instant::now();
-        while !self.wake.wait(SLICE) && begun.elapsed() < LOOK_EVERY {
+        let every = self.config.look_every;
+        while !self.wake.wait(SLICE.min(every)) && begun.elapsed() < every {
             session.idle();
             if self.shutdown.is_cancelled() {
                 return;

@@ -78,9 +78,19 @@ pub const MIGRATIONS: &[&str] = &[r#"
         order_id     TEXT NOT NULL,
         at           BIGINT NOT NULL
     );
+    CREATE INDEX idempotency_by_age ON idempotency (at);
 
     CREATE TABLE restaurants (
         restaurant_id TEXT COLLATE "C" PRIMARY KEY,
         data          TEXT NOT NULL
+    );
+
+    -- Who does the work that only one instance may do at a time. The token is larger for each new
+    -- owner.
+    CREATE TABLE leases (
+        name       TEXT PRIMARY KEY,
+        owner      TEXT NOT NULL,
+        token      BIGINT NOT NULL,
+        expires_at TIMESTAMPTZ NOT NULL
     );
 "#];

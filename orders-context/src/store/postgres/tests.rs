@@ -3,6 +3,7 @@
 
 mod horizon;
 mod instances;
+mod leases;
 mod outage;
 mod server;
 mod versions;

@@ -12,7 +12,7 @@ use super::journal::PLACES;
 use super::read::select;
 use super::rows::get;
 use super::tasks::{self, Waves};
-use crate::domain::Restaurant;
+use crate::domain::{Restaurant, Timestamp};
 use crate::store::{Commit, Error, Outcome, Wake};
 use anyhow::anyhow;
 use chassis::postgres::{Client, Sending, pipelined};
@@ -72,6 +72,13 @@ pub async fn put_restaurant(client: &Client, restaurant: &Restaurant) -> Result<
     let data = serde_json::to_string(restaurant)?;
     select(client, sql, &[&restaurant.restaurant_id, &data]).await?;
     Ok(())
+}
+
+pub async fn forget_keys(client: &Client, before: Timestamp, limit: usize) -> Result<usize, Error> {
+    let sql = "DELETE FROM idempotency WHERE key IN
+            (SELECT key FROM idempotency WHERE at < $1 ORDER BY at LIMIT $2)
+         RETURNING key";
+    Ok(select(client, sql, &[&before.0, &(limit as i64)]).await?.len())
 }
 
 /// What a commit does to the row of its order.
