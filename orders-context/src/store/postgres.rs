@@ -146,6 +146,12 @@ impl Store for Postgres {
         }))
     }
 
+    fn forget_keys(&self, before: Timestamp, limit: usize) -> Answer<'_, usize> {
+        Box::pin(ask(&self.writers, async move |client| {
+            write::forget_keys(client, before, limit).await
+        }))
+    }
+
     fn journal_reader(&self) -> Result<Box<dyn JournalReader>, Error> {
         Ok(Box::new(journal::Reader::new(&self.address)?))
     }

@@ -78,6 +78,7 @@ pub const MIGRATIONS: &[&str] = &[r#"
         order_id     TEXT NOT NULL,
         at           BIGINT NOT NULL
     );
+    CREATE INDEX idempotency_by_age ON idempotency (at);
 
     CREATE TABLE restaurants (
         restaurant_id TEXT COLLATE "C" PRIMARY KEY,

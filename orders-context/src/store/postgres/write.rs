@@ -12,7 +12,7 @@ use super::journal::PLACES;
 use super::read::select;
 use super::rows::get;
 use super::tasks::{self, Waves};
-use crate::domain::Restaurant;
+use crate::domain::{Restaurant, Timestamp};
 use crate::store::{Commit, Error, Outcome, Wake};
 use anyhow::anyhow;
 use chassis::postgres::{Client, Sending, pipelined};
@@ -72,6 +72,16 @@ pub async fn put_restaurant(client: &Client, restaurant: &Restaurant) -> Result<
     let data = serde_json::to_string(restaurant)?;
     select(client, sql, &[&restaurant.restaurant_id, &data]).await?;
     Ok(())
+}
+
+/// Leaves alone what another instance is forgetting at this moment.
+pub async fn forget_keys(client: &Client, before: Timestamp, limit: usize) -> Result<usize, Error> {
+    let statement = client.prepare_cached(
+        "DELETE FROM idempotency WHERE key IN
+            (SELECT key FROM idempotency WHERE at < $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED)",
+    );
+    let forgotten = client.execute(&statement.await?, &[&before.0, &(limit as i64)]).await?;
+    Ok(usize::try_from(forgotten).unwrap_or(limit))
 }
 
 /// What a commit does to the row of its order.
