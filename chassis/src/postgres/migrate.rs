@@ -21,9 +21,7 @@ pub struct Migrated {
 #[derive(Debug, thiserror::Error)]
 pub enum VersionError {
     /// Migrations are missing.
-    #[error(
-        "the database has version {found} of its tables, this program needs {known}: migrate it"
-    )]
+    #[error("the database has version {found} of its tables, this program needs {known}")]
     Older {
         /// What the database says.
         found: usize,

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use deadpool_postgres::{
-    Connect, Hook, HookError, Manager, ManagerConfig, RecyclingMethod, Runtime,
+    Connect, Hook, HookError, Manager, ManagerConfig, PoolError, RecyclingMethod, Runtime,
 };
 use rustls::{ClientConfig, RootCertStore};
 use tokio::task::JoinHandle;
@@ -100,8 +100,13 @@ impl Pool {
     /// The server does not answer, refuses, or all connections stay busy for five seconds. The pool
     /// works again as soon as the server does.
     pub async fn get(&self) -> anyhow::Result<Client> {
-        let client = self.inner.get().await;
-        client.with_context(|| format!("there is no connection to {}", self.address))
+        let refused = match self.inner.get().await {
+            Ok(client) => return Ok(client),
+            Err(PoolError::Backend(cause)) => cause.into(),
+            Err(PoolError::PostCreateHook(HookError::Message(cause))) => anyhow::anyhow!(cause),
+            Err(other) => anyhow::Error::from(other),
+        };
+        Err(refused.context(format!("there is no connection to {}", self.address)))
     }
 }
 

@@ -7,7 +7,8 @@ use super::{
 };
 
 const DEPENDENCIES: &str = "[dependencies]\naxum = \"0\"\nchassis = \"0\"\npromotions-context = \"0\"\n\
-                            deadpool-postgres = \"0\"\ntokio-postgres = \"0\"\nrdkafka = \"0\"\nrusqlite = \"0\"\nschemas = \"0\"\nserde = \"0\"\n\
+                            deadpool-postgres = \"0\"\ntokio-postgres = \"0\"\n\
+                            rdkafka = \"0\"\nrusqlite = \"0\"\nschemas = \"0\"\nserde = \"0\"\n\
                             uuid = \"0\"\narrow = \"0\"\n";
 
 fn findings(path: &str, text: &str) -> String {

@@ -74,11 +74,14 @@ pub async fn put_restaurant(client: &Client, restaurant: &Restaurant) -> Result<
     Ok(())
 }
 
+/// Leaves alone what another instance is forgetting at this moment.
 pub async fn forget_keys(client: &Client, before: Timestamp, limit: usize) -> Result<usize, Error> {
-    let sql = "DELETE FROM idempotency WHERE key IN
-            (SELECT key FROM idempotency WHERE at < $1 ORDER BY at LIMIT $2)
-         RETURNING key";
-    Ok(select(client, sql, &[&before.0, &(limit as i64)]).await?.len())
+    let statement = client.prepare_cached(
+        "DELETE FROM idempotency WHERE key IN
+            (SELECT key FROM idempotency WHERE at < $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED)",
+    );
+    let forgotten = client.execute(&statement.await?, &[&before.0, &(limit as i64)]).await?;
+    Ok(usize::try_from(forgotten).unwrap_or(limit))
 }
 
 /// What a commit does to the row of its order.
