@@ -7,7 +7,11 @@ use crate::relay::OrderJournal;
 use crate::store::Store;
 use crate::store::postgres::Postgres;
 use crate::store::sqlite::Sqlite;
-use crate::tasks::{Channels, mail::Mailer, webhook::Webhooks};
+use crate::tasks::{
+    Channels,
+    mail::{self, Mailer},
+    webhook::Webhooks,
+};
 use crate::{deadlines, housekeeping, http, tasks};
 use anyhow::Context;
 use chassis::backoff::Backoff;
@@ -62,7 +66,8 @@ pub async fn run(
     group.hand_tasks_to(hand_over);
     let channels = Channels {
         webhooks: Webhooks::new(config.webhook_reach)?,
-        mailer: Mailer::new(&config.smtp_url, &config.mail_from).context("SMTP_URL")?,
+        mailer: Mailer::new(&config.smtp_url, &config.mail_from, mail::LIMIT)
+            .context("SMTP_URL")?,
     };
     let health = Health::new();
     let router = chassis::http::router(

@@ -11,7 +11,7 @@ pub mod webhook;
 
 use crate::app::Task;
 use crate::app::{App, StartedTask};
-use crate::domain::Order;
+use crate::domain::{Order, TaskKind};
 use crate::leases::Held;
 use chassis::shutdown::Shutdown;
 use mail::Mailer;
@@ -26,8 +26,12 @@ use webhook::Webhooks;
 /// How often the store is asked for tasks that are due.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// How many attempts may be under way at once.
-const AT_ONCE: usize = 256;
+/// How many attempts may be under way at once to restaurants, and as many to customers: a mail server
+/// that is slow must not keep a restaurant from hearing of an order.
+const AT_ONCE: usize = 128;
+
+/// How many due tasks are read at once: enough to find those of one kind behind the other's.
+const READ_AT_ONCE: usize = 8 * AT_ONCE;
 
 /// The ways to the outside.
 pub struct Channels {
@@ -60,7 +64,8 @@ pub async fn run(
         app,
         channels,
         held,
-        under_way: HashSet::new(),
+        to_restaurants: HashSet::new(),
+        to_customers: HashSet::new(),
         attempts: JoinSet::new(),
         shutdown: shutdown.clone(),
     };
@@ -73,9 +78,9 @@ pub async fn run(
             () = shutdown.cancelled() => break,
             Some(new) = started.recv() => dispatcher.start(new.task, Some(new.order)),
             Some(ended) = dispatcher.attempts.join_next() => dispatcher.forget(ended)?,
-            () = sleep_until(look_at), if dispatcher.has_room() => {
+            () = sleep_until(look_at), if dispatcher.has_room_for_some() => {
                 let more = dispatcher.look().await;
-                look_at = Instant::now() + if more { LOOK_EVERY / 50 } else { LOOK_EVERY };
+                look_at = Instant::now() + if more { LOOK_EVERY / 5 } else { LOOK_EVERY };
             }
         }
     }
@@ -89,47 +94,62 @@ struct Dispatcher {
     app: App,
     channels: Arc<Channels>,
     held: Held,
-    under_way: HashSet<Key>,
-    attempts: JoinSet<Key>,
+    to_restaurants: HashSet<Key>,
+    to_customers: HashSet<Key>,
+    attempts: JoinSet<(TaskKind, Key)>,
     shutdown: Shutdown,
 }
 
 impl Dispatcher {
-    fn has_room(&self) -> bool {
-        self.under_way.len() < AT_ONCE
+    fn under_way(&mut self, kind: TaskKind) -> &mut HashSet<Key> {
+        match kind.is_for_restaurant() {
+            true => &mut self.to_restaurants,
+            false => &mut self.to_customers,
+        }
     }
 
-    /// Starts what is due and not under way; whether there may be more.
+    fn has_room_for_some(&self) -> bool {
+        self.to_restaurants.len() < AT_ONCE || self.to_customers.len() < AT_ONCE
+    }
+
+    /// Starts what is due and not under way; whether there is more than could be started.
     async fn look(&mut self) -> bool {
-        let due = match self.app.open_tasks(0, 2 * AT_ONCE).await {
+        let due = match self.app.open_tasks(0, READ_AT_ONCE).await {
             Ok(due) => due,
             Err(failure) => {
                 tracing::warn!(error = %failure, "due tasks cannot be read");
                 return false;
             }
         };
-        let more = due.len() == 2 * AT_ONCE;
+        let found = due.len();
         for task in due {
             self.start(task, None);
         }
-        more || !self.has_room()
+        found > self.to_restaurants.len() + self.to_customers.len()
     }
 
     fn start(&mut self, task: Task, order: Option<Arc<Order>>) {
-        let key = (task.order_id.clone(), task.sequence);
-        if !self.has_room() || !self.held.is_valid() || !self.under_way.insert(key.clone()) {
+        let (kind, key) = (task.kind, (task.order_id.clone(), task.sequence));
+        let under_way = self.under_way(kind);
+        let is_possible = under_way.len() < AT_ONCE && !under_way.contains(&key);
+        if !is_possible || !self.held.is_valid() {
             return;
         }
+        self.under_way(kind).insert(key.clone());
         let (app, channels) = (self.app.clone(), Arc::clone(&self.channels));
         let (held, shutdown) = (self.held.clone(), self.shutdown.clone());
         self.attempts.spawn(async move {
             attempt::run(&app, &channels, &task, order, &held, &shutdown).await;
-            key
+            (kind, key)
         });
     }
 
-    fn forget(&mut self, ended: Result<Key, tokio::task::JoinError>) -> anyhow::Result<()> {
-        self.under_way.remove(&ended?);
+    fn forget(
+        &mut self,
+        ended: Result<(TaskKind, Key), tokio::task::JoinError>,
+    ) -> anyhow::Result<()> {
+        let (kind, key) = ended?;
+        self.under_way(kind).remove(&key);
         Ok(())
     }
 }

@@ -7,17 +7,22 @@ use lettre::message::{Mailbox, Message, header};
 use lettre::transport::smtp::PoolConfig;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
-/// A mail server that does not answer in this time is tried again.
-const LIMIT: Duration = Duration::from_secs(10);
+/// A letter that the mail server has not taken in this time is tried again.
+pub const LIMIT: Duration = Duration::from_secs(10);
 
-/// Connections kept to the mail server.
+/// Letters on their way to the mail server at once, each over a connection that is kept.
 const CONNECTIONS: u32 = 16;
 
 /// Sends letters over kept connections.
 pub struct Mailer {
     smtp: AsyncSmtpTransport<Tokio1Executor>,
+    connections: Semaphore,
     from: Mailbox,
+    /// Of a whole letter. The library limits connecting only: a server that falls silent would be
+    /// waited for without an end.
+    limit: Duration,
 }
 
 /// What a customer is told.
@@ -34,17 +39,18 @@ pub struct Letter<'a> {
 
 impl Mailer {
     /// `url` is `smtp://host:port`, `smtps://user:password@host` or `smtp://host?tls=required`; `from`
-    /// a mailbox.
+    /// a mailbox; `limit` is the longest a letter may take.
     ///
     /// # Errors
     /// When either cannot be read.
-    pub fn new(url: &str, from: &str) -> anyhow::Result<Self> {
+    pub fn new(url: &str, from: &str, limit: Duration) -> anyhow::Result<Self> {
         let pool = PoolConfig::new().max_size(CONNECTIONS);
         let smtp = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)?
-            .timeout(Some(LIMIT))
+            .timeout(Some(limit))
             .pool_config(pool)
             .build();
-        Ok(Self { smtp, from: from.parse()? })
+        let connections = Semaphore::new(CONNECTIONS as usize);
+        Ok(Self { smtp, connections, from: from.parse()?, limit })
     }
 
     /// Hands the letter to the mail server. Once this returns, the server has taken it.
@@ -53,9 +59,11 @@ impl Mailer {
     /// A code: `bad_address`, `smtp_refused`, `smtp_later`, `smtp_timeout`, `smtp_connect`.
     pub async fn send(&self, letter: &Letter<'_>) -> Result<(), Failed> {
         let message = self.write(letter)?;
-        let sent = self.smtp.send(message).await;
+        let later = |code: &str| Failed::ForNow(code.to_owned());
+        let _turn = self.connections.acquire().await.map_err(|_| later("stopping"))?;
+        let sent = tokio::time::timeout(self.limit, self.smtp.send(message)).await;
+        let sent = sent.map_err(|_| later("smtp_timeout"))?;
         sent.map(drop).map_err(|error| {
-            let later = |code: &str| Failed::ForNow(code.to_owned());
             if error.is_permanent() {
                 Failed::ForGood("smtp_refused".to_owned())
             } else if error.is_transient() {

@@ -6,8 +6,8 @@ use crate::support::{
     MINUTE, ROOMY, SECOND, Takeaway, bella_napoli, history, last_event, placed, told, until,
 };
 use chassis::shutdown::Shutdown;
-use orders_context::app::App;
-use orders_context::domain::{Event, Status, TaskKind};
+use orders_context::app::{App, Cause};
+use orders_context::domain::{Decision, Event, Notification, Role, Status, TaskKind};
 use orders_context::leases::Held;
 use orders_context::store::{Task, TaskState};
 use orders_context::tasks::mail::Mailer;
@@ -17,11 +17,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, mpsc};
 
+/// With a mail server that takes calls and never says a word.
 fn channels() -> Channels {
+    let mute = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("smtp://{}", mute.local_addr().unwrap());
+    // The kernel takes the calls for as long as it listens: until the test ends.
+    std::mem::forget(mute);
+    let from = "Takeaway <orders@takeaway.example>";
     Channels {
         webhooks: Webhooks::new(Reach::Anywhere).unwrap(),
-        // No letter is due in these tests.
-        mailer: Mailer::new("smtp://127.0.0.1:9", "Takeaway <orders@takeaway.example>").unwrap(),
+        mailer: Mailer::new(&url, from, Duration::from_millis(200)).unwrap(),
     }
 }
 
@@ -203,4 +208,24 @@ async fn nothing_is_sent_once_the_lease_is_lost() {
     start(Duration::from_secs(600));
     attempted(&app, &order.order_id, 1).await;
     assert_eq!(sink.deliveries().len(), 1, "only who holds the lease has sent it");
+}
+
+#[tokio::test]
+async fn a_mail_server_that_says_nothing_is_not_waited_for() {
+    let sink = Sink::open(&[Answer::Status(200)]).await;
+    let takeaway = Takeaway::open();
+    let (app, _stop) = at_work(&takeaway, &sink).await;
+    let order = placed(&app, "rosa-mute").await;
+    let id = &order.order_id;
+    app.decide_order(id, Decision::Accept, Role::Restaurant, Cause::default()).await.unwrap();
+    let letter = until("an attempt", async || {
+        let letter = app.order(id).await.unwrap().tasks.pop()?;
+        (letter.attempts == 1).then_some(letter)
+    })
+    .await;
+    assert_eq!(letter.kind, Notification::Accepted.task());
+    assert_eq!(
+        (letter.state, letter.last_error.as_deref()),
+        (TaskState::Open, Some("smtp_timeout"))
+    );
 }
