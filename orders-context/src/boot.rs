@@ -6,7 +6,7 @@ use crate::relay::OrderJournal;
 use crate::store::Store;
 use crate::store::sqlite::Sqlite;
 use crate::tasks::{Channels, mail::Mailer, webhook::Webhooks};
-use crate::{deadlines, housekeeping, http, tasks};
+use crate::{conformance, deadlines, housekeeping, http, tasks};
 use anyhow::Context;
 use chassis::backoff::Backoff;
 use chassis::clock::Clock;
@@ -63,6 +63,7 @@ pub async fn run(
     );
     let listener = TcpListener::bind(config.listen).await;
     let listener = listener.with_context(|| format!("cannot listen on {}", config.listen))?;
+    let watched = Arc::clone(&store);
     let relay = Relay { config: config.clone(), store, journal_grew, clock: Arc::clone(&clock) };
 
     // What others rely on is started first and stopped last.
@@ -73,6 +74,10 @@ pub async fn run(
     loops.spawn("tasks", |stop| tasks::run(app.clone(), channels, started, stop));
     let ticking = Arc::clone(&clock);
     loops.spawn("housekeeping", |stop| housekeeping::run(app.clone(), ticking, stop));
+    let (ticking, runtime) = (Arc::clone(&clock), tokio::runtime::Handle::current());
+    loops.spawn_thread("conformance", move |stop| {
+        runtime.block_on(conformance::run(watched, ticking, stop))
+    });
     loops.spawn("deadlines", |stop| deadlines::run(app.clone(), clock, stop));
     loops.spawn("http", |stop| chassis::http::serve(listener, router, stop));
     tracing::info!(address = %config.listen, "orders are taken");
