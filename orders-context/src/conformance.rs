@@ -122,3 +122,34 @@ impl Watch {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::tests::mother::{MINUTE, after, order_accepted, order_completed};
+    use crate::store::contract::{commit, moved, placed};
+    use crate::store::sqlite::Sqlite;
+
+    #[tokio::test]
+    async fn an_order_that_breaks_the_flow_is_told_once() {
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let store = Sqlite::open(&folder.path().join("orders.db")).expect("a database");
+        let mut watch = None;
+        let mut told = async || {
+            let rows = look(&store, &mut watch).await.expect("the store answers");
+            (rows, watch.as_ref().map_or(0, |watch| watch.told.len()))
+        };
+        assert_eq!(told().await, (0, 0));
+        let (good, bad) = (placed("order-1"), placed("order-2"));
+        let accepted = moved(&good.order, after(MINUTE), order_accepted());
+        let completed = moved(&bad.order, after(MINUTE), order_completed());
+        let again = moved(&completed.order, after(MINUTE), order_accepted());
+        commit(&store, vec![good, bad]).await;
+        assert_eq!(told().await, (2, 0));
+        commit(&store, vec![accepted, completed]).await;
+        assert_eq!(told().await, (2, 1), "completed before it was accepted");
+        commit(&store, vec![again]).await;
+        assert_eq!(told().await, (1, 1), "known already");
+        assert_eq!(told().await, (0, 1));
+    }
+}

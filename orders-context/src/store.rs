@@ -5,7 +5,7 @@
 //! module and nowhere else.
 
 #[cfg(test)]
-mod contract;
+pub(crate) mod contract;
 pub mod sqlite;
 
 use crate::domain::{Effect, Event, Order, Restaurant, Status, TaskKind, Timestamp};

@@ -28,7 +28,7 @@ const STYLE: &str = "text{font:13px sans-serif;fill:#1b1f24;text-anchor:middle}\
 pub fn svg() -> String {
     let rests = Status::ALL.iter().filter(|status| status.is_at_rest()).count() as i32;
     let waits = Status::ALL.len() as i32 - rests;
-    let (width, height) = (2 * LEFT + waits * COLUMN + WIDTH, TOP + rests * ROW);
+    let (width, height) = (2 * LEFT + waits * COLUMN + WIDTH, TOP + (rests - 1) * ROW + LEFT);
     let mut drawing = Drawing { text: String::new() };
     drawing.add(format_args!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" role=\"img\">\n\
@@ -126,9 +126,10 @@ fn corner(status: Status) -> (i32, i32) {
     (LEFT + column(status) * COLUMN, TOP - HEIGHT + row(status) * ROW)
 }
 
-/// Where the line between a status of the top row and a place of rest leaves its lower edge.
+/// Where the line between a status of the top row and a place of rest leaves its lower edge: the
+/// deeper it falls the further left, so that two of the same status never cross.
 fn port(waiting: Status, rest: Status) -> i32 {
-    corner(waiting).0 + WIDTH / 2 + (row(rest) - 3) * PORT
+    corner(waiting).0 + WIDTH / 2 + (3 - row(rest)) * PORT
 }
 
 /// How high a line passes over what stands between.
