@@ -12,6 +12,9 @@ use crate::store::sqlite::Sqlite;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
+/// Where something was found, and what.
+type Finding = (Option<i64>, B);
+
 /// Two orders, the first of them confirmed.
 async fn two_orders(folder: &TempDir) -> Sqlite {
     let store = Sqlite::open(&folder.path().join("orders.db")).expect("a database");
@@ -25,7 +28,7 @@ async fn two_orders(folder: &TempDir) -> Sqlite {
 }
 
 /// What is found in the first order after `sql`; the second is clean.
-async fn found_after(sql: &str) -> Vec<(Option<i64>, B)> {
+async fn found_after(sql: &str) -> Vec<Finding> {
     let folder = TempDir::new().expect("a folder");
     let store = two_orders(&folder).await;
     let damaged =
@@ -49,7 +52,7 @@ async fn what_was_not_touched_is_clean() {
 
 #[tokio::test]
 async fn a_damaged_journal_is_told_event_by_event() {
-    let cases: [(&str, &[(Option<i64>, B)]); 7] = [
+    let cases: [(&str, &[Finding]); 7] = [
         (
             "DELETE FROM journal WHERE order_id = 'order-1' AND sequence = 2",
             &[(Some(3), B::Sequence), (None, B::Row)],
