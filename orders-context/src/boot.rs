@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::config::{Config, Database};
 use crate::relay::OrderJournal;
 use crate::store::Store;
+use crate::store::postgres::Postgres;
 use crate::store::sqlite::Sqlite;
 use crate::tasks::{Channels, mail::Mailer, webhook::Webhooks};
 use crate::{conformance, deadlines, housekeeping, http, tasks};
@@ -13,11 +14,13 @@ use chassis::clock::Clock;
 use chassis::http::Health;
 use chassis::ids::Ids;
 use chassis::kafka::relay::{RelayConfig, run_relay};
+use chassis::postgres::Migrated;
 use chassis::shutdown::Shutdown;
 use chassis::signal::Signal;
 use chassis::supervisor::Supervisor;
 use schemas::registry::RegistryClient;
 use schemas::topics::{ORDER_EVENTS_VALUE, ORDERS_RELAY};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -43,7 +46,7 @@ pub async fn run(
     ids: Arc<dyn Ids>,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
-    let store = open_store(&config.database)?;
+    let store = open_store(&config.database).await?;
     let (app, mut group) =
         App::new(Arc::clone(&store), Arc::clone(&clock), ids, config.policy.clone(), config.limits);
     let journal_grew = Signal::new();
@@ -88,18 +91,46 @@ pub async fn run(
     loops.run(GRACE).await
 }
 
-/// The store that the configuration names, brought up to date.
+/// The store that the configuration names, with the tables of this version.
 ///
 /// # Errors
-/// When it cannot be opened.
-pub fn open_store(database: &Database) -> anyhow::Result<Arc<dyn Store>> {
+/// When it cannot be opened, or is a PostgreSQL that [`migrate_store`] has not brought up to date.
+pub async fn open_store(database: &Database) -> anyhow::Result<Arc<dyn Store>> {
+    Ok(match database {
+        Database::Sqlite(path) => Arc::new(open_sqlite(path)?),
+        Database::Postgres(address) => {
+            let store = Postgres::open(address).await;
+            Arc::new(store.with_context(|| format!("cannot open the orders database {address}"))?)
+        }
+    })
+}
+
+/// Brings the tables of the store up to date, whichever version they have; what was done.
+///
+/// # Errors
+/// When it does not answer, belongs to a newer version, or a migration fails.
+pub async fn migrate_store(database: &Database) -> anyhow::Result<String> {
     match database {
         Database::Sqlite(path) => {
-            let store = Sqlite::open(path)
-                .with_context(|| format!("cannot open the orders database {}", path.display()))?;
-            Ok(Arc::new(store))
+            open_sqlite(path)?;
+            Ok(format!("{}: up to date", path.display()))
+        }
+        Database::Postgres(address) => {
+            let migrated = Postgres::migrate(address).await;
+            let Migrated { from, to } = migrated
+                .with_context(|| format!("cannot migrate the orders database {address}"))?;
+            Ok(match from == to {
+                true => format!("{address}: up to date at version {to}"),
+                false => format!("{address}: migrated from version {from} to {to}"),
+            })
         }
     }
+}
+
+/// Opening brings it up to date.
+fn open_sqlite(path: &Path) -> anyhow::Result<Sqlite> {
+    let store = Sqlite::open(path);
+    store.with_context(|| format!("cannot open the orders database {}", path.display()))
 }
 
 struct Relay {

@@ -1,6 +1,6 @@
 //! The subcommands of `orders`.
 
-use crate::config::Config;
+use crate::config::{Config, Database};
 use crate::{boot, check, picture, verify};
 use anyhow::{Context, bail};
 use chassis::clock::SystemClock;
@@ -28,6 +28,8 @@ pub struct Cli {
 enum Command {
     /// Run the context: HTTP API, tasks, deadlines, relay.
     Serve,
+    /// Bring the tables of the database up to date. Safe to repeat, and beside running instances.
+    Migrate,
     /// Kafka topics that orders owns.
     #[command(subcommand)]
     Topics(Apply),
@@ -99,6 +101,7 @@ impl Cli {
     pub async fn run(self) -> anyhow::Result<()> {
         match self.command {
             Command::Serve => serve().await,
+            Command::Migrate => migrate().await,
             Command::Topics(Apply::Apply) => apply_own_topics().await,
             Command::Schemas(Apply::Apply) => apply_own_schemas().await,
             Command::Verify { wait } => verify(Duration::from_secs(wait)).await,
@@ -119,6 +122,13 @@ async fn serve() -> anyhow::Result<()> {
     let config = Config::from_settings(&mut settings);
     let config = settings.finish(config)?;
     boot::run(config, Arc::new(SystemClock), Arc::new(UuidV7Ids), Shutdown::new()).await
+}
+
+async fn migrate() -> anyhow::Result<()> {
+    let mut settings = Settings::from_env();
+    let database = settings.or("ORDERS_DATABASE_URL", Database::default());
+    let done = boot::migrate_store(&settings.finish(database)?).await?;
+    print(&format!("{done}\n"))
 }
 
 async fn apply_own_topics() -> anyhow::Result<()> {
@@ -157,12 +167,12 @@ async fn verify(wait: Duration) -> anyhow::Result<()> {
     let mut settings = Settings::from_env();
     let kafka = KafkaConfig::from_settings(&mut settings, "orders-verify");
     let url: String = settings.required("SCHEMA_REGISTRY_URL");
-    let database = settings.or("ORDERS_DATABASE_URL", crate::config::Database::default());
+    let database = settings.or("ORDERS_DATABASE_URL", Database::default());
     let (kafka, url, database) = settings.finish((kafka, url, database))?;
     let registry = RegistryClient::new(&url)?;
+    let mut journal = boot::open_store(&database).await?.journal_reader()?;
     let runtime = tokio::runtime::Handle::current();
     let report = tokio::task::spawn_blocking(move || {
-        let mut journal = boot::open_store(&database)?.journal_reader()?;
         verify::verify(&kafka, &registry, &mut *journal, wait, &runtime)
     });
     let report = report.await.context("the comparison was interrupted")??;
@@ -175,8 +185,8 @@ async fn verify(wait: Duration) -> anyhow::Result<()> {
 
 async fn check(form: Form) -> anyhow::Result<()> {
     let mut settings = Settings::from_env();
-    let database = settings.or("ORDERS_DATABASE_URL", crate::config::Database::default());
-    let store = boot::open_store(&settings.finish(database)?)?;
+    let database = settings.or("ORDERS_DATABASE_URL", Database::default());
+    let store = boot::open_store(&settings.finish(database)?).await?;
     let checked = check::check(&*store, |violation| form.show(violation)).await?;
     form.show(&checked)?;
     if checked.violations > 0 {

@@ -5,6 +5,7 @@ use crate::domain::Policy;
 use crate::tasks::webhook::Reach;
 use chassis::config::Settings;
 use chassis::kafka::KafkaConfig;
+use chassis::postgres::Address;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -14,7 +15,7 @@ use std::str::FromStr;
 pub struct Config {
     /// `ORDERS_LISTEN`: address of the HTTP API.
     pub listen: SocketAddr,
-    /// `ORDERS_DATABASE_URL`: `sqlite:PATH`.
+    /// `ORDERS_DATABASE_URL`: `sqlite:PATH` or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`.
     pub database: Database,
     /// `KAFKA_BOOTSTRAP` and what goes with it.
     pub kafka: KafkaConfig,
@@ -37,6 +38,8 @@ pub struct Config {
 pub enum Database {
     /// In a file of this machine.
     Sqlite(PathBuf),
+    /// In a database that several instances share.
+    Postgres(Box<Address>),
 }
 
 impl Default for Database {
@@ -49,9 +52,15 @@ impl FromStr for Database {
     type Err = String;
 
     fn from_str(url: &str) -> Result<Self, String> {
-        match url.strip_prefix("sqlite:") {
-            Some(path) if !path.is_empty() => Ok(Self::Sqlite(PathBuf::from(path))),
-            _ => Err("is not an address this version knows: give sqlite:PATH".to_owned()),
+        match url.split_once(':') {
+            Some(("sqlite", path)) if !path.is_empty() => Ok(Self::Sqlite(PathBuf::from(path))),
+            Some(("postgres" | "postgresql", _)) => match url.parse() {
+                Ok(address) => Ok(Self::Postgres(Box::new(address))),
+                Err(cause) => Err(cause.to_string()),
+            },
+            _ => Err("is not an address this version knows: give sqlite:PATH or \
+                      postgres://USER:PASSWORD@HOST:PORT/DATABASE"
+                .to_owned()),
         }
     }
 }
@@ -100,6 +109,18 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_address_of_a_database_says_which_kind_it_is() {
+        let file: Database = "sqlite:var/orders.db".parse().unwrap();
+        assert_eq!(file, Database::Sqlite(PathBuf::from("var/orders.db")));
+        let shared: Database = "postgres://nonna:basilico@127.0.0.1/orders".parse().unwrap();
+        assert_eq!(format!("{shared:?}"), "Postgres(Address(postgres://127.0.0.1:5432/orders))");
+        for unknown in ["sqlite:", "mysql://nonna:basilico@db/orders", "postgres://basilico@/"] {
+            let refused = unknown.parse::<Database>().unwrap_err();
+            assert!(!refused.contains("basilico"), "{refused}");
+        }
+    }
 
     #[test]
     fn every_problem_is_reported_at_once() {

@@ -5,7 +5,8 @@
 
 mod translate;
 
-use crate::store::{JournalReader, JournalRow};
+use crate::store::{Error, JournalReader, JournalRow};
+use chassis::backoff::Backoff;
 use chassis::kafka::Outgoing;
 use chassis::kafka::relay::Journal;
 use schemas::order_events::OrderEvent;
@@ -13,9 +14,13 @@ use schemas::topics::ORDER_EVENTS;
 use schemas::{Encoder, Event};
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 pub use translate::to_event;
 
-/// The orders journal as the relay reads it.
+/// Between two attempts to read a journal whose database does not answer.
+const AGAIN: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
+
+/// The orders journal as the relay reads it. While its database does not answer, it waits.
 pub struct OrderJournal {
     reader: Box<dyn JournalReader>,
     encoder: Encoder<OrderEvent>,
@@ -61,8 +66,10 @@ impl Journal for OrderJournal {
         out: &mut Vec<Outgoing>,
     ) -> anyhow::Result<()> {
         let mut rows = std::mem::take(&mut self.rows);
-        rows.clear();
-        self.reader.read_after(position, limit, &mut rows)?;
+        until_available(|| {
+            rows.clear();
+            self.reader.read_after(position, limit, &mut rows)
+        })?;
         for row in &rows {
             out.push(self.outgoing(row)?);
         }
@@ -71,6 +78,25 @@ impl Journal for OrderJournal {
     }
 
     fn newest(&mut self) -> anyhow::Result<Option<i64>> {
-        Ok(Some(self.reader.newest()?))
+        Ok(Some(until_available(|| self.reader.newest())?))
+    }
+}
+
+/// Asks until the database answers, or with what cannot be read. Blocks; a stop does not wait for
+/// the relay's thread.
+fn until_available<T>(mut ask: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
+    let mut attempt = 0;
+    loop {
+        match ask() {
+            Err(Error::Unavailable(cause)) => {
+                if attempt == 0 {
+                    let error = format!("{cause:#}");
+                    tracing::warn!(error, "The journal waits for its database");
+                }
+                std::thread::sleep(AGAIN.delay(attempt));
+                attempt += 1;
+            }
+            settled => return settled,
+        }
     }
 }

@@ -1,11 +1,12 @@
 //! Where orders are kept: the interface, and what goes over it.
 //!
 //! [`Store`] is what every database behind the orders context guarantees; `store/contract.rs` in the
-//! tests holds each implementation to it. [`sqlite`] is the embedded one. SQL is written below this
-//! module and nowhere else.
+//! tests holds each implementation to it. [`sqlite`] is the embedded one, [`postgres`] that of several
+//! instances. SQL is written below this module and nowhere else.
 
 #[cfg(test)]
 pub(crate) mod contract;
+pub mod postgres;
 pub mod sqlite;
 
 use crate::domain::{Effect, Event, Order, Restaurant, Status, TaskKind, Timestamp};

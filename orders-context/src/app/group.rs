@@ -7,7 +7,7 @@ mod undurable;
 use super::step::step;
 use super::{Failure, Reply, Submission};
 use crate::domain::{Command, Order};
-use crate::store::{self, Commit, Loaded, Outcome, Store, Task, TaskChange, Wanted};
+use crate::store::{self, Commit, Loaded, Outcome, Store, Task, TaskChange, Wake, Wanted};
 use chassis::ids::Ids;
 use chassis::shutdown::Shutdown;
 use chassis::signal::Signal;
@@ -129,9 +129,12 @@ impl Group {
         for submission in pending {
             let unsure = trust == Trust::Recent && self.recent.get(&submission.order_id).is_some();
             match self.decide(&mut loaded, &submission) {
-                Ok(Decided::Changes(commit)) => group.change(submission, *commit),
+                Ok(Decided::Changes(commit)) if !unsure || commit.is_checked(&submission) => {
+                    group.change(submission, *commit);
+                }
                 // No commit will check this, and another instance may have moved the order.
                 _ if unsure => again.push(submission),
+                Ok(Decided::Changes(commit)) => group.change(submission, *commit),
                 Ok(Decided::Stands(reply)) => group.hold(&loaded, submission, Ok(reply)),
                 Err(failure) => group.hold(&loaded, submission, Err(failure)),
             }
@@ -251,6 +254,14 @@ impl Group {
 enum Decided {
     Changes(Box<Commit>),
     Stands(Reply),
+}
+
+impl Commit {
+    /// Whether writing it finds out that the order has moved since, should that matter: a report
+    /// that closes a task without a fact rests on the order and leaves its row alone.
+    fn is_checked(&self, submission: &Submission) -> bool {
+        self.wake != Wake::Unchanged || submission.command.is_none()
+    }
 }
 
 impl Submission {

@@ -1,7 +1,7 @@
 //! Does a journal keep to the flow? One event is judged against the state before it; the row beside
 //! the journal against the state after the last.
 //!
-//! [`super::decide`] lets nothing else come into a journal, so a breach is a fault of the program or a
+//! [`super::decide()`] lets nothing else come into a journal, so a breach is a fault of the program or a
 //! hand in the database. What is judged here is the flow itself, and not whether a task was asked for.
 
 use super::flow::transition;
@@ -69,7 +69,7 @@ enum Move {
 }
 
 /// What of `told` the flow forbids to `order`, which is `None` before its first event. Nothing for
-/// whatever [`super::decide`] made true.
+/// whatever [`super::decide()`] made true.
 #[must_use]
 pub fn judge(order: Option<&Order>, told: &Told<'_>) -> Vec<Breach> {
     let mut breaches = Vec::new();

@@ -31,19 +31,18 @@ pub async fn run(
     order: Option<Arc<Order>>,
     shutdown: &Shutdown,
 ) {
-    let attempts = task.attempts + 1;
-    let outcome = if app.now() >= task.give_up_at {
-        let cause = task.last_error.clone().unwrap_or_else(|| "too_late".to_owned());
-        Err(Failed::ForGood(cause))
-    } else {
-        match known_or_read(app, task, order).await {
-            Ok(order) => deliver(app, channels, task, &order).await,
-            Err(failure) => {
-                tracing::warn!(order.id = %task.order_id, error = %failure, "an order cannot be read");
-                return;
-            }
+    if app.now() >= task.give_up_at {
+        let error = task.last_error.clone().unwrap_or_else(|| "too_late".to_owned());
+        return report(app, task, task.attempts, TaskReport::GaveUp { error }, shutdown).await;
+    }
+    let outcome = match known_or_read(app, task, order).await {
+        Ok(order) => deliver(app, channels, task, &order).await,
+        Err(failure) => {
+            tracing::warn!(order.id = %task.order_id, error = %failure, "an order cannot be read");
+            return;
         }
     };
+    let attempts = task.attempts + 1;
     let kind = task.kind.as_str();
     let word = match &outcome {
         Ok(_) => "delivered",

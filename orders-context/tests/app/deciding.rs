@@ -1,9 +1,9 @@
 //! Decisions: one stands, however many come at once and through however many instances.
 
-use crate::support::{ROOMY, Takeaway, history, placed, told};
+use crate::support::{MINUTE, ROOMY, Takeaway, bella_napoli, history, placed, told};
 use chassis::shutdown::Shutdown;
-use orders_context::app::{App, Cause, Failure};
-use orders_context::domain::{Decision, Order, Rejection, Role, Status};
+use orders_context::app::{App, Cause, Failure, TaskReport};
+use orders_context::domain::{Decision, Order, Rejection, Role, Status, TaskKind};
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
@@ -122,4 +122,42 @@ async fn what_caused_a_decision_is_in_the_journal() {
     let row = history(&app, &order.order_id).await.pop().unwrap();
     assert_eq!((row.traceparent, row.causation_id), (cause.traceparent, cause.causation_id));
     assert_eq!((row.actor.as_str(), row.sequence), ("operator", 2));
+}
+
+#[tokio::test]
+async fn an_instance_learns_what_another_one_has_decided() {
+    let takeaway = Takeaway::open();
+    let (one, other) = (takeaway.app().await, takeaway.app().await);
+    let order = placed(&one, "rosa-1").await;
+    let id = &order.order_id;
+    decide(&other, id, Decision::Accept).await.unwrap();
+    let late = decide(&one, id, reject()).await;
+    assert!(matches!(late, Err(Failure::Rejected(Rejection::DecidedOtherwise { .. }))), "{late:?}");
+    assert_eq!(decide(&one, id, Decision::Complete).await.unwrap().status, Status::Completed);
+    assert_eq!(decide(&other, id, Decision::Accept).await.unwrap().status, Status::Completed);
+}
+
+/// The one instance remembers that the restaurant was told, of the window before.
+#[tokio::test]
+async fn a_fact_is_not_lost_because_an_instance_remembers_an_older_order() {
+    let takeaway = Takeaway::open();
+    let (one, other) = (takeaway.app().await, takeaway.app().await);
+    let webhook = "https://bella-napoli.example/orders".to_owned();
+    one.register_restaurant(bella_napoli(Some(webhook))).await.unwrap();
+    let order = placed(&one, "rosa-1").await;
+    let id = &order.order_id;
+    let delivered = async || {
+        let announcement = one.order(id).await.unwrap().tasks.pop().unwrap();
+        assert_eq!(announcement.kind, TaskKind::NotifyRestaurant);
+        let report = TaskReport::Delivered { channel: "webhook" };
+        one.report_task(&announcement, 1, report).await.unwrap();
+        one.order(id).await.unwrap().order.status
+    };
+    assert_eq!(delivered().await, Status::Notified);
+    takeaway.clock.advance_us(10 * MINUTE);
+    other.wake_order(id.clone()).await.unwrap();
+    let redrive =
+        other.decide_order(id, Decision::Redrive, Role::Operator, Cause::default()).await.unwrap();
+    assert_eq!(redrive.status, Status::Placed);
+    assert_eq!(delivered().await, Status::Notified, "told again, in the new window");
 }

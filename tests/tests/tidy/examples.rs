@@ -7,6 +7,7 @@ use super::{
 };
 
 const DEPENDENCIES: &str = "[dependencies]\naxum = \"0\"\nchassis = \"0\"\npromotions-context = \"0\"\n\
+                            deadpool-postgres = \"0\"\ntokio-postgres = \"0\"\n\
                             rdkafka = \"0\"\nrusqlite = \"0\"\nschemas = \"0\"\nserde = \"0\"\n\
                             uuid = \"0\"\narrow = \"0\"\n";
 
@@ -52,6 +53,11 @@ fn technical_crates_stay_behind_their_fences() {
     passes("orders-context/src/store/sqlite.rs", &format!("use rusqlite::Connection;\n{query}"));
     passes("orders-context/src/http/orders.rs", "use axum::Router;");
     passes("chassis/src/sqlite/open.rs", "use rusqlite::Connection;");
+    refused("orders-context/src/app.rs", "use tokio_postgres::Row;", "into `store`");
+    refused("chassis/src/sqlite.rs", "use tokio_postgres::Row;", "into `store`");
+    refused("orders-context/src/store/x.rs", "use deadpool_postgres::Pool;", "chassis::postgres");
+    passes("orders-context/src/store/postgres.rs", &format!("use tokio_postgres::Row;\n{query}"));
+    passes("chassis/src/postgres/pool.rs", &format!("use deadpool_postgres::Pool;\n{query}"));
     passes("chassis/src/kafka/relay.rs", "use rdkafka::producer::BaseProducer;");
 }
 

@@ -57,6 +57,8 @@ const OUTSIDE: &[&str] = &["fs", "net", "process", "env", "io", "thread"];
 const FENCED: &[(&str, &[&str], &str)] = &[
     ("rdkafka", &[], "go through chassis::kafka; rdkafka is used in chassis only"),
     ("rusqlite", &["store"], "put the statement into `store` as a verb_noun function"),
+    ("tokio_postgres", &["store"], "put the statement into `store` as a verb_noun function"),
+    ("deadpool_postgres", &[], "go through chassis::postgres, whose connections keep promises"),
     ("axum", &["http", "console"], "answer HTTP in `http`; everything else returns plain types"),
 ];
 
@@ -159,7 +161,11 @@ fn foreign(package: &str, module: &[String], name: &str) -> Option<(String, Stri
     }
     let (fenced, allowed, remedy) = FENCED.iter().find(|(fenced, ..)| *fenced == name)?;
     let permitted = match package {
-        "chassis" => *fenced != "rusqlite" || layer == "sqlite",
+        "chassis" => match *fenced {
+            "rusqlite" => layer == "sqlite",
+            "tokio_postgres" | "deadpool_postgres" => layer == "postgres",
+            _ => true,
+        },
         "tests" => *fenced == "axum",
         _ => allowed.contains(&layer),
     };
@@ -222,7 +228,7 @@ fn own(module: &[String], path: &[String]) -> Option<(String, String)> {
 fn sql(source: &Source, module: &[String], found: &Found) -> Vec<Violation> {
     let package = source.package();
     let layer = module.first().map_or("", String::as_str);
-    let home = (package == "chassis" && layer == "sqlite")
+    let home = (package == "chassis" && (layer == "sqlite" || layer == "postgres"))
         || (CONTEXTS.contains(&package) && layer == "store")
         || package == "tests";
     if home {

@@ -1,0 +1,218 @@
+//! The store of several instances: PostgreSQL.
+//!
+//! - Every instance writes. A group is one transaction and two round trips ([`write`]); that an
+//!   order has moved is noticed under its row lock.
+//! - `load` reads what is committed before the transaction of its group begins. So the transaction
+//!   that writes version n + 1 of an order began after the one that wrote version n had ended, and
+//!   per order the transaction ids rise: the order of the journal ([`journal`]).
+//! - Tables are brought up to date by [`Postgres::migrate`] and by nothing else; [`Postgres::open`]
+//!   refuses those of another version.
+
+mod columns;
+mod journal;
+mod kept;
+mod read;
+mod rows;
+mod schema;
+mod tasks;
+#[cfg(test)]
+mod tests;
+mod write;
+
+use super::{
+    Answer, Commit, Contact, Error, Found, JournalReader, JournalRow, Kept, Loaded, OrdersQuery,
+    Outcome, Store, Task, Wanted,
+};
+use crate::domain::{Order, Restaurant, Timestamp};
+use anyhow::Context;
+use chassis::backoff::Backoff;
+use chassis::postgres::{Address, Client, Migrated, Pool, VersionError};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_postgres::error::SqlState;
+
+/// Connections that write; one group is committed at a time.
+const WRITERS: usize = 2;
+
+/// Connections beside them: HTTP questions never wait for a commit.
+const READERS: usize = 4;
+
+/// How long an answer may take, a lost server included. Longer than the server lets a statement run.
+const ANSWER_LIMIT: Duration = Duration::from_secs(15);
+
+/// How often a group is sent that other instances' transactions stand in the way of.
+const ATTEMPTS: u32 = 5;
+
+/// Between two of these.
+const AGAIN: Backoff = Backoff::new(Duration::from_millis(10), Duration::from_millis(200));
+
+/// Orders in a PostgreSQL database. Every commit is flushed before it is acknowledged.
+pub struct Postgres {
+    address: Address,
+    writers: Arc<Pool>,
+    readers: Arc<Pool>,
+}
+
+impl Postgres {
+    /// Connects to a database whose tables are those of this version.
+    ///
+    /// # Errors
+    /// The database does not answer, its tables are older or newer, or it was restored from a dump
+    /// and not migrated since.
+    pub async fn open(address: &Address) -> anyhow::Result<Self> {
+        let store = Self::unchecked(address)?;
+        let client = store.writers.get().await?;
+        match chassis::postgres::require_version(&client, schema::MIGRATIONS).await {
+            Err(older @ VersionError::Older { .. }) => {
+                return Err(older).context("run `orders migrate` first");
+            }
+            checked => checked?,
+        }
+        journal::require_order(&client).await?;
+        drop(client);
+        Ok(store)
+    }
+
+    /// Connects to nothing yet.
+    fn unchecked(address: &Address) -> anyhow::Result<Self> {
+        let writers = Arc::new(Pool::new(address, "orders", WRITERS)?);
+        let readers = Arc::new(Pool::new(address, "orders", READERS)?);
+        Ok(Self { address: address.clone(), writers, readers })
+    }
+
+    /// Brings the tables to this version, and the journal of a restored dump behind the server's
+    /// transaction ids. May run beside instances of the version before, and beside itself.
+    ///
+    /// # Errors
+    /// The database does not answer, its tables are newer, or a migration fails.
+    pub async fn migrate(address: &Address) -> anyhow::Result<Migrated> {
+        let mut client = Pool::new(address, "orders-migrate", 1)?.get().await?;
+        let migrated = chassis::postgres::migrate(&mut client, schema::MIGRATIONS).await?;
+        journal::restore_order(&mut client).await?;
+        Ok(migrated)
+    }
+}
+
+impl Store for Postgres {
+    fn load(&self, wanted: Wanted) -> Answer<'_, Loaded> {
+        Box::pin(ask(&self.writers, async move |client| read::load(client, &wanted).await))
+    }
+
+    fn commit(&self, commits: Vec<Commit>) -> Answer<'_, Vec<Outcome>> {
+        // A task of its own: a caller who goes away does not leave half a group behind.
+        let committing = tokio::spawn(commit(Arc::clone(&self.writers), commits));
+        Box::pin(async move { committing.await.map_err(|ended| Error::Unavailable(ended.into()))? })
+    }
+
+    fn put_restaurant(&self, restaurant: Restaurant) -> Answer<'_, ()> {
+        let write = async move |client: &Client| write::put_restaurant(client, &restaurant).await;
+        Box::pin(ask(&self.writers, write))
+    }
+
+    fn restaurant(&self, restaurant_id: String) -> Answer<'_, Option<Restaurant>> {
+        Box::pin(ask(&self.readers, async move |client| {
+            read::restaurant(client, &restaurant_id).await
+        }))
+    }
+
+    fn order(&self, order_id: String) -> Answer<'_, Option<Found>> {
+        Box::pin(ask(&self.readers, async move |client| read::order(client, &order_id).await))
+    }
+
+    fn orders(&self, query: OrdersQuery) -> Answer<'_, Vec<Order>> {
+        Box::pin(ask(&self.readers, async move |client| read::orders(client, &query).await))
+    }
+
+    fn history(&self, order_id: String, after: i64, limit: usize) -> Answer<'_, Vec<JournalRow>> {
+        Box::pin(ask(&self.readers, async move |client| {
+            journal::read_order(client, &order_id, after, limit).await
+        }))
+    }
+
+    fn contact(&self, order_id: String) -> Answer<'_, Option<Contact>> {
+        Box::pin(ask(&self.readers, async move |client| read::contact(client, &order_id).await))
+    }
+
+    fn due_orders(&self, now: Timestamp, limit: usize) -> Answer<'_, Vec<String>> {
+        Box::pin(ask(&self.readers, async move |client| read::due_orders(client, now, limit).await))
+    }
+
+    fn next_wake_at(&self) -> Answer<'_, Option<Timestamp>> {
+        Box::pin(ask(&self.readers, async move |client| read::next_wake_at(client).await))
+    }
+
+    fn open_tasks(&self, due_by: Timestamp, limit: usize) -> Answer<'_, Vec<Task>> {
+        Box::pin(ask(&self.readers, async move |client| {
+            read::open_tasks(client, due_by, limit).await
+        }))
+    }
+
+    fn forget_keys(&self, before: Timestamp, limit: usize) -> Answer<'_, usize> {
+        Box::pin(ask(&self.writers, async move |client| {
+            write::forget_keys(client, before, limit).await
+        }))
+    }
+
+    fn known_ids(&self, after: String, limit: usize) -> Answer<'_, Vec<String>> {
+        Box::pin(ask(&self.readers, async move |client| {
+            kept::known_ids(client, &after, limit).await
+        }))
+    }
+
+    fn kept(&self, order_ids: Vec<String>) -> Answer<'_, Vec<Kept>> {
+        Box::pin(ask(&self.readers, async move |client| kept::kept(client, &order_ids).await))
+    }
+
+    fn journal_reader(&self) -> Result<Box<dyn JournalReader>, Error> {
+        Ok(Box::new(journal::Reader::new(&self.address)?))
+    }
+}
+
+/// Sends a group until other instances' transactions no longer stand in its way.
+async fn commit(writers: Arc<Pool>, commits: Vec<Commit>) -> Result<Vec<Outcome>, Error> {
+    for attempt in 0..ATTEMPTS {
+        match ask(&writers, async |client| write::commit(client, &commits).await).await {
+            Err(error) if stood_in_the_way(&error) => {
+                tracing::warn!(error = %error, attempt, "A group is committed again");
+                tokio::time::sleep(AGAIN.delay(attempt)).await;
+            }
+            settled => return settled,
+        }
+    }
+    Err(Error::Unavailable(anyhow::anyhow!("other transactions stand in the way of this one")))
+}
+
+/// Whether the server ended a transaction, which wrote nothing, for the sake of another.
+fn stood_in_the_way(error: &Error) -> bool {
+    let Error::Unavailable(cause) = error else { return false };
+    let code = cause.downcast_ref::<tokio_postgres::Error>().and_then(tokio_postgres::Error::code);
+    code.is_some_and(|code| {
+        [SqlState::T_R_DEADLOCK_DETECTED, SqlState::T_R_SERIALIZATION_FAILURE].contains(code)
+    })
+}
+
+/// Asks on a free connection. One that failed is not used again, so that neither an open
+/// transaction nor a late answer is left to who comes next.
+async fn ask<T>(
+    pool: &Pool,
+    question: impl AsyncFnOnce(&Client) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let client = pool.get().await.map_err(Error::Unavailable)?;
+    let error = match tokio::time::timeout(ANSWER_LIMIT, question(&client)).await {
+        Ok(Ok(answer)) => return Ok(answer),
+        Ok(Err(error)) => error,
+        Err(late) => Error::Unavailable(late.into()),
+    };
+    drop(Client::take(client));
+    Err(error)
+}
+
+impl From<tokio_postgres::Error> for Error {
+    fn from(cause: tokio_postgres::Error) -> Self {
+        match cause.code() {
+            // Data exceptions: the same data fails again.
+            Some(code) if code.code().starts_with("22") => Self::Corrupt(cause.into()),
+            _ => Self::Unavailable(cause.into()),
+        }
+    }
+}

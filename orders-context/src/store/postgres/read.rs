@@ -1,0 +1,140 @@
+//! Questions to the database.
+
+use super::rows::{TASK, get, json, task, text};
+use crate::domain::{Order, Restaurant, Timestamp};
+use crate::store::{Contact, Error, Found, Loaded, OrdersQuery, Remembered, Task, Wanted};
+use chassis::postgres::Client;
+use std::sync::Arc;
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+
+type Value<'a> = &'a (dyn ToSql + Sync);
+
+pub async fn select(client: &Client, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>, Error> {
+    let statement = client.prepare_cached(sql).await?;
+    Ok(client.query(&statement, values).await?)
+}
+
+async fn select_one(
+    client: &Client,
+    sql: &str,
+    values: &[Value<'_>],
+) -> Result<Option<Row>, Error> {
+    Ok(select(client, sql, values).await?.pop())
+}
+
+pub async fn load(client: &Client, wanted: &Wanted) -> Result<Loaded, Error> {
+    let orders = client
+        .prepare_cached("SELECT order_id, state FROM orders WHERE order_id = ANY($1::text[])");
+    let remembered = client.prepare_cached(
+        "SELECT key, request_hash, order_id, at FROM idempotency WHERE key = ANY($1::text[])",
+    );
+    let (orders, remembered) = (orders.await?, remembered.await?);
+    let order_ids: Vec<_> = wanted.order_ids.iter().map(|id| text(id)).collect();
+    let keys: Vec<_> = wanted.idempotency_keys.iter().map(|key| text(key)).collect();
+    // Both are sent before either is answered.
+    let (order_ids, keys): ([Value<'_>; 1], [Value<'_>; 1]) = ([&order_ids], [&keys]);
+    let (orders, remembered) =
+        tokio::join!(client.query(&orders, &order_ids), client.query(&remembered, &keys));
+    let mut loaded = Loaded::default();
+    for row in orders? {
+        loaded.orders.insert(get(&row, 0)?, Arc::new(json(&row, 1)?));
+    }
+    for row in remembered? {
+        let remembered = Remembered {
+            key: get(&row, 0)?,
+            request_hash: get(&row, 1)?,
+            order_id: get(&row, 2)?,
+            at: Timestamp(get(&row, 3)?),
+        };
+        loaded.remembered.insert(remembered.key.clone(), remembered);
+    }
+    Ok(loaded)
+}
+
+pub async fn restaurant(client: &Client, id: &str) -> Result<Option<Restaurant>, Error> {
+    let sql = "SELECT data FROM restaurants WHERE restaurant_id = $1";
+    let row = select_one(client, sql, &[&text(id)]).await?;
+    row.map(|row| json(&row, 0)).transpose()
+}
+
+/// In one statement, so that order and tasks are of the same moment.
+pub async fn order(client: &Client, order_id: &str) -> Result<Option<Found>, Error> {
+    let sql = format!(
+        "SELECT {TASK}, state_of_order FROM
+             (SELECT order_id, state AS state_of_order FROM orders WHERE order_id = $1) AS orders
+             LEFT JOIN tasks USING (order_id)
+         ORDER BY sequence"
+    );
+    let rows = select(client, &sql, &[&text(order_id)]).await?;
+    let Some(first) = rows.first() else { return Ok(None) };
+    let order = json(first, 10)?;
+    let has_tasks = get::<Option<i64>>(first, 1)?.is_some();
+    let tasks = rows.iter().filter(|_| has_tasks).map(task).collect::<Result<_, _>>()?;
+    Ok(Some(Found { order, tasks }))
+}
+
+pub async fn orders(client: &Client, query: &OrdersQuery) -> Result<Vec<Order>, Error> {
+    let mut sql = String::from("SELECT state FROM orders WHERE true");
+    let status = query.status.map(|status| status.as_str());
+    let restaurant_id = query.restaurant_id.as_deref().map(text);
+    let after = query.after.as_ref().map(|(at, id)| (at.0, text(id)));
+    let mut values: Vec<Value<'_>> = Vec::new();
+    if let Some(status) = &status {
+        values.push(status);
+        sql.push_str(&format!(" AND status = ${}", values.len()));
+    }
+    if let Some(restaurant_id) = &restaurant_id {
+        values.push(restaurant_id);
+        sql.push_str(&format!(" AND restaurant_id = ${}", values.len()));
+    }
+    if let Some((placed_at, order_id)) = &after {
+        values.extend([placed_at as Value<'_>, order_id]);
+        let at = values.len();
+        sql.push_str(&format!(" AND (placed_at, order_id) < (${}, ${at})", at - 1));
+    }
+    let limit = query.limit as i64;
+    values.push(&limit);
+    sql.push_str(&format!(" ORDER BY placed_at DESC, order_id DESC LIMIT ${}", values.len()));
+    let rows = select(client, &sql, &values).await?;
+    rows.iter().map(|row| json(row, 0)).collect()
+}
+
+pub async fn contact(client: &Client, order_id: &str) -> Result<Option<Contact>, Error> {
+    let sql = "SELECT name, email, note FROM contacts WHERE order_id = $1";
+    let row = select_one(client, sql, &[&text(order_id)]).await?;
+    let contact =
+        |row: &Row| Ok(Contact { name: get(row, 0)?, email: get(row, 1)?, note: get(row, 2)? });
+    row.as_ref().map(contact).transpose()
+}
+
+pub async fn due_orders(
+    client: &Client,
+    now: Timestamp,
+    limit: usize,
+) -> Result<Vec<String>, Error> {
+    let sql = "SELECT order_id FROM orders WHERE wake_at IS NOT NULL AND wake_at <= $1
+               ORDER BY wake_at LIMIT $2";
+    let rows = select(client, sql, &[&now.0, &(limit as i64)]).await?;
+    rows.iter().map(|row| get(row, 0)).collect()
+}
+
+pub async fn next_wake_at(client: &Client) -> Result<Option<Timestamp>, Error> {
+    let sql = "SELECT min(wake_at) FROM orders WHERE wake_at IS NOT NULL";
+    let row = select_one(client, sql, &[]).await?;
+    let at: Option<i64> = row.map(|row| get(&row, 0)).transpose()?.flatten();
+    Ok(at.map(Timestamp))
+}
+
+pub async fn open_tasks(
+    client: &Client,
+    due_by: Timestamp,
+    limit: usize,
+) -> Result<Vec<Task>, Error> {
+    let sql = format!(
+        "SELECT {TASK} FROM tasks WHERE state = 'open' AND next_attempt_at <= $1
+         ORDER BY next_attempt_at LIMIT $2"
+    );
+    let rows = select(client, &sql, &[&due_by.0, &(limit as i64)]).await?;
+    rows.iter().map(task).collect()
+}

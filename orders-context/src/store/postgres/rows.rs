@@ -1,0 +1,72 @@
+//! Rows as values: one place that knows the columns.
+
+use crate::domain::{Status, Timestamp};
+use crate::store::{Error, JournalRow, Task, TaskState};
+use std::borrow::Cow;
+use tokio_postgres::Row;
+use tokio_postgres::types::FromSql;
+
+/// The columns of [`journal_row`], in its order.
+pub const JOURNAL: &str = "position, event_id, order_id, sequence, occurred_at, status, actor, data, \
+    restaurant_id, customer_id, total_minor, currency, traceparent, causation_id";
+
+/// The columns of [`task`], in its order.
+pub const TASK: &str = "order_id, sequence, kind, state, attempts, next_attempt_at, give_up_at, \
+    last_error, event_id, traceparent";
+
+pub fn journal_row(row: &Row) -> Result<JournalRow, Error> {
+    Ok(JournalRow {
+        position: get(row, 0)?,
+        event_id: get(row, 1)?,
+        order_id: get(row, 2)?,
+        sequence: get(row, 3)?,
+        occurred_at: Timestamp(get(row, 4)?),
+        status: word(row, 5, Status::from_word)?,
+        actor: get(row, 6)?,
+        event: json(row, 7)?,
+        restaurant_id: get(row, 8)?,
+        customer_id: get(row, 9)?,
+        total_minor: get(row, 10)?,
+        currency: get(row, 11)?,
+        traceparent: get(row, 12)?,
+        causation_id: get(row, 13)?,
+    })
+}
+
+pub fn task(row: &Row) -> Result<Task, Error> {
+    let attempts: i64 = get(row, 4)?;
+    Ok(Task {
+        order_id: get(row, 0)?,
+        sequence: get(row, 1)?,
+        kind: json(row, 2)?,
+        state: word(row, 3, TaskState::from_word)?,
+        attempts: u32::try_from(attempts).map_err(|cause| Error::Corrupt(cause.into()))?,
+        next_attempt_at: Timestamp(get(row, 5)?),
+        give_up_at: Timestamp(get(row, 6)?),
+        last_error: get(row, 7)?,
+        event_id: get(row, 8)?,
+        traceparent: get(row, 9)?,
+    })
+}
+
+/// A column as it is.
+pub fn get<'a, T: FromSql<'a>>(row: &'a Row, at: usize) -> Result<T, Error> {
+    row.try_get(at).map_err(|cause| Error::Corrupt(cause.into()))
+}
+
+/// A column of JSON.
+pub fn json<T: serde::de::DeserializeOwned>(row: &Row, at: usize) -> Result<T, Error> {
+    Ok(serde_json::from_str(get(row, at)?)?)
+}
+
+/// A column of one of our words.
+pub fn word<T>(row: &Row, at: usize, parse: fn(&str) -> Option<T>) -> Result<T, Error> {
+    let text: &str = get(row, at)?;
+    parse(text).ok_or_else(|| Error::Corrupt(anyhow::anyhow!("unknown word {text:?}")))
+}
+
+/// Text as PostgreSQL can hold it: all but the null character, for which another stands in. No id
+/// and no key has it, so asking for one that does finds nothing.
+pub fn text(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') { text.replace('\0', "\u{fffd}").into() } else { text.into() }
+}

@@ -1,0 +1,213 @@
+//! Changes of tasks, many in one statement, those of one order still one after the other.
+
+use crate::store::{Error, Task, TaskChange, TaskState};
+use chassis::postgres::{Client, Sending};
+use std::collections::HashMap;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Row, Statement};
+
+type Value<'a> = &'a (dyn ToSql + Sync);
+
+/// The statements of waves, compiled.
+pub struct Statements {
+    try_again: Statement,
+    close: Statement,
+    withdraw_open: Statement,
+    insert: Statement,
+}
+
+impl Statements {
+    pub async fn prepare(client: &Client) -> Result<Self, Error> {
+        Ok(Self {
+            try_again: client.prepare_cached(TRY_AGAIN).await?,
+            close: client.prepare_cached(CLOSE).await?,
+            withdraw_open: client.prepare_cached(WITHDRAW_OPEN).await?,
+            insert: client.prepare_cached(INSERT).await?,
+        })
+    }
+}
+
+const TRY_AGAIN: &str = "UPDATE tasks SET attempts = tried.attempts,
+        next_attempt_at = tried.next_attempt_at, last_error = tried.last_error
+    FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[])
+        AS tried (order_id, sequence, attempts, next_attempt_at, last_error)
+    WHERE tasks.order_id = tried.order_id AND tasks.sequence = tried.sequence
+        AND tasks.state = 'open'";
+
+const CLOSE: &str = "UPDATE tasks SET attempts = closed.attempts, state = closed.state,
+        last_error = closed.last_error
+    FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::text[])
+        AS closed (order_id, sequence, attempts, state, last_error)
+    WHERE tasks.order_id = closed.order_id AND tasks.sequence = closed.sequence
+        AND tasks.state IN ('open', 'withdrawn')";
+
+const WITHDRAW_OPEN: &str = "UPDATE tasks SET state = 'withdrawn'
+    WHERE order_id = ANY($1::text[]) AND state = 'open'";
+
+const INSERT: &str = "INSERT INTO tasks (order_id, sequence, kind, state, attempts,
+        next_attempt_at, give_up_at, last_error, event_id, traceparent)
+    SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::bigint[],
+        $6::bigint[], $7::bigint[], $8::text[], $9::text[], $10::text[])";
+
+/// The changes of a group. The first changes of all orders make the first wave, the second ones the
+/// next: within a wave no two are of the same order, so a wave's statements may run in any order.
+#[derive(Default)]
+pub struct Waves<'a> {
+    waves: Vec<Wave<'a>>,
+    next: HashMap<&'a str, usize>,
+}
+
+#[derive(Default)]
+struct Wave<'a> {
+    tried: Attempts<'a>,
+    closed: Attempts<'a>,
+    withdrawn: Vec<&'a str>,
+    opened: Opened<'a>,
+}
+
+/// Attempts that have come to their end. Of a closed task there is no next one.
+#[derive(Default)]
+struct Attempts<'a> {
+    order_id: Vec<&'a str>,
+    sequence: Vec<i64>,
+    attempts: Vec<i64>,
+    next_attempt_at: Vec<i64>,
+    state: Vec<&'a str>,
+    last_error: Vec<Option<&'a str>>,
+}
+
+#[derive(Default)]
+struct Opened<'a> {
+    order_id: Vec<&'a str>,
+    sequence: Vec<i64>,
+    kind: Vec<String>,
+    state: Vec<&'a str>,
+    attempts: Vec<i64>,
+    next_attempt_at: Vec<i64>,
+    give_up_at: Vec<i64>,
+    last_error: Vec<Option<&'a str>>,
+    event_id: Vec<&'a str>,
+    traceparent: Vec<Option<&'a str>>,
+}
+
+impl<'a> Waves<'a> {
+    /// Adds a change after those of the same order that were added before.
+    pub fn push(&mut self, order_id: &'a str, change: &'a TaskChange) -> Result<(), Error> {
+        let next = self.next.entry(order_id).or_default();
+        if *next == self.waves.len() {
+            self.waves.push(Wave::default());
+        }
+        let wave = &mut self.waves[*next];
+        *next += 1;
+        match change {
+            TaskChange::Open(task) => wave.opened.push(task)?,
+            TaskChange::TryAgain { sequence, attempts, next_attempt_at, last_error } => {
+                let at = next_attempt_at.0;
+                let error = Some(last_error.as_str());
+                wave.tried.push(order_id, *sequence, *attempts, at, TaskState::Open, error);
+            }
+            TaskChange::Close { sequence, attempts, state, last_error } => {
+                let error = last_error.as_deref();
+                wave.closed.push(order_id, *sequence, *attempts, 0, *state, error);
+            }
+            TaskChange::WithdrawOpen => wave.withdrawn.push(order_id),
+        }
+        Ok(())
+    }
+
+    /// The statements, to be sent in their order.
+    pub fn sendings<'s>(
+        &'s self,
+        client: &'s Client,
+        statements: &'s Statements,
+    ) -> impl Iterator<Item = Sending<'s, Vec<Row>, Error>> {
+        self.waves.iter().flat_map(|wave| wave.sendings(client, statements))
+    }
+}
+
+impl Wave<'_> {
+    fn sendings<'s>(
+        &'s self,
+        client: &'s Client,
+        statements: &'s Statements,
+    ) -> Vec<Sending<'s, Vec<Row>, Error>> {
+        let mut sendings: Vec<Sending<'s, Vec<Row>, Error>> = Vec::new();
+        if !self.tried.order_id.is_empty() {
+            sendings.push(Box::pin(async {
+                let Attempts { order_id, sequence, attempts, next_attempt_at, last_error, .. } =
+                    &self.tried;
+                let values: [Value<'_>; 5] =
+                    [order_id, sequence, attempts, next_attempt_at, last_error];
+                Ok(client.query(&statements.try_again, &values).await?)
+            }));
+        }
+        if !self.closed.order_id.is_empty() {
+            sendings.push(Box::pin(async {
+                let Attempts { order_id, sequence, attempts, state, last_error, .. } = &self.closed;
+                let values: [Value<'_>; 5] = [order_id, sequence, attempts, state, last_error];
+                Ok(client.query(&statements.close, &values).await?)
+            }));
+        }
+        if !self.withdrawn.is_empty() {
+            sendings.push(Box::pin(async {
+                Ok(client.query(&statements.withdraw_open, &[&self.withdrawn]).await?)
+            }));
+        }
+        if !self.opened.order_id.is_empty() {
+            sendings.push(Box::pin(async {
+                Ok(client.query(&statements.insert, &self.opened.values()).await?)
+            }));
+        }
+        sendings
+    }
+}
+
+impl<'a> Attempts<'a> {
+    fn push(
+        &mut self,
+        order_id: &'a str,
+        sequence: i64,
+        attempts: u32,
+        next_attempt_at: i64,
+        state: TaskState,
+        last_error: Option<&'a str>,
+    ) {
+        self.order_id.push(order_id);
+        self.sequence.push(sequence);
+        self.attempts.push(attempts.into());
+        self.next_attempt_at.push(next_attempt_at);
+        self.state.push(state.as_str());
+        self.last_error.push(last_error);
+    }
+}
+
+impl<'a> Opened<'a> {
+    fn push(&mut self, task: &'a Task) -> Result<(), Error> {
+        self.order_id.push(&task.order_id);
+        self.sequence.push(task.sequence);
+        self.kind.push(serde_json::to_string(&task.kind)?);
+        self.state.push(task.state.as_str());
+        self.attempts.push(task.attempts.into());
+        self.next_attempt_at.push(task.next_attempt_at.0);
+        self.give_up_at.push(task.give_up_at.0);
+        self.last_error.push(task.last_error.as_deref());
+        self.event_id.push(&task.event_id);
+        self.traceparent.push(task.traceparent.as_deref());
+        Ok(())
+    }
+
+    fn values(&self) -> [Value<'_>; 10] {
+        [
+            &self.order_id,
+            &self.sequence,
+            &self.kind,
+            &self.state,
+            &self.attempts,
+            &self.next_attempt_at,
+            &self.give_up_at,
+            &self.last_error,
+            &self.event_id,
+            &self.traceparent,
+        ]
+    }
+}

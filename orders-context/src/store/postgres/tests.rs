@@ -1,0 +1,92 @@
+//! The PostgreSQL store keeps the contract of every store, over a real server; and beyond it what
+//! several instances need.
+
+mod horizon;
+mod instances;
+mod outage;
+mod server;
+mod versions;
+
+use super::Postgres;
+use crate::domain::tests::mother::EVENING;
+use crate::store::contract::{commit, placed, rosa, store_contract};
+use crate::store::{
+    Commit, Contact, Error, JournalReader, JournalRow, OrdersQuery, Store, TaskChange, TaskState,
+};
+use server::Place;
+use std::sync::Arc;
+
+store_contract!(new_place());
+
+/// A database of its own, as long as somebody may open the store in it.
+fn new_place() -> impl Fn() -> Arc<dyn Store> {
+    let place = Place::migrated();
+    move || Arc::new(place.store())
+}
+
+/// What comes after the last of `rows`.
+fn read_on(reader: &mut dyn JournalReader, rows: &mut Vec<JournalRow>, limit: usize) {
+    let position = rows.last().map_or(0, |row| row.position);
+    reader.read_after(position, limit, rows).expect("the journal is read");
+}
+
+#[tokio::test]
+async fn what_makes_no_sense_is_corrupt_and_no_panic() {
+    let place = Place::migrated();
+    let store = place.store();
+    let task = crate::store::Task {
+        order_id: "order-1".to_owned(),
+        sequence: 1,
+        kind: crate::domain::TaskKind::NotifyRestaurant,
+        state: TaskState::Open,
+        attempts: 0,
+        next_attempt_at: EVENING,
+        give_up_at: EVENING,
+        last_error: None,
+        event_id: "event-1".to_owned(),
+        traceparent: None,
+    };
+    commit(&store, vec![Commit { tasks: vec![TaskChange::Open(task)], ..placed("order-1") }]).await;
+    let sql = place.client().await;
+    sql.batch_execute("UPDATE tasks SET attempts = -1").await.unwrap();
+    assert!(matches!(store.order("order-1".to_owned()).await, Err(Error::Corrupt(_))));
+    sql.batch_execute("UPDATE journal SET data = '{}'").await.unwrap();
+    assert!(matches!(store.history("order-1".to_owned(), 0, 9).await, Err(Error::Corrupt(_))));
+    sql.batch_execute("UPDATE orders SET state = '{'").await.unwrap();
+    let all = OrdersQuery { limit: 10, ..OrdersQuery::default() };
+    assert!(matches!(store.orders(all).await, Err(Error::Corrupt(_))));
+}
+
+#[tokio::test]
+async fn a_null_character_spoils_no_group() {
+    let place = Place::migrated();
+    let store = place.store();
+    let contact = Contact { note: Some("Ring\0twice".to_owned()), ..rosa() };
+    let born = Commit { contact: Some(contact), ..placed("order-1") };
+    commit(&store, vec![born, placed("order-2")]).await;
+    let kept = store.contact("order-1".to_owned()).await.unwrap().expect("it is there");
+    assert_eq!(kept.note.as_deref(), Some("Ring\u{fffd}twice"));
+    assert_eq!(store.order("order-1\0".to_owned()).await.unwrap(), None);
+    assert_eq!(store.restaurant("\0".to_owned()).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_database_that_would_forget_is_made_to_remember() {
+    let place = Place::migrated();
+    let sql = place.client().await;
+    sql.batch_execute(&format!("ALTER DATABASE {} SET synchronous_commit = off", place.name))
+        .await
+        .unwrap();
+    let store = place.store();
+    let client = store.writers.get().await.unwrap();
+    let row = client.query_one("SHOW synchronous_commit", &[]).await.unwrap();
+    assert_eq!(row.get::<_, &str>(0), "on");
+}
+
+#[tokio::test]
+async fn a_server_without_encryption_is_not_spoken_to_in_plain_text_instead() {
+    let place = Place::empty();
+    let encrypted = format!("{}?sslmode=require", place.url).parse().unwrap();
+    let refused = Postgres::open(&encrypted).await.err().expect("it is refused");
+    assert!(format!("{refused:#}").contains("server does not support TLS"), "{refused:#}");
+}
