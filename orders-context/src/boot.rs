@@ -12,7 +12,7 @@ use crate::tasks::{
     mail::{self, Mailer},
     webhook::Webhooks,
 };
-use crate::{deadlines, housekeeping, http, tasks};
+use crate::{conformance, deadlines, housekeeping, http, tasks};
 use anyhow::Context;
 use chassis::backoff::Backoff;
 use chassis::clock::Clock;
@@ -79,6 +79,7 @@ pub async fn run(
     let listener = TcpListener::bind(config.listen).await;
     let listener = listener.with_context(|| format!("cannot listen on {}", config.listen))?;
     let leases = Leases::new(Arc::clone(&store), UuidV7Ids.next().to_string());
+    let watched = Arc::clone(&store);
     let relay = Relay { config: config.clone(), store, journal_grew, clock: Arc::clone(&clock) };
 
     // What others rely on is started first and stopped last.
@@ -100,6 +101,10 @@ pub async fn run(
         let (leases, app, clock) = deadlines;
         let work = |_, stop| deadlines::run(app.clone(), Arc::clone(&clock), stop);
         leases.run("deadlines", work, stop).await
+    });
+    let (ticking, runtime) = (Arc::clone(&clock), tokio::runtime::Handle::current());
+    loops.spawn_thread("conformance", move |stop| {
+        runtime.block_on(conformance::run(watched, ticking, stop))
     });
     loops.spawn("housekeeping", |stop| housekeeping::run(app, clock, stop));
     loops.spawn("http", |stop| chassis::http::serve(listener, router, stop));

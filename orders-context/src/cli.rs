@@ -1,7 +1,7 @@
 //! The subcommands of `orders`.
 
 use crate::config::{Config, Database};
-use crate::{boot, picture, verify};
+use crate::{boot, check, picture, verify};
 use anyhow::{Context, bail};
 use chassis::clock::SystemClock;
 use chassis::config::Settings;
@@ -42,6 +42,13 @@ enum Command {
         #[arg(long, default_value_t = 30)]
         wait: u64,
     },
+    /// Replay every journal against the flow and compare each order with it; exit 1 with what
+    /// differs. Safe beside a running context.
+    Check {
+        /// One JSON object a line: each violation, then the totals.
+        #[arg(long)]
+        json: bool,
+    },
     /// Print the flow of an order.
     Flow {
         /// How.
@@ -60,6 +67,30 @@ enum Apply {
 enum Format {
     /// A Mermaid state diagram.
     Mermaid,
+    /// A drawing that stands alone.
+    Svg,
+    /// A state machine in Amazon States Language.
+    Asl,
+    /// The table itself.
+    Json,
+}
+
+/// For whom a result is printed.
+#[derive(Clone, Copy)]
+enum Form {
+    /// For people.
+    Prose,
+    /// For machines: one JSON object a line.
+    Lines,
+}
+
+impl Form {
+    fn show<T: std::fmt::Display + serde::Serialize>(self, value: &T) -> anyhow::Result<()> {
+        match self {
+            Self::Prose => print(&format!("{value}\n")),
+            Self::Lines => print(&format!("{}\n", serde_json::to_string(value)?)),
+        }
+    }
 }
 
 impl Cli {
@@ -74,7 +105,13 @@ impl Cli {
             Command::Topics(Apply::Apply) => apply_own_topics().await,
             Command::Schemas(Apply::Apply) => apply_own_schemas().await,
             Command::Verify { wait } => verify(Duration::from_secs(wait)).await,
-            Command::Flow { format: Format::Mermaid } => print(&picture::mermaid()),
+            Command::Check { json } => check(if json { Form::Lines } else { Form::Prose }).await,
+            Command::Flow { format } => print(&match format {
+                Format::Mermaid => picture::mermaid(),
+                Format::Svg => picture::svg(),
+                Format::Asl => picture::asl(),
+                Format::Json => picture::json(),
+            }),
         }
     }
 }
@@ -142,6 +179,18 @@ async fn verify(wait: Duration) -> anyhow::Result<()> {
     print(&format!("{report}\n"))?;
     if !report.is_clean() {
         bail!("journal and topic differ");
+    }
+    Ok(())
+}
+
+async fn check(form: Form) -> anyhow::Result<()> {
+    let mut settings = Settings::from_env();
+    let database = settings.or("ORDERS_DATABASE_URL", Database::default());
+    let store = boot::open_store(&settings.finish(database)?).await?;
+    let checked = check::check(&*store, |violation| form.show(violation)).await?;
+    form.show(&checked)?;
+    if checked.violations > 0 {
+        bail!("the journal does not keep to the flow, or a row is not its fold");
     }
     Ok(())
 }

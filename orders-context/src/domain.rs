@@ -3,9 +3,10 @@
 //! Reading order: [`flow`] is the whole life of an order as one table; [`command`] and [`event`] are
 //! what comes in and what becomes true; [`order`] is the state. [`decide`](mod@decide) turns a command
 //! into events, [`evolve`](mod@evolve) folds events into state, [`react`](mod@react) asks for what has
-//! to happen outside. Time and ids arrive with the command.
+//! to happen outside. Time and ids arrive with the command. [`conformance`] judges what a journal holds.
 
 pub mod command;
+pub mod conformance;
 pub mod decide;
 pub mod event;
 pub mod evolve;

@@ -2,8 +2,10 @@
 
 pub mod app;
 pub mod boot;
+pub mod check;
 pub mod cli;
 pub mod config;
+pub mod conformance;
 pub mod deadlines;
 pub mod domain;
 pub mod housekeeping;

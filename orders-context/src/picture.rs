@@ -1,16 +1,12 @@
-//! The flow as a picture, drawn from the table that the flow is.
+//! The flow as a picture, drawn from the table that the flow is: for people (Mermaid, SVG), for
+//! programs (JSON) and for those who know it from elsewhere (Amazon States Language).
 
-use crate::domain::flow::{FLOW, Status};
+mod asl;
+mod json;
+mod mermaid;
+mod svg;
 
-/// A Mermaid state diagram of the whole flow.
-#[must_use]
-pub fn mermaid() -> String {
-    let mut lines = vec!["stateDiagram-v2".to_owned(), "    [*] --> placed: place".to_owned()];
-    for arrow in FLOW {
-        lines.push(format!("    {} --> {}: {}", arrow.from, arrow.to, arrow.on));
-    }
-    for status in Status::ALL.iter().filter(|status| status.is_at_rest()) {
-        lines.push(format!("    {status} --> [*]"));
-    }
-    lines.join("\n") + "\n"
-}
+pub use asl::asl;
+pub use json::json;
+pub use mermaid::mermaid;
+pub use svg::svg;

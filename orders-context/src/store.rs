@@ -5,7 +5,7 @@
 //! instances. SQL is written below this module and nowhere else.
 
 #[cfg(test)]
-mod contract;
+pub(crate) mod contract;
 pub mod postgres;
 pub mod sqlite;
 
@@ -78,6 +78,13 @@ pub trait Store: Send + Sync + 'static {
 
     /// Ends a lease if it is the claimant's.
     fn give_back_lease(&self, claim: Claim) -> Answer<'_, ()>;
+
+    /// Ids after `after` that an order or a journal has, each once, at most `limit`, ascending.
+    fn known_ids(&self, after: String, limit: usize) -> Answer<'_, Vec<String>>;
+
+    /// Everything that is kept of these orders, as of one moment: for checks. In the order of the
+    /// ids, which are asked for once each.
+    fn kept(&self, order_ids: Vec<String>) -> Answer<'_, Vec<Kept>>;
 
     /// A reader of the whole journal in commit order, for one thread of its own.
     ///
@@ -229,6 +236,37 @@ pub struct JournalRow {
     pub traceparent: Option<String>,
     /// The event that led to this one.
     pub causation_id: Option<String>,
+}
+
+/// All that is kept of one order, for checks. What cannot be read is no error here: it is left out
+/// and told of.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Kept {
+    /// Whose.
+    pub order_id: String,
+    /// Its row, if it has one that can be read.
+    pub row: Option<KeptRow>,
+    /// Its journal, ascending by sequence.
+    pub journal: Vec<JournalRow>,
+    /// Why something of it cannot be read, one sentence each.
+    pub unreadable: Vec<String>,
+}
+
+/// The row of an order: the fold of its journal, and the columns that are searched by.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KeptRow {
+    /// The fold.
+    pub order: Order,
+    /// The column of this name.
+    pub version: i64,
+    /// The column of this name.
+    pub status: Status,
+    /// The column of this name.
+    pub restaurant_id: String,
+    /// The column of this name.
+    pub placed_at: Timestamp,
+    /// When it wants to be looked at again; `None`: never by itself.
+    pub wake_at: Option<Timestamp>,
 }
 
 /// A durable call to the outside, as a row.

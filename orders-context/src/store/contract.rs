@@ -1,6 +1,7 @@
 //! What every store must do, whatever database is behind it. [`store_contract`] makes one test of each
 //! law for a place to store in, which opens the same store again each time it is asked.
 
+pub mod checks;
 pub mod commits;
 pub mod listing;
 pub mod moments;
@@ -35,6 +36,10 @@ macro_rules! store_contract {
                 what_was_never_stored_is_not_found,
                 a_restaurant_is_replaced_whole,
                 a_contact_belongs_to_its_order_alone,
+            ]
+            checks: [
+                everything_kept_of_an_order_is_read_together,
+                ids_are_known_page_by_page,
             ]
             listing: [
                 orders_are_listed_the_newest_first,

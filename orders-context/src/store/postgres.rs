@@ -10,6 +10,7 @@
 
 mod columns;
 mod journal;
+mod kept;
 mod leases;
 mod read;
 mod rows;
@@ -20,8 +21,8 @@ mod tests;
 mod write;
 
 use super::{
-    Answer, Claim, Commit, Contact, Error, Found, JournalReader, JournalRow, Loaded, OrdersQuery,
-    Outcome, Store, Task, Wanted,
+    Answer, Claim, Commit, Contact, Error, Found, JournalReader, JournalRow, Kept, Loaded,
+    OrdersQuery, Outcome, Store, Task, Wanted,
 };
 use crate::domain::{Order, Restaurant, Timestamp};
 use anyhow::Context;
@@ -159,6 +160,16 @@ impl Store for Postgres {
 
     fn give_back_lease(&self, claim: Claim) -> Answer<'_, ()> {
         Box::pin(ask(&self.readers, async move |client| leases::give_back(client, &claim).await))
+    }
+
+    fn known_ids(&self, after: String, limit: usize) -> Answer<'_, Vec<String>> {
+        Box::pin(ask(&self.readers, async move |client| {
+            kept::known_ids(client, &after, limit).await
+        }))
+    }
+
+    fn kept(&self, order_ids: Vec<String>) -> Answer<'_, Vec<Kept>> {
+        Box::pin(ask(&self.readers, async move |client| kept::kept(client, &order_ids).await))
     }
 
     fn journal_reader(&self) -> Result<Box<dyn JournalReader>, Error> {

@@ -1,6 +1,7 @@
 //! The embedded store: one SQLite file, one thread that writes, a few that read.
 
 mod journal;
+mod kept;
 mod read;
 mod rows;
 mod schema;
@@ -10,8 +11,8 @@ mod threads;
 mod write;
 
 use super::{
-    Answer, Claim, Commit, Contact, Error, Found, JournalReader, JournalRow, Loaded, OrdersQuery,
-    Outcome, Store, Task, Wanted,
+    Answer, Claim, Commit, Contact, Error, Found, JournalReader, JournalRow, Kept, Loaded,
+    OrdersQuery, Outcome, Store, Task, Wanted,
 };
 use crate::domain::{Order, Restaurant, Timestamp};
 use rusqlite::{Connection, ErrorCode};
@@ -117,6 +118,14 @@ impl Store for Sqlite {
 
     fn give_back_lease(&self, _: Claim) -> Answer<'_, ()> {
         Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn known_ids(&self, after: String, limit: usize) -> Answer<'_, Vec<String>> {
+        self.read(move |conn| kept::known_ids(conn, &after, limit))
+    }
+
+    fn kept(&self, order_ids: Vec<String>) -> Answer<'_, Vec<Kept>> {
+        self.read(move |conn| kept::kept(conn, order_ids))
     }
 
     fn journal_reader(&self) -> Result<Box<dyn JournalReader>, Error> {

@@ -2,8 +2,8 @@
 
 use orders_context::domain::{Order, Restaurant, Timestamp};
 use orders_context::store::{
-    Answer, Claim, Commit, Contact, Error, Found, JournalReader, JournalRow, Loaded, OrdersQuery,
-    Outcome, Store, Task, Wanted,
+    Answer, Claim, Commit, Contact, Error, Found, JournalReader, JournalRow, Kept, Loaded,
+    OrdersQuery, Outcome, Store, Task, Wanted,
 };
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -108,6 +108,14 @@ impl Store for Faulty {
 
     fn give_back_lease(&self, claim: Claim) -> Answer<'_, ()> {
         self.inner.give_back_lease(claim)
+    }
+
+    fn known_ids(&self, after: String, limit: usize) -> Answer<'_, Vec<String>> {
+        self.inner.known_ids(after, limit)
+    }
+
+    fn kept(&self, order_ids: Vec<String>) -> Answer<'_, Vec<Kept>> {
+        self.inner.kept(order_ids)
     }
 
     fn journal_reader(&self) -> Result<Box<dyn JournalReader>, Error> {

@@ -5,6 +5,7 @@ use super::mother::{
     ACCEPT_BY, COMPLETE_BY, EVENING, Life, MINUTE, SECOND, after, cancel, decides, delivered,
     gave_up, placement, reject,
 };
+use crate::domain::conformance::{Told, judge, judge_wake};
 use crate::domain::flow::transition;
 use crate::domain::{
     Announce, Command, Decision, Event, Notification, Order, Placement, Role, Status, TaskKind,
@@ -226,6 +227,26 @@ proptest! {
         for Step { command, after, .. } in &lived.steps {
             let wakes = wake_at(after, command.now());
             prop_assert_eq!(wakes.is_none(), after.status.is_at_rest());
+        }
+    }
+
+    #[test]
+    fn every_life_keeps_to_the_flow_and_wakes_when_it_should(lived in lived()) {
+        let (mut order, mut last_at) = (None, EVENING);
+        for (sequence, (at, event)) in (1..).zip(&lived.life.events) {
+            let before = order;
+            order = evolve(before.clone(), "order-1", *at, event);
+            last_at = *at;
+            let status = order.as_ref().map_or(Status::Placed, |order| order.status);
+            let told = Told { sequence, at: *at, status, event };
+            prop_assert_eq!(judge(before.as_ref(), &told), vec![]);
+        }
+        prop_assert_eq!(judge_wake(&lived.life.order, last_at, wake_at(&lived.life.order, last_at)), None);
+        for Step { command, event, after, .. } in lived.steps {
+            if event.is_some() || matches!(command, Command::Wake { .. }) {
+                let wake = wake_at(&after, command.now());
+                prop_assert_eq!(judge_wake(&after, command.now(), wake), None);
+            }
         }
     }
 

@@ -59,7 +59,8 @@ pub fn json<T: serde::de::DeserializeOwned>(row: &Row, at: usize) -> Result<T, E
     Ok(serde_json::from_str(get(row, at)?)?)
 }
 
-fn word<T>(row: &Row, at: usize, parse: fn(&str) -> Option<T>) -> Result<T, Error> {
+/// A column of one of our words.
+pub fn word<T>(row: &Row, at: usize, parse: fn(&str) -> Option<T>) -> Result<T, Error> {
     let text: &str = get(row, at)?;
     parse(text).ok_or_else(|| Error::Corrupt(anyhow::anyhow!("unknown word {text:?}")))
 }

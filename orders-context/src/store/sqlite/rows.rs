@@ -54,7 +54,8 @@ pub fn json<T: serde::de::DeserializeOwned>(row: &Row<'_>, at: usize) -> rusqlit
         .map_err(|e| rusqlite::Error::FromSqlConversionFailure(at, Type::Text, Box::new(e)))
 }
 
-fn word<T>(row: &Row<'_>, at: usize, parse: fn(&str) -> Option<T>) -> rusqlite::Result<T> {
+/// A column of one of our words.
+pub fn word<T>(row: &Row<'_>, at: usize, parse: fn(&str) -> Option<T>) -> rusqlite::Result<T> {
     let text = row.get_ref(at)?.as_str()?;
     let unknown = || format!("unknown word {text:?}").into();
     parse(text).ok_or_else(|| rusqlite::Error::FromSqlConversionFailure(at, Type::Text, unknown()))

@@ -1,6 +1,8 @@
 //! The SQLite store keeps the contract of every store, over a file; and says so when what it finds
 //! in the file makes no sense.
 
+mod damage;
+
 use super::Sqlite;
 use crate::domain::tests::mother::{EVENING, after};
 use crate::domain::{Restaurant, TaskKind, Timestamp};

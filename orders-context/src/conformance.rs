@@ -1,0 +1,155 @@
+//! The check of `orders check` beside the running context: the orders whose journal has grown are
+//! looked at again, at a gentle pace. It stops nothing; it counts and tells.
+
+use crate::check::{Violation, check_orders};
+use crate::domain::conformance::BreachKind;
+use crate::store::{Error, JournalReader, JournalRow, Store};
+use chassis::clock::Clock;
+use chassis::shutdown::Shutdown;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// Counts what was told of.
+const VIOLATIONS: &str = "orders_conformance_violations_total";
+
+/// How often it looks, in microseconds.
+const LOOK_EVERY_US: i64 = 2_000_000;
+
+/// How many rows of the journal one look takes.
+const PORTION: usize = 500;
+
+/// The pause after a look, as a multiple of the time that it took: at most a 20th of a core goes
+/// into this, however fast the journal grows. What is left is looked at when it is quieter.
+const PAUSE_FACTOR: i64 = 19;
+
+/// The shortest pause, in microseconds.
+const SHORTEST_PAUSE_US: i64 = 50_000;
+
+/// How many violations of one look are told one by one.
+const TOLD: usize = 20;
+
+/// How many violations are remembered as told.
+const REMEMBERED: usize = 10_000;
+
+/// Runs until `shutdown`. Blocks on the journal now and then, so it wants a thread of its own.
+///
+/// # Errors
+/// None so far: a store that does not answer is asked again.
+pub async fn run(
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    shutdown: Shutdown,
+) -> anyhow::Result<()> {
+    metrics::counter!(VIOLATIONS).increment(0);
+    let mut watch = None;
+    loop {
+        let began_us = clock.now_us();
+        let full = match look(&*store, &mut watch).await {
+            Ok(rows) => rows == PORTION,
+            Err(error) => {
+                tracing::warn!(error = %error, "the journal was not checked against the flow");
+                false
+            }
+        };
+        let now_us = clock.now_us();
+        let pause_us = now_us.saturating_sub(began_us).saturating_mul(PAUSE_FACTOR);
+        let least_us = if full { SHORTEST_PAUSE_US } else { LOOK_EVERY_US };
+        tokio::select! {
+            biased;
+            () = shutdown.cancelled() => return Ok(()),
+            () = clock.sleep_until(now_us.saturating_add(pause_us.max(least_us))) => {}
+        }
+    }
+}
+
+/// One look, from where the first one found the journal's end; how many of its rows it took.
+async fn look(store: &dyn Store, watch: &mut Option<Watch>) -> Result<usize, Error> {
+    let watch = match watch {
+        Some(watch) => watch,
+        None => watch.insert(Watch::begin(store)?),
+    };
+    watch.read()?;
+    let Some(position) = watch.rows.last().map(|row| row.position) else { return Ok(0) };
+    let order_ids: HashSet<&String> = watch.rows.iter().map(|row| &row.order_id).collect();
+    let order_ids = order_ids.into_iter().cloned().collect();
+    let (_, violations) = check_orders(store, order_ids).await?;
+    watch.tell(violations);
+    watch.position = position;
+    metrics::gauge!("orders_conformance_position").set(position as f64);
+    Ok(watch.rows.len())
+}
+
+struct Watch {
+    journal: Box<dyn JournalReader>,
+    position: i64,
+    rows: Vec<JournalRow>,
+    told: HashSet<(String, Option<i64>, BreachKind)>,
+}
+
+impl Watch {
+    fn begin(store: &dyn Store) -> Result<Self, Error> {
+        let mut journal = store.journal_reader()?;
+        let position = journal.newest()?;
+        Ok(Self { journal, position, rows: Vec::new(), told: HashSet::new() })
+    }
+
+    /// What cannot be read is told of and passed over: the rest is looked at all the same.
+    fn read(&mut self) -> Result<(), Error> {
+        self.rows.clear();
+        let read = self.journal.read_after(self.position, PORTION, &mut self.rows);
+        let Err(Error::Corrupt(cause)) = read else { return read };
+        tracing::error!(after = self.position, error = %cause, "the journal cannot be read");
+        metrics::counter!(VIOLATIONS).increment(1);
+        self.rows.clear();
+        self.position = self.journal.newest()?;
+        Ok(())
+    }
+
+    /// Each violation once: an order is looked at again after each of its events.
+    fn tell(&mut self, mut violations: Vec<Violation>) {
+        if self.told.len() > REMEMBERED {
+            self.told.clear();
+        }
+        violations
+            .retain(|each| self.told.insert((each.order_id.clone(), each.sequence, each.kind)));
+        metrics::counter!(VIOLATIONS).increment(violations.len() as u64);
+        for violation in violations.iter().take(TOLD) {
+            let Violation { order_id, sequence, kind, what } = violation;
+            tracing::error!(order.id = %order_id, sequence, %kind, what, "an order breaks the flow");
+        }
+        if let Some(left @ 1..) = violations.len().checked_sub(TOLD) {
+            tracing::error!(left, "more orders break the flow; `orders check` tells of each");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::tests::mother::{MINUTE, after, order_accepted, order_completed};
+    use crate::store::contract::{commit, moved, placed};
+    use crate::store::sqlite::Sqlite;
+
+    #[tokio::test]
+    async fn an_order_that_breaks_the_flow_is_told_once() {
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let store = Sqlite::open(&folder.path().join("orders.db")).expect("a database");
+        let mut watch = None;
+        let mut told = async || {
+            let rows = look(&store, &mut watch).await.expect("the store answers");
+            (rows, watch.as_ref().map_or(0, |watch| watch.told.len()))
+        };
+        assert_eq!(told().await, (0, 0));
+        let (good, bad) = (placed("order-1"), placed("order-2"));
+        let accepted = moved(&good.order, after(MINUTE), order_accepted());
+        let completed = moved(&bad.order, after(MINUTE), order_completed());
+        let again = moved(&completed.order, after(MINUTE), order_accepted());
+        commit(&store, vec![good, bad]).await;
+        assert_eq!(told().await, (2, 0));
+        commit(&store, vec![accepted, completed]).await;
+        assert_eq!(told().await, (2, 1), "completed before it was accepted");
+        commit(&store, vec![again]).await;
+        assert_eq!(told().await, (1, 1), "known already");
+        assert_eq!(told().await, (0, 1));
+    }
+}

@@ -1,0 +1,78 @@
+//! Everything that is kept of an order, for checks.
+
+use super::read::select;
+use super::rows::{JOURNAL, get, journal_row, json, text, word};
+use crate::domain::{Status, Timestamp};
+use crate::store::{Error, Kept, KeptRow};
+use chassis::postgres::Client;
+use tokio_postgres::Row;
+
+/// Each half has the limit, so that neither index is read further.
+pub async fn known_ids(client: &Client, after: &str, limit: usize) -> Result<Vec<String>, Error> {
+    let sql = "SELECT order_id FROM (
+             (SELECT order_id FROM orders WHERE order_id > $1 ORDER BY order_id LIMIT $2)
+             UNION
+             (SELECT DISTINCT order_id FROM journal WHERE order_id > $1 ORDER BY order_id LIMIT $2)
+         ) AS known ORDER BY order_id LIMIT $2";
+    let rows = select(client, sql, &[&text(after), &(limit as i64)]).await?;
+    rows.iter().map(|row| get(row, 0)).collect()
+}
+
+/// In one statement, so that rows and journals are of the same moment.
+pub async fn kept(client: &Client, order_ids: &[String]) -> Result<Vec<Kept>, Error> {
+    let sql = format!(
+        "SELECT events.*, place, version, orders.status, orders.restaurant_id, placed_at, wake_at,
+             state
+         FROM unnest($1::text[]) WITH ORDINALITY AS asked (asked_id, place)
+             LEFT JOIN orders ON orders.order_id = asked_id
+             LEFT JOIN (SELECT {JOURNAL} FROM journal) AS events ON events.order_id = asked_id
+         ORDER BY place, sequence"
+    );
+    let asked: Vec<_> = order_ids.iter().map(|id| text(id)).collect();
+    let rows = select(client, &sql, &[&asked]).await?;
+    let of_one = rows.chunk_by(|one, other| place(one).ok() == place(other).ok());
+    order_ids.iter().zip(of_one).map(|(order_id, rows)| kept_of(order_id, rows)).collect()
+}
+
+fn place(row: &Row) -> Result<i64, Error> {
+    get(row, 14)
+}
+
+fn kept_of(order_id: &str, rows: &[Row]) -> Result<Kept, Error> {
+    let mut kept = Kept { order_id: order_id.to_owned(), ..Kept::default() };
+    for (number, row) in rows.iter().enumerate() {
+        if number == 0 && get::<Option<i64>>(row, 15)?.is_some() {
+            kept.row = readable(kept_row(row), "the row", &mut kept.unreadable)?;
+        }
+        if get::<Option<i64>>(row, 0)?.is_some() {
+            kept.journal.extend(readable(journal_row(row), "an event", &mut kept.unreadable)?);
+        }
+    }
+    Ok(kept)
+}
+
+fn readable<T>(
+    read: Result<T, Error>,
+    name: &str,
+    unreadable: &mut Vec<String>,
+) -> Result<Option<T>, Error> {
+    match read {
+        Ok(read) => Ok(Some(read)),
+        Err(Error::Corrupt(cause)) => {
+            unreadable.push(format!("{name}: {cause}"));
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn kept_row(row: &Row) -> Result<KeptRow, Error> {
+    Ok(KeptRow {
+        version: get(row, 15)?,
+        status: word(row, 16, Status::from_word)?,
+        restaurant_id: get(row, 17)?,
+        placed_at: Timestamp(get(row, 18)?),
+        wake_at: get::<Option<i64>>(row, 19)?.map(Timestamp),
+        order: json(row, 20)?,
+    })
+}

@@ -1,0 +1,67 @@
+//! Everything that is kept of an order, for checks.
+
+use super::rows::{JOURNAL, journal_row, json, word};
+use crate::domain::{Status, Timestamp};
+use crate::store::{Error, Kept, KeptRow};
+use rusqlite::{Connection, Row, Transaction, params};
+
+/// Both halves come from an index, in its order, so that the limit ends the search.
+pub fn known_ids(conn: &mut Connection, after: &str, limit: usize) -> Result<Vec<String>, Error> {
+    let mut statement = conn.prepare_cached(
+        "SELECT order_id FROM orders WHERE order_id > ?1
+         UNION SELECT order_id FROM journal WHERE order_id > ?1 ORDER BY order_id LIMIT ?2",
+    )?;
+    let rows = statement.query_map(params![after, limit as i64], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// In one transaction: rows and journals of the same moment.
+pub fn kept(conn: &mut Connection, order_ids: Vec<String>) -> Result<Vec<Kept>, Error> {
+    let tx = conn.transaction()?;
+    order_ids.into_iter().map(|order_id| kept_of(&tx, order_id)).collect()
+}
+
+fn kept_of(tx: &Transaction<'_>, order_id: String) -> Result<Kept, Error> {
+    let mut rows = tx.prepare_cached(
+        "SELECT version, status, restaurant_id, placed_at, wake_at, state
+         FROM orders WHERE order_id = ?1",
+    )?;
+    let mut journal = tx.prepare_cached(&format!(
+        "SELECT {JOURNAL} FROM journal WHERE order_id = ?1 ORDER BY sequence"
+    ))?;
+    let mut kept = Kept::default();
+    for row in rows.query_map([&order_id], kept_row)? {
+        kept.row = readable(row, "the row", &mut kept.unreadable)?;
+    }
+    for row in journal.query_map([&order_id], journal_row)? {
+        kept.journal.extend(readable(row, "an event", &mut kept.unreadable)?);
+    }
+    Ok(Kept { order_id, ..kept })
+}
+
+fn readable<T>(
+    read: rusqlite::Result<T>,
+    name: &str,
+    unreadable: &mut Vec<String>,
+) -> Result<Option<T>, Error> {
+    match read.map_err(Error::from) {
+        Ok(read) => Ok(Some(read)),
+        Err(Error::Corrupt(cause)) => {
+            unreadable.push(format!("{name}: {cause}"));
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn kept_row(row: &Row<'_>) -> rusqlite::Result<KeptRow> {
+    let wake_at: Option<i64> = row.get(4)?;
+    Ok(KeptRow {
+        version: row.get(0)?,
+        status: word(row, 1, Status::from_word)?,
+        restaurant_id: row.get(2)?,
+        placed_at: Timestamp(row.get(3)?),
+        wake_at: wake_at.map(Timestamp),
+        order: json(row, 5)?,
+    })
+}

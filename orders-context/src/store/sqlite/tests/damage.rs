@@ -1,0 +1,116 @@
+//! What hands in the database leave behind, `orders check` finds.
+
+use super::{new_place, one};
+use crate::check::{check, violations};
+use crate::domain::Notification;
+use crate::domain::conformance::BreachKind as B;
+use crate::domain::tests::mother::{
+    MINUTE, SECOND, after, order_accepted, restaurant_notified, user_notified,
+};
+use crate::store::contract::{commit, moved, placed};
+use crate::store::sqlite::Sqlite;
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+/// Where something was found, and what.
+type Finding = (Option<i64>, B);
+
+/// Two orders, the first of them confirmed.
+async fn two_orders(folder: &TempDir) -> Sqlite {
+    let store = Sqlite::open(&folder.path().join("orders.db")).expect("a database");
+    let born = placed("order-1");
+    let told = moved(&born.order, after(SECOND), restaurant_notified());
+    let accepted = moved(&told.order, after(MINUTE), order_accepted());
+    let word = user_notified(Notification::Accepted);
+    let confirmed = moved(&accepted.order, after(2 * MINUTE), word);
+    commit(&store, vec![born, told, accepted, confirmed, placed("order-2")]).await;
+    store
+}
+
+/// What is found in the first order after `sql`; the second is clean.
+async fn found_after(sql: &str) -> Vec<Finding> {
+    let folder = TempDir::new().expect("a folder");
+    let store = two_orders(&folder).await;
+    let damaged =
+        Connection::open(folder.path().join("orders.db")).and_then(|conn| conn.execute_batch(sql));
+    assert_eq!(damaged, Ok(()), "{sql}");
+    let mut found = Vec::new();
+    let checked = check(&store, |violation| {
+        found.push(violation.clone());
+        Ok(())
+    });
+    let checked = checked.await.expect("the store answers");
+    assert_eq!((checked.orders, checked.violations), (2, found.len() as u64), "{sql}");
+    assert!(found.iter().all(|violation| violation.order_id == "order-1"), "{sql}: {found:?}");
+    found.into_iter().map(|violation| (violation.sequence, violation.kind)).collect()
+}
+
+#[tokio::test]
+async fn what_was_not_touched_is_clean() {
+    assert_eq!(found_after("UPDATE orders SET version = version").await, []);
+}
+
+#[tokio::test]
+async fn a_damaged_journal_is_told_event_by_event() {
+    let cases: [(&str, &[Finding]); 7] = [
+        (
+            "DELETE FROM journal WHERE order_id = 'order-1' AND sequence = 2",
+            &[(Some(3), B::Sequence), (None, B::Row)],
+        ),
+        (
+            "UPDATE journal SET status = 'completed' WHERE order_id = 'order-1' AND sequence = 3",
+            &[(Some(3), B::Status)],
+        ),
+        (
+            "UPDATE journal SET data = '{\"type\": \"order_completed\", \"decided_by\": \"restaurant\"}'
+             WHERE order_id = 'order-1' AND sequence = 3",
+            &[(Some(3), B::Forbidden), (Some(3), B::Status), (Some(4), B::Status), (None, B::Row),
+                (None, B::Row),
+                (None, B::Wake)],
+        ),
+        (
+            "UPDATE journal SET total_minor = 1 WHERE order_id = 'order-1' AND sequence = 4",
+            &[(Some(4), B::Columns)],
+        ),
+        (
+            "UPDATE journal SET data = '{\"type\": \"order_eaten\"}'
+             WHERE order_id = 'order-1' AND sequence = 4",
+            &[(None, B::Unreadable)],
+        ),
+        (
+            "DELETE FROM journal WHERE order_id = 'order-1' AND sequence = 1",
+            &[(Some(2), B::Sequence), (Some(2), B::NotPlaced)],
+        ),
+        ("DELETE FROM journal WHERE order_id = 'order-1'", &[(None, B::Missing)]),
+    ];
+    for (sql, expected) in cases {
+        assert_eq!(found_after(sql).await, expected, "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_row_is_told() {
+    let of_first = |set: &str| format!("UPDATE orders SET {set} WHERE order_id = 'order-1'");
+    for (set, kind) in [
+        ("status = 'completed'", B::Row),
+        ("version = 3", B::Row),
+        ("placed_at = placed_at + 1", B::Row),
+        ("restaurant_id = 'nino'", B::Row),
+        ("state = json_set(state, '$.total_minor', 1)", B::Row),
+        ("state = json_set(state, '$.status', 'completed')", B::Row),
+        ("wake_at = NULL", B::Wake),
+        ("wake_at = wake_at + 1", B::Wake),
+        ("state = '{'", B::Unreadable),
+        ("status = 'eaten'", B::Unreadable),
+    ] {
+        assert_eq!(found_after(&of_first(set)).await, [(None, kind)], "{set}");
+    }
+    let gone = "DELETE FROM orders WHERE order_id = 'order-1'";
+    assert_eq!(found_after(gone).await, [(None, B::Missing)]);
+}
+
+#[tokio::test]
+async fn an_order_of_which_nothing_is_kept_is_missing() {
+    let kept = new_place()().kept(vec![one()]).await.expect("the store answers");
+    assert_eq!(violations(&kept[0]).len(), 1);
+}
