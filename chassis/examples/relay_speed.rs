@@ -102,7 +102,7 @@ async fn main() -> anyhow::Result<()> {
     let spec =
         |name: &str, partitions| TopicSpec { name: name.to_string(), partitions, config: vec![] };
     apply_topics(&kafka, &[spec(&topic, 6), spec(&progress, 1)]).await?;
-    let config = RelayConfig::new(kafka, &run, &progress);
+    let config = RelayConfig::new(kafka, &run, &progress, &[]);
     let number = |index: usize| -> anyhow::Result<u64> {
         Ok(arguments.get(index).context("an argument is missing")?.parse()?)
     };

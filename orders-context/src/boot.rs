@@ -24,7 +24,7 @@ use chassis::shutdown::Shutdown;
 use chassis::signal::Signal;
 use chassis::supervisor::Supervisor;
 use schemas::registry::RegistryClient;
-use schemas::topics::{ORDER_EVENTS_VALUE, ORDERS_RELAY};
+use schemas::topics::{ORDER_EVENTS, ORDER_EVENTS_VALUE, ORDERS_RELAY};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -192,7 +192,7 @@ impl Relay {
                 Database::Sqlite(_) => RELAY_LOOKS_EVERY,
                 Database::Postgres(_) => RELAY_LOOKS_FOR_OTHERS_EVERY,
             },
-            ..RelayConfig::new(kafka, "orders-relay-0", ORDERS_RELAY.name)
+            ..RelayConfig::new(kafka, "orders-relay-0", ORDERS_RELAY.name, &[ORDER_EVENTS.name])
         };
         let (wake, clock) = (self.journal_grew.clone(), Arc::clone(&self.clock));
         run_relay(relay, journal, wake, clock, stop)

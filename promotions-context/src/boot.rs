@@ -106,6 +106,7 @@ pub async fn start(
             config.kafka.clone(),
             TRANSACTIONAL_ID,
             topics::PROMOTIONS_RELAY.name,
+            &[topics::VOUCHER_EVENTS.name, topics::PROMOTIONS_ORDER_DLQ.name],
         ),
         journal_grew: journal_grew.clone(),
         clock: Arc::clone(&clock),

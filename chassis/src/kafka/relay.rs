@@ -11,6 +11,7 @@
 //! row is, and goes on by itself.
 
 mod gauges;
+mod leftovers;
 mod owner;
 mod pace;
 mod progress;
@@ -85,6 +86,8 @@ pub struct RelayConfig {
     pub transactional_id: String,
     /// The compacted topic of positions.
     pub progress_topic: String,
+    /// The topics that the journal's rows go to, which nobody else writes.
+    pub topics: Vec<String>,
     /// The shard of the journal, which is also its partition in the progress topic.
     pub shard: i32,
     /// Most rows in one transaction.
@@ -98,11 +101,17 @@ pub struct RelayConfig {
 
 impl RelayConfig {
     /// Shard 0 with batches of up to 5,000 rows, a pause of up to 20 ms, and two looks a second.
-    pub fn new(kafka: KafkaConfig, transactional_id: &str, progress_topic: &str) -> Self {
+    pub fn new(
+        kafka: KafkaConfig,
+        transactional_id: &str,
+        progress_topic: &str,
+        topics: &[&str],
+    ) -> Self {
         Self {
             kafka,
             transactional_id: transactional_id.to_string(),
             progress_topic: progress_topic.to_string(),
+            topics: topics.iter().map(ToString::to_string).collect(),
             shard: 0,
             batch: 5_000,
             busy_pause: Duration::from_millis(20),

@@ -121,7 +121,7 @@ impl Kafka {
     /// A relay under a name of this test; its topics exist.
     pub fn relay_config(&self) -> RelayConfig {
         let progress = self.topic("progress", 1);
-        RelayConfig::new(self.config.clone(), &self.name("relay"), &progress)
+        RelayConfig::new(self.config.clone(), &self.name("relay"), &progress, &[])
     }
 }
 

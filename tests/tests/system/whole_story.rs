@@ -23,7 +23,9 @@ async fn an_order_goes_all_the_way_and_leaves_its_trace_everywhere() -> Result<(
         "user_notified",
         "order_completed",
     ];
-    assert_eq!(types, happy);
+    // A restaurant that is quick says yes before it is known that it was told.
+    let quick = [happy[0], happy[2], happy[1], happy[3], happy[4]];
+    assert!(types == happy || types == quick, "{types:?}");
     let sequences: Vec<_> = by_sequence.iter().map(|fact| fact.sequence).collect();
     assert_eq!(sequences, (1..=5).map(Some).collect::<Vec<_>>());
     assert!(by_sequence.is_sorted_by_key(|fact| fact.offset), "order for order: {by_sequence:?}");

@@ -7,6 +7,7 @@ use anyhow::{Context as _, anyhow, ensure};
 use tracing::{info, warn};
 
 use super::gauges::Gauges;
+use super::leftovers::{is_open, partitions};
 use super::pace::Pace;
 use super::progress::{Progress, read_progress};
 use super::session::{Fencing, Session};
@@ -108,9 +109,11 @@ impl<J: Journal> Owner<J> {
         }
     }
 
-    /// Fences the predecessor, reads the position and claims it: in this order.
+    /// Fences the predecessor, closes what was left open, reads the position and claims it: in this
+    /// order.
     fn take_over(&mut self, session: &Session) -> Result<i64, End> {
         self.fence(session)?;
+        self.close_leftovers(session).map_err(End::Again)?;
         let config = &self.config;
         let found = read_progress(&config.kafka, &config.progress_topic, config.shard)
             .map_err(End::Again)?;
@@ -153,6 +156,21 @@ impl<J: Journal> Owner<J> {
                 }
             }
         }
+    }
+
+    /// After the fencing nobody has a transaction open here, unless a broker has lost its end.
+    fn close_leftovers(&self, session: &Session) -> anyhow::Result<()> {
+        let config = &self.config;
+        let is_open = || is_open(&config.kafka, &config.progress_topic, config.shard);
+        if !is_open()? {
+            return Ok(());
+        }
+        warn!(relay = config.transactional_id, "A broker left a transaction open: aborting it");
+        let mut partitions = partitions(&config.kafka, &config.topics)?;
+        partitions.push((config.progress_topic.clone(), config.shard));
+        session.abort_in(&partitions)?;
+        ensure!(!is_open()?, "a transaction that a broker left open is still open");
+        Ok(())
     }
 
     /// A position beyond the journal's end belongs to another journal; going on would silently

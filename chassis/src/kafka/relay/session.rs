@@ -87,6 +87,17 @@ impl Session {
         self.producer.commit_transaction(Timeout::Never).context("unknown outcome of a commit")
     }
 
+    /// Aborts a transaction that writes to each of `partitions`: its markers end whatever this
+    /// producer ever left open there, and what it wrote is seen by nobody.
+    pub(super) fn abort_in(&self, partitions: &[(String, i32)]) -> anyhow::Result<()> {
+        self.producer.begin_transaction()?;
+        for (topic, partition) in partitions {
+            self.send(|| BaseRecord::to(topic).partition(*partition).key(&b"abort"[..]))?;
+        }
+        self.await_deliveries()?;
+        self.producer.abort_transaction(Timeout::Never).context("unknown outcome of an abort")
+    }
+
     /// Serves what the producer has to tell while there is nothing to publish.
     pub(super) fn idle(&self) {
         self.producer.poll(Duration::ZERO);
