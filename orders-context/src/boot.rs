@@ -1,17 +1,15 @@
 //! The one place where concrete parts meet.
 
 use crate::app::App;
-use crate::config::{Config, Database};
+use crate::config::{Config, CustomerChannel, Database};
 use crate::leases::Leases;
 use crate::relay::OrderJournal;
 use crate::store::Store;
 use crate::store::postgres::Postgres;
 use crate::store::sqlite::Sqlite;
-use crate::tasks::{
-    Channels,
-    mail::{self, Mailer},
-    webhook::Webhooks,
-};
+use crate::tasks::mail::{self, Mailer};
+use crate::tasks::post::Poster;
+use crate::tasks::{Channels, Customers};
 use crate::{conformance, deadlines, housekeeping, http, tasks};
 use anyhow::Context;
 use chassis::backoff::Backoff;
@@ -64,11 +62,7 @@ pub async fn run(
     group.wake_on_journal(journal_grew.clone());
     let (hand_over, started) = mpsc::channel(HANDED_OVER);
     group.hand_tasks_to(hand_over);
-    let channels = Channels {
-        webhooks: Webhooks::new(config.webhook_reach)?,
-        mailer: Mailer::new(&config.smtp_url, &config.mail_from, mail::LIMIT)
-            .context("SMTP_URL")?,
-    };
+    let channels = channels(&config)?;
     let health = Health::new();
     let router = chassis::http::router(
         http::router(app.clone()),
@@ -114,6 +108,16 @@ pub async fn run(
         stop_all.cancel();
     });
     loops.run(GRACE).await
+}
+
+fn channels(config: &Config) -> anyhow::Result<Channels> {
+    let customers = match &config.customers {
+        CustomerChannel::Mail { smtp_url, from } => {
+            Customers::Mail(Mailer::new(smtp_url, from, mail::LIMIT).context("SMTP_URL")?)
+        }
+        CustomerChannel::Push(gateway) => Customers::Push(gateway.clone()),
+    };
+    Ok(Channels { poster: Poster::new(config.webhook_reach)?, customers })
 }
 
 /// The store that the configuration names, with the tables of this version.

@@ -1,8 +1,8 @@
 //! What the orders context is told from outside, all of it through the environment.
 
 use crate::app::group::Limits;
-use crate::domain::Policy;
-use crate::tasks::webhook::Reach;
+use crate::domain::{Policy, Webhook};
+use crate::tasks::post::{Reach, key_of};
 use chassis::config::Settings;
 use chassis::kafka::KafkaConfig;
 use chassis::postgres::Address;
@@ -21,16 +21,29 @@ pub struct Config {
     pub kafka: KafkaConfig,
     /// `SCHEMA_REGISTRY_URL`: with the path of its Confluent-compatible API.
     pub registry_url: String,
-    /// `SMTP_URL`: where letters to customers are handed in.
-    pub smtp_url: String,
-    /// `ORDERS_MAIL_FROM`: the mailbox they come from.
-    pub mail_from: String,
-    /// `ORDERS_WEBHOOK_ALLOW_PRIVATE`: `true` lets webhooks reach private addresses.
+    /// How customers are told.
+    pub customers: CustomerChannel,
+    /// `ORDERS_WEBHOOK_ALLOW_PRIVATE`: `true` lets webhooks, and the push gateway's, reach private
+    /// addresses.
     pub webhook_reach: Reach,
     /// `ORDERS_ACCEPT_WITHIN_MS`, `ORDERS_COMPLETE_WITHIN_MS`: for new orders.
     pub policy: Policy,
     /// `ORDERS_QUEUE`, `ORDERS_GROUP`: how many commands may wait, and go into one transaction.
     pub limits: Limits,
+}
+
+/// How customers are told what became of their orders.
+#[derive(Clone, Debug)]
+pub enum CustomerChannel {
+    /// By letters.
+    Mail {
+        /// `SMTP_URL`: where they are handed in.
+        smtp_url: String,
+        /// `ORDERS_MAIL_FROM`: the mailbox they come from.
+        from: String,
+    },
+    /// `ORDERS_PUSH_URL` and `ORDERS_PUSH_SECRET`: by a push gateway.
+    Push(Webhook),
 }
 
 /// Where orders are stored.
@@ -88,21 +101,46 @@ impl Config {
         if limits.queue == 0 || limits.group == 0 {
             settings.problem("ORDERS_QUEUE", "must be above 0, and so must ORDERS_GROUP");
         }
+        let webhook_reach = match settings.or("ORDERS_WEBHOOK_ALLOW_PRIVATE", false) {
+            true => Reach::Anywhere,
+            false => Reach::PublicOnly,
+        };
         Self {
             listen: settings.or("ORDERS_LISTEN", SocketAddr::from(([127, 0, 0, 1], 8080))),
             database: settings.or("ORDERS_DATABASE_URL", Database::default()),
             kafka: KafkaConfig::from_settings(settings, "orders"),
             registry_url: settings.required("SCHEMA_REGISTRY_URL"),
-            smtp_url: settings.required("SMTP_URL"),
-            mail_from: settings
-                .or("ORDERS_MAIL_FROM", "Takeaway <orders@takeaway.example>".to_owned()),
-            webhook_reach: match settings.or("ORDERS_WEBHOOK_ALLOW_PRIVATE", false) {
-                true => Reach::Anywhere,
-                false => Reach::PublicOnly,
-            },
+            customers: CustomerChannel::from_settings(settings, webhook_reach),
+            webhook_reach,
             policy,
             limits,
         }
+    }
+}
+
+impl CustomerChannel {
+    /// By push where a gateway is named, by mail where none is.
+    fn from_settings(settings: &mut Settings, reach: Reach) -> Self {
+        let Some(url) = settings.optional::<url::Url>("ORDERS_PUSH_URL") else {
+            let from = "Takeaway <orders@takeaway.example>".to_owned();
+            let from = settings.or("ORDERS_MAIL_FROM", from);
+            return Self::Mail { smtp_url: settings.required("SMTP_URL"), from };
+        };
+        let is_plain = url.username().is_empty() && url.password().is_none();
+        if !matches!(url.scheme(), "http" | "https") || !is_plain {
+            let rule = "must be a URL with http or https, without user and password";
+            settings.problem("ORDERS_PUSH_URL", rule);
+        } else if !reach.allows(&url) {
+            let rule = "leads to an address that is not public: ORDERS_WEBHOOK_ALLOW_PRIVATE=true \
+                        lets it";
+            settings.problem("ORDERS_PUSH_URL", rule);
+        }
+        let secret: String = settings.required("ORDERS_PUSH_SECRET");
+        if !key_of(&secret).is_some_and(|key| (24..=64).contains(&key.len())) {
+            let rule = "must be whsec_ and base64 of 24 to 64 bytes";
+            settings.problem("ORDERS_PUSH_SECRET", rule);
+        }
+        Self::Push(Webhook { url: url.into(), secret })
     }
 }
 
@@ -139,6 +177,34 @@ mod tests {
             "SMTP_URL",
         ] {
             assert!(problems.contains(name), "{name} in {problems}");
+        }
+    }
+
+    #[test]
+    fn customers_are_told_by_push_where_a_gateway_is_named() {
+        let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+        let problems = |url: &str, secret: &str, private: &str| {
+            let mut settings = Settings::from_pairs([
+                ("SCHEMA_REGISTRY_URL", "http://127.0.0.1:8081"),
+                ("ORDERS_PUSH_URL", url),
+                ("ORDERS_PUSH_SECRET", secret),
+                ("ORDERS_WEBHOOK_ALLOW_PRIVATE", private),
+            ]);
+            let config = Config::from_settings(&mut settings);
+            assert!(matches!(config.customers, CustomerChannel::Push(_)));
+            settings.finish(()).err().map(|error| error.problems().join(" ")).unwrap_or_default()
+        };
+        assert_eq!(problems("https://push.example/v1", secret, "false"), "");
+        assert_eq!(problems("http://127.0.0.1:7070/", secret, "true"), "");
+        for (url, secret, private, named) in [
+            ("http://127.0.0.1:7070/", secret, "false", "ORDERS_PUSH_URL: leads"),
+            ("ftp://push.example/", secret, "true", "ORDERS_PUSH_URL: must be"),
+            ("https://ada:lace@push.example/", secret, "true", "ORDERS_PUSH_URL: must be"),
+            ("https://push.example/", "whsec_c2hvcnQ=", "false", "ORDERS_PUSH_SECRET: must be"),
+        ] {
+            let found = problems(url, secret, private);
+            assert!(found.contains(named), "{url}: {found}");
+            assert!(!found.contains("lace") && !found.contains(secret), "{found}");
         }
     }
 }

@@ -6,22 +6,25 @@
 
 mod attempt;
 pub mod mail;
+pub mod post;
+mod push;
 mod schedule;
-pub mod webhook;
+mod webhook;
 
 use crate::app::Task;
 use crate::app::{App, StartedTask};
-use crate::domain::{Order, TaskKind};
+use crate::domain::{TaskKind, Webhook};
 use crate::leases::Held;
+use attempt::Known;
 use chassis::shutdown::Shutdown;
 use mail::Mailer;
+use post::Poster;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
-use webhook::Webhooks;
 
 /// How often the store is asked for tasks that are due.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -35,10 +38,18 @@ const READ_AT_ONCE: usize = 8 * AT_ONCE;
 
 /// The ways to the outside.
 pub struct Channels {
-    /// To restaurants.
-    pub webhooks: Webhooks,
+    /// To restaurants, and to the push gateway.
+    pub poster: Poster,
     /// To customers.
-    pub mailer: Mailer,
+    pub customers: Customers,
+}
+
+/// How customers are told.
+pub enum Customers {
+    /// By a letter to their mail address.
+    Mail(Mailer),
+    /// By this gateway, which knows how to reach a customer id.
+    Push(Webhook),
 }
 
 /// Names a task: its order and the sequence of the event that asked for it.
@@ -76,7 +87,10 @@ pub async fn run(
         tokio::select! {
             biased;
             () = shutdown.cancelled() => break,
-            Some(new) = started.recv() => dispatcher.start(new.task, Some(new.order)),
+            Some(new) = started.recv() => {
+                let known = Known { order: Some(new.order), contact: new.contact };
+                dispatcher.start(new.task, known);
+            }
             Some(ended) = dispatcher.attempts.join_next() => dispatcher.forget(ended)?,
             () = sleep_until(look_at), if dispatcher.has_room_for_some() => {
                 let more = dispatcher.look().await;
@@ -123,12 +137,12 @@ impl Dispatcher {
         };
         let found = due.len();
         for task in due {
-            self.start(task, None);
+            self.start(task, Known::default());
         }
         found > self.to_restaurants.len() + self.to_customers.len()
     }
 
-    fn start(&mut self, task: Task, order: Option<Arc<Order>>) {
+    fn start(&mut self, task: Task, known: Known) {
         let (kind, key) = (task.kind, (task.order_id.clone(), task.sequence));
         let under_way = self.under_way(kind);
         let is_possible = under_way.len() < AT_ONCE && !under_way.contains(&key);
@@ -139,7 +153,7 @@ impl Dispatcher {
         let (app, channels) = (self.app.clone(), Arc::clone(&self.channels));
         let (held, shutdown) = (self.held.clone(), self.shutdown.clone());
         self.attempts.spawn(async move {
-            attempt::run(&app, &channels, &task, order, &held, &shutdown).await;
+            attempt::run(&app, &channels, &task, known, &held, &shutdown).await;
             (kind, key)
         });
     }

@@ -19,5 +19,7 @@ mod deciding;
 mod faults;
 #[path = "app/placing.rs"]
 mod placing;
+#[path = "app/push.rs"]
+mod push;
 #[path = "app/tasks.rs"]
 mod tasks;

@@ -7,7 +7,7 @@ mod undurable;
 use super::step::step;
 use super::{Failure, Reply, Submission};
 use crate::domain::{Command, Order};
-use crate::store::{self, Commit, Loaded, Outcome, Store, Task, TaskChange, Wake, Wanted};
+use crate::store::{self, Commit, Contact, Loaded, Outcome, Store, Task, TaskChange, Wake, Wanted};
 use chassis::ids::Ids;
 use chassis::shutdown::Shutdown;
 use chassis::signal::Signal;
@@ -36,6 +36,8 @@ pub struct StartedTask {
     pub task: Task,
     /// The order it belongs to.
     pub order: Arc<Order>,
+    /// How to reach the customer, when it was committed together with the task.
+    pub contact: Option<Contact>,
 }
 
 /// The loop that commits.
@@ -274,9 +276,11 @@ impl Submission {
 fn started_tasks(commits: &[Commit]) -> Vec<Vec<StartedTask>> {
     let of_one = |commit: &Commit| {
         let opened = commit.tasks.iter().filter_map(|change| match change {
-            TaskChange::Open(task) => {
-                Some(StartedTask { task: task.clone(), order: Arc::clone(&commit.order) })
-            }
+            TaskChange::Open(task) => Some(StartedTask {
+                task: task.clone(),
+                order: Arc::clone(&commit.order),
+                contact: commit.contact.clone(),
+            }),
             _ => None,
         });
         opened.collect()

@@ -9,7 +9,7 @@ use crate::store::{Contact, Task, TaskChange, TaskState};
 pub enum TaskReport {
     /// It reached its receiver over this channel.
     Delivered {
-        /// `webhook`, `mail`.
+        /// `webhook`, `mail`, `push`.
         channel: &'static str,
     },
     /// It failed; try again then.

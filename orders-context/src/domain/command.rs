@@ -41,7 +41,7 @@ pub enum Command {
     TaskDelivered {
         /// What was to be done.
         task: TaskKind,
-        /// Over which channel: `webhook`, `mail`.
+        /// Over which channel: `webhook`, `mail`, `push`.
         channel: String,
         /// How many attempts it took.
         attempts: u32,

@@ -1,9 +1,8 @@
 //! One attempt at one task, and its report.
 
 use super::schedule::next_attempt;
-use super::{Channels, mail, webhook};
-use crate::app::Task;
-use crate::app::{App, Failure, TaskReport};
+use super::{Channels, Customers, mail, push, webhook};
+use crate::app::{App, Contact, Failure, Task, TaskReport};
 use crate::domain::{Order, TaskKind};
 use crate::leases::Held;
 use chassis::backoff::Backoff;
@@ -23,13 +22,22 @@ pub enum Failed {
     ForGood(String),
 }
 
+/// What an attempt need not read, because it was handed over with the task.
+#[derive(Default)]
+pub struct Known {
+    /// The order as it was when the task was stored.
+    pub order: Option<Arc<Order>>,
+    /// How to reach the customer.
+    pub contact: Option<Contact>,
+}
+
 /// Attempts, and reports until the report is durable or `shutdown`: then the attempt is repeated
 /// after the restart.
 pub async fn run(
     app: &App,
     channels: &Channels,
     task: &Task,
-    order: Option<Arc<Order>>,
+    known: Known,
     held: &Held,
     shutdown: &Shutdown,
 ) {
@@ -37,8 +45,9 @@ pub async fn run(
         let error = task.last_error.clone().unwrap_or_else(|| "too_late".to_owned());
         return report(app, task, task.attempts, TaskReport::GaveUp { error }, shutdown).await;
     }
+    let Known { order, contact } = known;
     let outcome = match known_or_read(app, task, order).await {
-        Ok(order) => deliver(app, channels, task, &order, held).await,
+        Ok(order) => deliver(app, channels, task, &order, contact, held).await,
         Err(failure) => {
             tracing::warn!(order.id = %task.order_id, error = %failure, "an order cannot be read");
             return;
@@ -96,36 +105,58 @@ async fn deliver(
     channels: &Channels,
     task: &Task,
     order: &Order,
+    contact: Option<Contact>,
     held: &Held,
 ) -> Result<Option<&'static str>, Failed> {
-    let contact = app.contact(&task.order_id).await.map_err(|failure| {
-        tracing::warn!(order.id = %task.order_id, error = %failure, "a contact cannot be read");
-        Failed::ForNow("database".to_owned())
-    })?;
     match task.kind {
         TaskKind::NotifyRestaurant | TaskKind::RemindRestaurant(_) => {
             let restaurant = app.restaurant(&order.restaurant_id).await;
             let restaurant = restaurant.map_err(|_| Failed::ForNow("database".to_owned()))?;
             let hook = restaurant.as_ref().and_then(|restaurant| restaurant.webhook.as_ref());
             let hook = hook.ok_or_else(|| Failed::ForGood("no_webhook".to_owned()))?;
-            let note = contact.and_then(|contact| contact.note);
+            let note = contact_of(app, task, contact).await?.and_then(|contact| contact.note);
             let body = webhook::body(task, order, note.as_deref(), app.now());
             if !held.is_valid() {
                 return Ok(None);
             }
-            channels.webhooks.post(hook, task, &body, app.now()).await?;
+            channels.poster.post(hook, task, &body, app.now()).await?;
             Ok(Some("webhook"))
         }
-        TaskKind::NotifyUser(notification) => {
-            let contact = contact.ok_or_else(|| Failed::ForGood("erased".to_owned()))?;
-            let letter = mail::Letter { task, order, notification, contact: &contact };
-            if !held.is_valid() {
-                return Ok(None);
+        TaskKind::NotifyUser(notification) => match &channels.customers {
+            Customers::Mail(mailer) => {
+                let contact = contact_of(app, task, contact).await?;
+                let contact = contact.ok_or_else(|| Failed::ForGood("erased".to_owned()))?;
+                let letter = mail::Letter { task, order, notification, contact: &contact };
+                if !held.is_valid() {
+                    return Ok(None);
+                }
+                mailer.send(&letter).await?;
+                Ok(Some("mail"))
             }
-            channels.mailer.send(&letter).await?;
-            Ok(Some("mail"))
-        }
+            Customers::Push(gateway) => {
+                let body = push::body(order, notification, app.now());
+                if !held.is_valid() {
+                    return Ok(None);
+                }
+                channels.poster.post(gateway, task, &body, app.now()).await?;
+                Ok(Some("push"))
+            }
+        },
     }
+}
+
+async fn contact_of(
+    app: &App,
+    task: &Task,
+    known: Option<Contact>,
+) -> Result<Option<Contact>, Failed> {
+    if known.is_some() {
+        return Ok(known);
+    }
+    app.contact(&task.order_id).await.map_err(|failure| {
+        tracing::warn!(order.id = %task.order_id, error = %failure, "a contact cannot be read");
+        Failed::ForNow("database".to_owned())
+    })
 }
 
 async fn report(app: &App, task: &Task, attempts: u32, report: TaskReport, shutdown: &Shutdown) {

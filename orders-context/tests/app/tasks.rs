@@ -11,8 +11,8 @@ use orders_context::domain::{Decision, Event, Notification, Role, Status, TaskKi
 use orders_context::leases::Held;
 use orders_context::store::{Task, TaskState};
 use orders_context::tasks::mail::Mailer;
-use orders_context::tasks::webhook::{Reach, Webhooks};
-use orders_context::tasks::{self, Channels};
+use orders_context::tasks::post::{Poster, Reach};
+use orders_context::tasks::{self, Channels, Customers};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, mpsc};
@@ -25,13 +25,18 @@ fn channels() -> Channels {
     std::mem::forget(mute);
     let from = "Takeaway <orders@takeaway.example>";
     Channels {
-        webhooks: Webhooks::new(Reach::Anywhere).unwrap(),
-        mailer: Mailer::new(&url, from, Duration::from_millis(200)).unwrap(),
+        poster: Poster::new(Reach::Anywhere).unwrap(),
+        customers: Customers::Mail(Mailer::new(&url, from, Duration::from_millis(200)).unwrap()),
     }
 }
 
 /// An application whose tasks are handed over and carried out, with its webhook at `sink`.
 async fn at_work(takeaway: &Takeaway, sink: &Sink) -> (App, Shutdown) {
+    at_work_over(channels(), takeaway, sink).await
+}
+
+/// The same over other channels.
+pub async fn at_work_over(channels: Channels, takeaway: &Takeaway, sink: &Sink) -> (App, Shutdown) {
     let (app, mut group) = takeaway.idle_app(ROOMY);
     let (hand_over, started) = mpsc::channel(16);
     group.hand_tasks_to(hand_over);
@@ -40,7 +45,7 @@ async fn at_work(takeaway: &Takeaway, sink: &Sink) -> (App, Shutdown) {
     let stop = Shutdown::new();
     let started = Arc::new(Mutex::new(started));
     let held = Held::since(Instant::now(), Duration::from_secs(600));
-    tokio::spawn(tasks::run(app.clone(), Arc::new(channels()), started, held, stop.clone()));
+    tokio::spawn(tasks::run(app.clone(), Arc::new(channels), started, held, stop.clone()));
     (app, stop)
 }
 
