@@ -54,6 +54,16 @@ test: ## every check and every test, on a stack of its own
 	@deploy/step 'Build the binaries' cargo build $(locked) --workspace --bins
 	@deploy/step 'Test' deploy/run-tests $(locked)
 
+.PHONY: bench
+bench: ## measure orders (PEERS=DIR: and other engines beside it); about five minutes
+	@deploy/step 'Install what is missing' deploy/setup
+	@deploy/step 'Measure' tests/bench/run
+
+.PHONY: soak
+soak: ## load for SOAK_MINUTES (30), then compare journal, rows and topic
+	@deploy/step 'Install what is missing' deploy/setup
+	@deploy/step 'Soak' tests/bench/soak
+
 .PHONY: check
 check: ## formatting, lints and, where cargo-deny is installed, dependencies
 	@deploy/step 'Check the formatting' cargo fmt --all --check

@@ -1,6 +1,6 @@
-//! `load`: full orders in a closed loop through a running stack, with the figures it gives. Mail
-//! and webhooks are answered here, so the stack runs without its mail server; `tests/bench/run`
-//! sets all of that up.
+//! `load`: full orders through a running stack, with the figures they give. Restaurants and the push
+//! gateway are answered here, so orders must have been told where; `tests/bench/run` sets all of
+//! that up.
 
 use std::time::Duration;
 
@@ -8,23 +8,35 @@ use anyhow::{Result, ensure};
 use clap::Parser;
 use system_tests::{
     addresses::Addresses,
-    load::{Load, run},
+    load::{Load, Pace, run},
 };
 
-/// Takes full orders (place, accept, complete) in a closed loop and prints what it measured.
-/// The stack is the one of TAKEAWAY_VAR, without its mail server.
+/// Takes full orders (place, accept, complete) and prints what it measured. The stack is the one of
+/// TAKEAWAY_VAR, with ORDERS_PUSH_URL leading to the sink.
 #[derive(Parser)]
 #[command(name = "load")]
 struct Options {
+    /// Names what is measured.
+    #[arg(long, default_value = "takeaway")]
+    name: String,
     /// Orders in flight.
     #[arg(short = 'c', long, default_value_t = 64)]
-    customers: usize,
-    /// How long to count, in seconds.
-    #[arg(long, default_value_t = 30)]
+    in_flight: usize,
+    /// Instead: so many orders a second, whatever becomes of them.
+    #[arg(long, conflicts_with = "in_flight")]
+    rate: Option<f64>,
+    /// How long to bring orders and count them, in seconds.
+    #[arg(long, default_value_t = 20)]
     seconds: u64,
-    /// How long to run before counting, in seconds.
-    #[arg(long, default_value_t = 10)]
+    /// How long to bring them before counting, in seconds.
+    #[arg(long, default_value_t = 5)]
     warmup: u64,
+    /// Where restaurants and customers are told: host:port.
+    #[arg(long, default_value = "127.0.0.1:7070")]
+    sink: String,
+    /// Read the topic too, and say how long events take until they are visible.
+    #[arg(long)]
+    watch: bool,
     /// Print one line of JSON behind the figures.
     #[arg(long)]
     json: bool,
@@ -34,11 +46,22 @@ struct Options {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let options = Options::parse();
-    ensure!(options.customers > 0 && options.seconds > 0, "nothing to do: -c and --seconds are 1+");
+    let pace = match options.rate {
+        Some(rate) => Pace::PerSecond(rate),
+        None => Pace::InFlight(options.in_flight),
+    };
+    let is_something = options.in_flight > 0 && options.rate.is_none_or(|rate| rate > 0.0);
+    ensure!(
+        is_something && options.seconds > 0,
+        "nothing to do: -c, --rate, --seconds are above 0"
+    );
     let load = Load {
-        customers: options.customers,
+        name: options.name,
+        pace,
         warm_up: Duration::from_secs(options.warmup),
         measured: Duration::from_secs(options.seconds),
+        sink: options.sink,
+        watch: options.watch,
     };
     let report = run(&Addresses::of_environment()?, load).await?;
     println!("{report}");

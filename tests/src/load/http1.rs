@@ -24,6 +24,11 @@ impl Message {
         digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)
     }
 
+    /// Whether the status says that it was done.
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status())
+    }
+
     /// The first line.
     pub fn first_line(&self) -> &str {
         let head = std::str::from_utf8(&self.bytes[..self.head]).unwrap_or_default();

@@ -1,58 +1,64 @@
-//! The customers and their orders.
+//! The two ways of bringing load, and the measurement around them.
 
 use std::{
-    cell::RefCell,
-    collections::HashMap,
+    cell::{Cell, RefCell},
     rc::Rc,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail, ensure};
-use serde_json::json;
+use anyhow::{Context, Result, ensure};
 use tokio::{
     task::{LocalSet, spawn_local},
-    time::{sleep, timeout},
+    time::{sleep, sleep_until, timeout},
 };
-use uuid::Uuid;
 
 use super::{
-    http1::{Connection, Message},
-    measure::Cpu,
+    cost::Watched,
+    order::{Noted, Notes, Pair, register_restaurants},
     report::Report,
-    sinks::{Doorbells, mail_server, webhooks},
-    visible::{Step, Watcher},
+    sink::{self, Doorbells},
+    visible::Watcher,
 };
-use crate::{
-    addresses::Addresses,
-    api::{dinner, trattoria},
-    restaurant::SECRET,
-};
+use crate::addresses::Addresses;
 
-/// How long a customer waits for anything before the order counts as failed.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How often the memory of orders is looked at.
+const MEMORY_EVERY: Duration = Duration::from_secs(2);
 
-/// How much load, and for how long.
-#[derive(Clone, Copy, Debug)]
+/// How long a customer waits after a failure.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// How long the last event may take until it is seen on the topic.
+const UNTIL_SEEN: Duration = Duration::from_secs(30);
+
+/// Most orders that are open at once when they come at a rate; more than that wait, and their time
+/// runs.
+const PAIRS_OF_A_RATE: usize = 1_024;
+
+/// What load, and for how long.
+#[derive(Clone, Debug)]
 pub struct Load {
-    /// Customers, each with one order at a time.
-    pub customers: usize,
+    /// Names what is measured in the figures.
+    pub name: String,
+    /// How orders come.
+    pub pace: Pace,
     /// How long nothing is counted yet.
     pub warm_up: Duration,
-    /// How long is counted.
+    /// How long orders are brought and counted.
     pub measured: Duration,
+    /// Where the notifications come: `host:port`, as orders was told.
+    pub sink: String,
+    /// Whether the topic is read, to see when events become visible; that costs CPU.
+    pub watch: bool,
 }
 
-/// What the customers have noted down while it counted.
-#[derive(Default)]
-pub(super) struct Notes {
-    pub counting: bool,
-    pub calls: HashMap<Step, Vec<Duration>>,
-    pub totals: Vec<Duration>,
-    pub acknowledged: Vec<(Uuid, Step, Instant)>,
-    pub failures: HashMap<String, u64>,
+/// How orders come.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Pace {
+    /// So many are in flight at any time.
+    InFlight(usize),
+    /// So many come a second, whatever becomes of them.
+    PerSecond(f64),
 }
-
-type Book = Rc<RefCell<Notes>>;
 
 /// Takes orders through the running stack and reports what it measured.
 pub async fn run(addresses: &Addresses, load: Load) -> Result<Report> {
@@ -60,164 +66,136 @@ pub async fn run(addresses: &Addresses, load: Load) -> Result<Report> {
 }
 
 async fn run_locally(addresses: &Addresses, load: Load) -> Result<Report> {
-    let doorbells: Doorbells = Rc::new((0..load.customers).map(|_| Default::default()).collect());
-    let hooks = webhooks(doorbells.clone()).await?;
-    mail_server(addresses.smtp.trim_start_matches("smtp://"), doorbells.clone()).await?;
+    let pairs = match load.pace {
+        Pace::InFlight(number) => number,
+        Pace::PerSecond(_) => PAIRS_OF_A_RATE,
+    };
+    let doorbells: Doorbells = Rc::new((0..pairs).map(|_| Default::default()).collect());
+    sink::open(&load.sink, doorbells.clone()).await?;
     let host = addresses.orders.trim_start_matches("http://").to_owned();
-    register_restaurants(&host, &hooks, load.customers).await?;
-    let watcher = Watcher::start(&addresses.kafka);
+    register_restaurants(&host, &load.sink, pairs).await?;
+    let watcher = load.watch.then(|| Watcher::start(&addresses.kafka));
     let book = Book::default();
-    for number in 0..load.customers {
-        let customer = Customer { number, host: host.clone(), doorbells: doorbells.clone() };
-        spawn_local(customer.order_for_ever(book.clone()));
+    let mut free = Vec::with_capacity(pairs);
+    for number in (0..pairs).rev() {
+        free.push(Pair::new(number, &host, doorbells.clone()).await?);
     }
-    sleep(load.warm_up).await;
-    book.borrow_mut().counting = true;
-    let (started, before) = (Instant::now(), Used::now(addresses)?);
-    sleep(load.measured).await;
-    book.borrow_mut().counting = false;
-    let (seconds, used) = (started.elapsed().as_secs_f64(), Used::now(addresses)?);
-    let notes = std::mem::take(&mut *book.borrow_mut());
+    let free = Rc::new(RefCell::new(free));
+    let watched = Watched::of_stack(&addresses.var)?;
+    book.bring(&load, &free, load.warm_up).await;
+    book.0.borrow_mut().counting = true;
+    let memory = Rc::new(Cell::new(0.0));
+    let (began, before) = (Instant::now(), watched.cost());
+    let sampler = spawn_local(sample_memory(watched.clone(), memory.clone()));
+    book.bring(&load, &free, load.measured).await;
+    let (seconds, used) = (began.elapsed().as_secs_f64(), watched.cost().since(&before));
+    sampler.abort();
+    let notes = book.0.take();
     ensure!(!notes.totals.is_empty(), "no order was completed; {:?}", notes.failures);
-    let last = notes.acknowledged.last().map(|(order, step, _)| (*order, *step));
-    if let Some((order, step)) = last {
+    let seen = match watcher {
+        Some(watcher) => Some(seen(watcher, &notes).await?),
+        None => None,
+    };
+    Ok(Report::of(&load, seconds, notes, seen, used, memory.get()))
+}
+
+async fn seen(watcher: Watcher, notes: &Notes) -> Result<super::visible::Seen> {
+    if let Some((order, step, _)) = notes.acknowledged.last() {
         let until_seen = async {
-            while !watcher.has_seen(order, step) {
+            while !watcher.has_seen(*order, *step) {
                 sleep(Duration::from_millis(20)).await;
             }
         };
-        timeout(PATIENCE, until_seen).await.context("the last event was not seen on the topic")?;
+        timeout(UNTIL_SEEN, until_seen)
+            .await
+            .context("the last event was not seen on the topic")?;
     }
-    let seen = watcher.finish()?;
-    Ok(Report::of(load, seconds, notes, &seen, used.since(&before)))
+    watcher.finish()
 }
 
-/// CPU time of the three processes: orders, the broker and this one.
-struct Used([Cpu; 3]);
-
-impl Used {
-    fn now(addresses: &Addresses) -> Result<Self> {
-        let run = addresses.var.join("run");
-        let of = |part: &str| Cpu::of_pid_file(&run.join(format!("{part}.pid")));
-        Ok(Self([of("orders")?, of("kafka")?, Cpu::of_self()?]))
-    }
-
-    fn since(&self, earlier: &Self) -> [u64; 3] {
-        std::array::from_fn(|at| self.0[at].since(earlier.0[at]))
+async fn sample_memory(watched: Watched, peak: Rc<Cell<f64>>) {
+    loop {
+        peak.set(peak.get().max(watched.memory_mb()));
+        sleep(MEMORY_EVERY).await;
     }
 }
 
-async fn register_restaurants(host: &str, hooks: &str, number: usize) -> Result<()> {
-    let mut connection = Connection::open(host).await?;
-    for number in 0..number {
-        let url = format!("{hooks}/{number}");
-        let restaurant = trattoria(Some((&url, SECRET))).to_string();
-        let path = format!("/v1/restaurants/load-{number}");
-        let answer = connection.call("PUT", &path, None, &restaurant).await?;
-        let status = answer.status();
-        let body = String::from_utf8_lossy(answer.body());
-        ensure!((200..300).contains(&status), "PUT {path} answered {status}: {body}");
+type Free = Rc<RefCell<Vec<Pair>>>;
+
+/// The notes, shared by all who write into them.
+#[derive(Clone, Default)]
+struct Book(Rc<RefCell<Notes>>);
+
+impl Book {
+    /// Brings orders for that long, then lets the last ones come to their end.
+    async fn bring(&self, load: &Load, free: &Free, time: Duration) {
+        let until = Instant::now() + time;
+        match load.pace {
+            Pace::InFlight(_) => self.keep_in_flight(free, until).await,
+            Pace::PerSecond(rate) => self.bring_at_rate(free, rate, until).await,
+        }
     }
-    Ok(())
-}
 
-struct Customer {
-    number: usize,
-    host: String,
-    doorbells: Doorbells,
-}
-
-impl Customer {
-    async fn order_for_ever(self, book: Book) {
-        let mut connection = None;
-        loop {
-            let open = match connection.take() {
-                Some(open) => Ok(open),
-                None => Connection::open(&self.host).await,
-            };
-            let mut open = match open {
-                Ok(open) => open,
-                Err(error) => {
-                    note_failure(&book, &error);
-                    sleep(Duration::from_millis(100)).await;
-                    continue;
+    async fn keep_in_flight(&self, free: &Free, until: Instant) {
+        let mut loops = Vec::new();
+        while let Some(pair) = free.borrow_mut().pop() {
+            let (book, free) = (self.clone(), free.clone());
+            loops.push(spawn_local(async move {
+                let mut pair = pair;
+                while Instant::now() < until {
+                    book.order(&mut pair, Instant::now()).await;
                 }
-            };
-            match timeout(PATIENCE, self.order_once(&mut open, &book)).await {
-                Ok(Ok(())) => connection = Some(open),
-                Ok(Err(error)) => {
-                    note_failure(&book, &error);
-                    sleep(Duration::from_millis(20)).await;
-                }
-                Err(_) => note_failure(&book, &anyhow::anyhow!("30 s without an end")),
+                free.borrow_mut().push(pair);
+            }));
+        }
+        for each in loops {
+            // A panic of one is seen as orders that are missing.
+            let _ = each.await;
+        }
+    }
+
+    async fn bring_at_rate(&self, free: &Free, rate: f64, until: Instant) {
+        let (began, mut orders) = (Instant::now(), Vec::new());
+        for number in 0_u32.. {
+            let due = began + Duration::from_secs_f64(f64::from(number) / rate);
+            if due >= until {
+                break;
             }
+            sleep_until(due.into()).await;
+            while free.borrow().is_empty() {
+                sleep(Duration::from_millis(1)).await;
+            }
+            let Some(mut pair) = free.borrow_mut().pop() else { continue };
+            let (book, free) = (self.clone(), free.clone());
+            orders.push(spawn_local(async move {
+                book.order(&mut pair, due).await;
+                free.borrow_mut().push(pair);
+            }));
+        }
+        for each in orders {
+            let _ = each.await;
         }
     }
 
-    async fn order_once(&self, connection: &mut Connection, book: &Book) -> Result<()> {
-        let started = Instant::now();
-        let bell = &self.doorbells[self.number];
-        let number = self.number;
-        let (restaurant, customer) = (format!("load-{number}"), format!("customer-{number}"));
-        let order = dinner(&restaurant, &customer, &format!("{number}@sink.example")).to_string();
-        let key = Uuid::now_v7().to_string();
-        let placed = connection.call("POST", "/v1/orders", Some(&key), &order);
-        let placed = self.timed(placed, Step::Placed, None, book).await?;
-        let id = placed.field("id").context("the order has no id")?.to_owned();
-        bell.announced(&id).await;
-        let mails = bell.mails();
-        self.decide(connection, &id, Step::Accepted, book).await?;
-        bell.mail_after(mails).await;
-        self.decide(connection, &id, Step::Completed, book).await?;
-        let mut notes = book.borrow_mut();
-        if notes.counting {
-            notes.totals.push(started.elapsed());
+    async fn order(&self, pair: &mut Pair, due: Instant) {
+        let mut note = |noted| self.note(noted);
+        if let Err(error) = pair.order(due, &mut note).await {
+            self.0.borrow_mut().failed(&error);
+            sleep(PAUSE).await;
         }
-        Ok(())
     }
 
-    async fn decide(
-        &self,
-        connection: &mut Connection,
-        id: &str,
-        step: Step,
-        book: &Book,
-    ) -> Result<()> {
-        let word = if step == Step::Accepted { "accept" } else { "complete" };
-        let path = format!("/v1/orders/{id}/{word}");
-        let body = json!({ "by": "restaurant" }).to_string();
-        let answer = connection.call("POST", &path, None, &body);
-        self.timed(answer, step, Some(id), book).await?;
-        Ok(())
-    }
-
-    async fn timed(
-        &self,
-        call: impl Future<Output = Result<Message>>,
-        step: Step,
-        id: Option<&str>,
-        book: &Book,
-    ) -> Result<Message> {
-        let asked = Instant::now();
-        let answer = call.await?;
-        let answered = Instant::now();
-        let status = answer.status();
-        if !(200..300).contains(&status) {
-            bail!("{step:?}: {status} {}", answer.field("code").unwrap_or_default());
+    fn note(&self, noted: Noted) {
+        let mut notes = self.0.borrow_mut();
+        if !notes.counting {
+            return;
         }
-        let mut notes = book.borrow_mut();
-        if notes.counting {
-            notes.calls.entry(step).or_default().push(answered - asked);
-            let id = id.or_else(|| answer.field("id")).and_then(|id| id.parse().ok());
-            notes.acknowledged.extend(id.map(|id| (id, step, answered)));
+        match noted {
+            Noted::Answer { step, order, at, took } => {
+                notes.calls.entry(step).or_default().push(took);
+                notes.acknowledged.extend(order.map(|order| (order, step, at)));
+            }
+            Noted::Done(took) => notes.totals.push(took),
         }
-        Ok(answer)
-    }
-}
-
-fn note_failure(book: &Book, error: &anyhow::Error) {
-    let mut notes = book.borrow_mut();
-    if notes.counting || notes.totals.is_empty() {
-        *notes.failures.entry(format!("{error:#}")).or_default() += 1;
     }
 }

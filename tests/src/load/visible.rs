@@ -28,7 +28,8 @@ pub enum Step {
     Completed,
 }
 
-type Seen = HashMap<(uuid::Uuid, Step), Instant>;
+/// When each event was seen.
+pub type Seen = HashMap<(uuid::Uuid, Step), Instant>;
 
 /// A reader of the order events, under `read_committed`, with the moment each event came.
 pub struct Watcher {

@@ -1,0 +1,33 @@
+# shellcheck shell=bash
+# A stack to be measured: Kafka, registry and orders as shipped, everything on the same cores, with
+# customers told over a push gateway that the load tool plays. To be sourced from the root of the
+# checkout.
+#
+#   BENCH_CORES   the cores to use                    (0,1)
+
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}
+export TAKEAWAY_VAR=$CARGO_TARGET_DIR/stacks/bench TAKEAWAY_PORT_OFFSET=17000
+export TAKEAWAY_BIN=$CARGO_TARGET_DIR/release
+sink=127.0.0.1:7070
+export ORDERS_PUSH_URL=http://$sink/push
+# Of a gateway that exists nowhere else.
+export ORDERS_PUSH_SECRET=whsec_dGhlIHB1c2ggZ2F0ZXdheSBvZiBhIGJlbmNobWFyaw==
+
+pinned() { taskset -c "${BENCH_CORES:-0,1}" "$@"; }
+
+# start_stack builds what is in the checkout, never measures an older build, and starts without data.
+start_stack() {
+  cargo build -q --release --workspace --bin orders --bin load
+  mkdir -p "$TAKEAWAY_VAR"
+  deploy/local clean >/dev/null
+  trap 'deploy/local down >/dev/null' EXIT
+  pinned deploy/local up kafka registry orders >&2
+}
+
+# load ARGUMENTS... brings orders; its JSON line goes to the end of $results, what it says to stderr.
+load() {
+  local said
+  said=$(pinned "$TAKEAWAY_BIN/load" --sink "$sink" --json "$@")
+  printf '%s\n' "${said%$'\n'*}" >&2
+  printf '%s\n' "${said##*$'\n'}" >>"$results"
+}

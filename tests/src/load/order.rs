@@ -1,0 +1,145 @@
+//! One order, from the request to its completion.
+
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use super::{
+    http1::Connection,
+    sink::{Doorbells, Who, restaurants_at},
+    visible::Step,
+};
+use crate::{
+    api::{dinner, trattoria},
+    restaurant::SECRET,
+};
+
+/// How long an order may take before it counts as failed.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What was noted down.
+#[derive(Default)]
+pub struct Notes {
+    /// Whether anything is noted yet.
+    pub counting: bool,
+    /// How long each answer took.
+    pub calls: HashMap<Step, Vec<Duration>>,
+    /// How long each order took until it was completed.
+    pub totals: Vec<Duration>,
+    /// When what was answered.
+    pub acknowledged: Vec<(Uuid, Step, Instant)>,
+    /// What went wrong and how often.
+    pub failures: HashMap<String, u64>,
+}
+
+impl Notes {
+    /// An order that did not come to its end.
+    pub fn failed(&mut self, error: &anyhow::Error) {
+        if self.counting {
+            *self.failures.entry(format!("{error:#}")).or_default() += 1;
+        }
+    }
+}
+
+/// A restaurant and its only customer, who has one order at a time.
+pub struct Pair {
+    number: usize,
+    connection: Connection,
+    doorbells: Doorbells,
+    order: String,
+}
+
+impl Pair {
+    /// Connects to orders at `host:port`. The restaurant is registered already.
+    pub async fn new(number: usize, host: &str, doorbells: Doorbells) -> Result<Self> {
+        let connection = Connection::open(host).await?;
+        let customer = format!("customer-{number}");
+        let order = dinner(&restaurant(number), &customer, "ada@example.org").to_string();
+        Ok(Self { number, connection, doorbells, order })
+    }
+
+    /// Takes one order all the way. Times count from `due`, the moment at which it was to be placed.
+    pub async fn order(&mut self, due: Instant, note: &mut impl FnMut(Noted)) -> Result<()> {
+        timeout(PATIENCE, self.order_patiently(due, note))
+            .await
+            .context("an order took too long")?
+    }
+
+    async fn order_patiently(&mut self, due: Instant, note: &mut impl FnMut(Noted)) -> Result<()> {
+        let key = Uuid::now_v7().to_string();
+        let placed = self.connection.call("POST", "/v1/orders", Some(&key), &self.order).await?;
+        ensure!(placed.status() == 201, "placed: {}", placed.status());
+        let id = placed.field("id").context("the order has no id")?.to_owned();
+        note(Noted::answer(Step::Placed, &id, due));
+        self.doorbells[self.number].heard(Who::Restaurant, &id).await;
+        self.decide("accept", Step::Accepted, &id, note).await?;
+        self.doorbells[self.number].heard(Who::Customer, &id).await;
+        self.decide("complete", Step::Completed, &id, note).await?;
+        note(Noted::Done(due.elapsed()));
+        Ok(())
+    }
+
+    async fn decide(
+        &mut self,
+        word: &str,
+        step: Step,
+        id: &str,
+        note: &mut impl FnMut(Noted),
+    ) -> Result<()> {
+        let asked = Instant::now();
+        let path = format!("/v1/orders/{id}/{word}");
+        let answer = self.connection.call("POST", &path, None, r#"{"by":"restaurant"}"#).await?;
+        if answer.status() != 200 {
+            bail!("{word}: {} {}", answer.status(), answer.field("code").unwrap_or_default());
+        }
+        note(Noted::answer(step, id, asked));
+        Ok(())
+    }
+}
+
+/// Something to note down.
+pub enum Noted {
+    /// An answer came.
+    Answer {
+        /// To which call.
+        step: Step,
+        /// Of which order.
+        order: Option<Uuid>,
+        /// When.
+        at: Instant,
+        /// How long it took.
+        took: Duration,
+    },
+    /// An order was completed in this time.
+    Done(Duration),
+}
+
+impl Noted {
+    fn answer(step: Step, id: &str, asked: Instant) -> Self {
+        let at = Instant::now();
+        Self::Answer { step, order: id.parse().ok(), at, took: at - asked }
+    }
+}
+
+fn restaurant(number: usize) -> String {
+    format!("load-{number}")
+}
+
+/// Registers so many restaurants with orders at `host:port`, all told at the sink at `sink`.
+pub async fn register_restaurants(host: &str, sink: &str, count: usize) -> Result<()> {
+    let mut connection = Connection::open(host).await?;
+    for number in 0..count {
+        let url = format!("{}/{number}", restaurants_at(sink));
+        let body = trattoria(Some((&url, SECRET))).to_string();
+        let path = format!("/v1/restaurants/{}", restaurant(number));
+        let answer = connection.call("PUT", &path, None, &body).await?;
+        let said = String::from_utf8_lossy(answer.body());
+        ensure!(answer.is_success(), "PUT {path} answered {}: {said}", answer.status());
+    }
+    Ok(())
+}
