@@ -15,6 +15,8 @@ mod table_schema;
 mod project_tests;
 #[cfg(test)]
 pub(crate) mod samples;
+#[cfg(test)]
+mod shipped_tests;
 
 pub use conform::conform;
 pub use framing::schema_id;

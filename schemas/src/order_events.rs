@@ -29,6 +29,8 @@ published_event! {
         pub total_minor: i64 = "total_minor",
         /// ISO 4217 code of every amount in the record.
         pub currency: String = "currency",
+        /// Version of the flow the order follows after it; `None` where the writer did not say.
+        pub flow_version: Option<i32> = "flow_version",
     }
 
     /// What happened to the order.
@@ -57,6 +59,12 @@ published_event! {
         NotificationFailed = "notification_failed",
         /// An operator set it going again.
         OrderRedriven = "order_redriven",
+        /// An operator gave it more time.
+        DeadlineExtended = "deadline_extended",
+        /// An operator had a task tried again.
+        TaskRedriven = "task_redriven",
+        /// It was moved to another version of the flow.
+        FlowMigrated = "flow_migrated",
     }
 }
 
@@ -128,6 +136,9 @@ pub struct RestaurantReminded {
 pub struct OrderAccepted {
     /// Role that decided: `customer`, `restaurant` or `operator`.
     pub decided_by: String,
+    /// Moment by which the restaurant expects the order to be ready; `None` where it did not say.
+    #[serde(rename = "ready_by")]
+    pub ready_by_us: Option<i64>,
 }
 
 /// The restaurant said no.
@@ -137,6 +148,8 @@ pub struct OrderRejected {
     pub decided_by: String,
     /// Code of the reason; never free text.
     pub reason: String,
+    /// Ids of the items that cannot be made; `None` where the restaurant did not say.
+    pub items: Option<Vec<String>>,
 }
 
 /// The customer was told of a fact.
@@ -204,6 +217,48 @@ pub struct OrderRedriven {
     #[serde(rename = "accept_by")]
     pub accept_by_us: i64,
     /// New moment by which the order is to be completed once accepted.
+    #[serde(rename = "complete_by")]
+    pub complete_by_us: i64,
+}
+
+/// An operator gave the order more time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadlineExtended {
+    /// Role that did it.
+    pub extended_by: String,
+    /// Which deadline moved: `accept_by` or `complete_by`.
+    pub deadline: String,
+    /// The moment it was.
+    #[serde(rename = "from")]
+    pub from_us: i64,
+    /// The moment it is now, always later.
+    #[serde(rename = "to")]
+    pub to_us: i64,
+}
+
+/// An operator had a task tried again: one that was given up, or one that waited for its next
+/// attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskRedriven {
+    /// Kind of the task, for example `notify_restaurant`.
+    pub task: String,
+    /// Role that did it.
+    pub redriven_by: String,
+}
+
+/// The order was moved to another version of the flow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlowMigrated {
+    /// Role that did it.
+    pub migrated_by: String,
+    /// Version of the flow it followed before.
+    pub from_flow: i32,
+    /// Version of the flow it follows now.
+    pub to_flow: i32,
+    /// Moment until which the restaurant may accept, under the new version.
+    #[serde(rename = "accept_by")]
+    pub accept_by_us: i64,
+    /// Moment by which the order is to be completed once accepted, under the new version.
     #[serde(rename = "complete_by")]
     pub complete_by_us: i64,
 }

@@ -57,7 +57,10 @@ pub struct Topic {
 }
 
 /// Every shipped version of the record of [`ORDER_EVENTS`], the latest last.
-pub const ORDER_EVENTS_VERSIONS: &[&str] = &[include_str!("../avro/orders.order.events.v1/1.avsc")];
+pub const ORDER_EVENTS_VERSIONS: &[&str] = &[
+    include_str!("../avro/orders.order.events.v1/1.avsc"),
+    include_str!("../avro/orders.order.events.v1/2.avsc"),
+];
 
 /// Every shipped version of the record of [`VOUCHER_EVENTS`], the latest last.
 pub const VOUCHER_EVENTS_VERSIONS: &[&str] =

@@ -19,6 +19,7 @@ pub fn to_event(row: &JournalRow) -> out::OrderEvent {
         customer_id: row.customer_id.clone(),
         total_minor: row.total_minor,
         currency: row.currency.clone(),
+        flow_version: None,
         fact: to_fact(&row.event),
     }
 }
@@ -39,12 +40,14 @@ fn to_fact(event: &E) -> F {
         E::RestaurantReminded { reminder } => {
             F::RestaurantReminded(out::RestaurantReminded { reminder: count(*reminder) })
         }
-        E::OrderAccepted { decided_by } => {
-            F::OrderAccepted(out::OrderAccepted { decided_by: decided_by.to_string() })
-        }
+        E::OrderAccepted { decided_by } => F::OrderAccepted(out::OrderAccepted {
+            decided_by: decided_by.to_string(),
+            ready_by_us: None,
+        }),
         E::OrderRejected { decided_by, reason } => F::OrderRejected(out::OrderRejected {
             decided_by: decided_by.to_string(),
             reason: reason.clone(),
+            items: None,
         }),
         E::OrderExpired { accept_by } => {
             F::OrderExpired(out::OrderExpired { accept_by_us: accept_by.0 })

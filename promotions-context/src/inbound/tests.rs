@@ -52,6 +52,7 @@ fn framed(schema_id: u32, order: &str, sequence: i64, fact: OrderFact) -> Vec<u8
         customer_id: "amira".into(),
         total_minor: 1500,
         currency: "EUR".into(),
+        flow_version: Some(1),
         fact,
     };
     let mut bytes = Vec::new();
@@ -64,7 +65,7 @@ fn completed() -> OrderFact {
 }
 
 fn accepted() -> OrderFact {
-    OrderFact::OrderAccepted(OrderAccepted { decided_by: "restaurant".into() })
+    OrderFact::OrderAccepted(OrderAccepted { decided_by: "restaurant".into(), ready_by_us: None })
 }
 
 /// A batch of partition 0 that begins at `from`, one record an offset.

@@ -10,6 +10,7 @@ use schemas::order_events::*;
 use schemas::{DecodeError, Decoder, EncodeError, Encoder, SchemaError, VoucherEvent, topics};
 use serde_json::{Value, json};
 
+use crate::any::any_event;
 use crate::samples;
 
 const ID: u32 = 0x0102_0304;
@@ -214,60 +215,6 @@ fn an_event_type_of_a_later_version_is_unknown_and_cannot_be_written() {
     let verdict = Encoder::new(ID).expect("a schema").encode(&event, &mut out);
     assert_eq!(verdict, Err(EncodeError::UnknownFact("order_teleported".into())));
     assert!(out.is_empty());
-}
-
-fn any_fact() -> impl Strategy<Value = OrderFact> {
-    let item = (any::<String>(), any::<i32>(), any::<i64>()).prop_map(
-        |(item_id, quantity, unit_price_minor)| Item { item_id, quantity, unit_price_minor },
-    );
-    let fields =
-        (any::<[String; 3]>(), any::<i32>(), any::<[i64; 2]>(), vec(item, 0..20), 0..12_usize);
-    fields.prop_map(
-        |([one, two, three], attempts, [accept_by_us, complete_by_us], items, which)| match which {
-            0 => OrderFact::OrderPlaced(OrderPlaced { items, accept_by_us, complete_by_us }),
-            1 => OrderFact::RestaurantNotified(RestaurantNotified { channel: one, attempts }),
-            2 => OrderFact::RestaurantReminded(RestaurantReminded { reminder: attempts }),
-            3 => OrderFact::OrderAccepted(OrderAccepted { decided_by: one }),
-            4 => OrderFact::OrderRejected(OrderRejected { decided_by: one, reason: two }),
-            5 => {
-                OrderFact::UserNotified(UserNotified { channel: one, notification: two, attempts })
-            }
-            6 => OrderFact::OrderCompleted(OrderCompleted { decided_by: one }),
-            7 => OrderFact::OrderCancelled(OrderCancelled { decided_by: one, reason: two }),
-            8 => OrderFact::OrderExpired(OrderExpired { accept_by_us }),
-            9 => OrderFact::OrderTimedOut(OrderTimedOut { complete_by_us }),
-            10 => OrderFact::NotificationFailed(NotificationFailed {
-                task: one,
-                attempts,
-                cause_code: three,
-            }),
-            _ => OrderFact::OrderRedriven(OrderRedriven {
-                redriven_by: one,
-                from_status: two,
-                accept_by_us,
-                complete_by_us,
-            }),
-        },
-    )
-}
-
-fn any_event() -> impl Strategy<Value = OrderEvent> {
-    (any::<[String; 6]>(), any::<[i64; 3]>(), any_fact()).prop_map(|(texts, numbers, fact)| {
-        let [event_id, order_id, status, restaurant_id, customer_id, currency] = texts;
-        let [sequence, occurred_at_us, total_minor] = numbers;
-        OrderEvent {
-            event_id,
-            order_id,
-            sequence,
-            occurred_at_us,
-            status,
-            restaurant_id,
-            customer_id,
-            total_minor,
-            currency,
-            fact,
-        }
-    })
 }
 
 proptest! {

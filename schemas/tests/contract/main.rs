@@ -2,6 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test says so when it fails")]
 
+mod any;
 mod blessed;
 mod codec;
 mod compatibility;

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use schemas::registry::{Outcome, apply};
+use schemas::topics::ORDER_EVENTS_VERSIONS;
 use schemas::{Owner, RegistryClient, RegistryError};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -67,27 +68,27 @@ async fn applying_sets_the_compatibility_first_and_registers_what_is_missing() {
     })
     .await;
     let applied = apply(&registry.client, Owner::Orders).await.expect("a willing registry");
-    assert_eq!(
-        registry.asked(),
-        [
-            "PUT /ccompat/config/orders.order.events.v1-value",
-            "POST /ccompat/subjects/orders.order.events.v1-value",
-            "POST /ccompat/subjects/orders.order.events.v1-value/versions",
-        ]
-    );
-    let [one] = &applied[..] else { panic!("{applied:?}") };
-    assert_eq!(
-        (one.subject, one.version, one.id, one.outcome),
-        (ORDERS, 1, 7, Outcome::Registered)
-    );
+    let asked = registry.asked();
+    assert_eq!(asked[0], "PUT /ccompat/config/orders.order.events.v1-value");
+    let versions = ORDER_EVENTS_VERSIONS.len();
+    let [look, register] = [
+        "POST /ccompat/subjects/orders.order.events.v1-value",
+        "POST /ccompat/subjects/orders.order.events.v1-value/versions",
+    ];
+    assert_eq!(asked[1..], [look, register].repeat(versions));
+    assert_eq!(applied.len(), versions);
+    for (version, one) in (1..).zip(&applied) {
+        let expected = (ORDERS, version, 7, Outcome::Registered);
+        assert_eq!((one.subject, one.version, one.id, one.outcome), expected);
+    }
 }
 
 #[tokio::test]
 async fn applying_again_changes_nothing() {
     let registry = StandIn::answering(|_| (200, r#"{"id":7,"version":1}"#)).await;
     let applied = apply(&registry.client, Owner::Orders).await.expect("a willing registry");
-    assert_eq!(applied[0].outcome, Outcome::Unchanged);
-    assert_eq!(registry.asked().len(), 2);
+    assert!(applied.iter().all(|one| one.outcome == Outcome::Unchanged), "{applied:?}");
+    assert_eq!(registry.asked().len(), 1 + ORDER_EVENTS_VERSIONS.len());
 }
 
 #[tokio::test]

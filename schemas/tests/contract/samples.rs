@@ -21,12 +21,19 @@ pub fn order_events() -> Vec<OrderEvent> {
             }),
         ),
         ("notified", OrderFact::RestaurantReminded(RestaurantReminded { reminder: 1 })),
-        ("accepted", OrderFact::OrderAccepted(OrderAccepted { decided_by: "restaurant".into() })),
+        (
+            "accepted",
+            OrderFact::OrderAccepted(OrderAccepted {
+                decided_by: "restaurant".into(),
+                ready_by_us: Some(PLACED_AT_US + 40 * MINUTE_US),
+            }),
+        ),
         (
             "rejected",
             OrderFact::OrderRejected(OrderRejected {
                 decided_by: "restaurant".into(),
                 reason: "too_busy".into(),
+                items: Some(vec!["naan".into()]),
             }),
         ),
         (
@@ -58,6 +65,18 @@ pub fn order_events() -> Vec<OrderEvent> {
                 cause_code: "timeout".into(),
             }),
         ),
+    ];
+    facts
+        .into_iter()
+        .chain(by_operators(accept_by_us, complete_by_us))
+        .zip(1..)
+        .map(|((status, fact), sequence)| event(sequence, status, fact))
+        .collect()
+}
+
+/// What operators do: the last ones of the schema.
+fn by_operators(accept_by_us: i64, complete_by_us: i64) -> [(&'static str, OrderFact); 4] {
+    [
         (
             "placed",
             OrderFact::OrderRedriven(OrderRedriven {
@@ -67,12 +86,33 @@ pub fn order_events() -> Vec<OrderEvent> {
                 complete_by_us: complete_by_us + 60 * MINUTE_US,
             }),
         ),
-    ];
-    facts
-        .into_iter()
-        .zip(1..)
-        .map(|((status, fact), sequence)| event(sequence, status, fact))
-        .collect()
+        (
+            "notified",
+            OrderFact::DeadlineExtended(DeadlineExtended {
+                extended_by: "operator".into(),
+                deadline: "accept_by".into(),
+                from_us: accept_by_us,
+                to_us: accept_by_us + 15 * MINUTE_US,
+            }),
+        ),
+        (
+            "placed",
+            OrderFact::TaskRedriven(TaskRedriven {
+                task: "notify_restaurant".into(),
+                redriven_by: "operator".into(),
+            }),
+        ),
+        (
+            "confirmed",
+            OrderFact::FlowMigrated(FlowMigrated {
+                migrated_by: "operator".into(),
+                from_flow: 1,
+                to_flow: 2,
+                accept_by_us,
+                complete_by_us: complete_by_us + 30 * MINUTE_US,
+            }),
+        ),
+    ]
 }
 
 fn dal_and_two_naan(accept_by_us: i64, complete_by_us: i64) -> OrderPlaced {
@@ -97,6 +137,7 @@ fn event(sequence: i64, status: &str, fact: OrderFact) -> OrderEvent {
         customer_id: "0199c0de-0002-7000-8000-000000000001".into(),
         total_minor: 1890,
         currency: "EUR".into(),
+        flow_version: Some(1),
         fact,
     }
 }
