@@ -3,9 +3,11 @@
 //!
 //! [`App`] is what HTTP, tasks and deadlines hold. Once a change returns here, it is durable.
 
+mod cursor;
 mod decide_order;
 mod forget_keys;
 pub mod group;
+pub mod list_orders;
 mod place_order;
 mod questions;
 mod register_restaurant;
@@ -14,12 +16,14 @@ mod step;
 mod wake_order;
 
 pub use group::{Group, StartedTask};
+pub use list_orders::{ListOrders, OrderPage};
 pub use place_order::{PlaceOrder, Placed};
-pub use questions::OrderPage;
 pub use report_task::TaskReport;
 
 /// What the use cases take and give, as it is stored.
-pub use crate::store::{Contact, Found, JournalRow, OrdersQuery, Task, TaskState};
+pub use crate::store::{
+    Contact, Found, JournalRow, OrdersFilter, OrdersSort, Task, TaskCondition, TaskState,
+};
 
 use crate::domain::{Command, Order, Policy, Rejection, Timestamp};
 use crate::store::{self, Remembered, Store, TaskChange};
@@ -53,6 +57,12 @@ pub enum Failure {
     /// The idempotency key was used for another request.
     #[error("This Idempotency-Key was used for a different request.")]
     KeyReused,
+    /// The cursor is none, or of a listing with another filter or another sort.
+    #[error(
+        "cursor must be a next_cursor of this listing: hand it back as it came, with the filters and \
+         the sort it came with."
+    )]
+    InvalidCursor,
     /// Too much is waiting already; try again in a moment.
     #[error("Too many requests are waiting; try again in a moment.")]
     Overloaded,

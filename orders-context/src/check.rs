@@ -148,10 +148,13 @@ fn compare(row: &KeptRow, fold: &Order, last_at: Timestamp) -> Vec<Breach> {
         breaches.push(Breach::new(BreachKind::Row, what));
     }
     let columns = (row.version, row.status, &row.restaurant_id, row.placed_at);
-    if columns != (*version, *status, &fold.restaurant_id, fold.placed_at) {
+    let searched_by = (row.customer_id.as_ref(), row.since, row.deadline);
+    if columns != (*version, *status, &fold.restaurant_id, fold.placed_at)
+        || searched_by != (Some(&fold.customer_id), Some(fold.since), fold.deadline())
+    {
         let what = format!(
             "the row's columns say {} at version {}, the journal leads to {status} at {version}, \
-             or restaurant or moment of placing differ",
+             or restaurant, customer, deadline or a moment differ",
             row.status, row.version
         );
         breaches.push(Breach::new(BreachKind::Row, what));

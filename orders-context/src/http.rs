@@ -4,7 +4,6 @@
 //! in `problem.rs`. Handlers read the request, ask [`App`] and show the answer: no rule of the
 //! business is here. Who may do what is not judged here either: a caller says in what capacity it acts.
 
-mod cursor;
 mod decide_order;
 mod document;
 mod etag;

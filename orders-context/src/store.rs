@@ -6,6 +6,7 @@
 
 #[cfg(test)]
 pub(crate) mod contract;
+pub mod listing;
 pub mod postgres;
 pub mod sqlite;
 
@@ -13,6 +14,8 @@ use crate::domain::{Effect, Event, Order, Restaurant, Status, TaskKind, Timestam
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
+
+pub use listing::{OrdersFilter, OrdersPage, OrdersQuery, OrdersSort, Place, TaskCondition};
 
 /// A store's answer on its way.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
@@ -50,8 +53,8 @@ pub trait Store: Send + Sync + 'static {
     /// One order with its tasks, oldest first.
     fn order(&self, order_id: String) -> Answer<'_, Option<Found>>;
 
-    /// Orders, the newest first.
-    fn orders(&self, query: OrdersQuery) -> Answer<'_, Vec<Order>>;
+    /// A page of orders. Orders that move while pages are read are judged as they stand when theirs is.
+    fn orders(&self, query: OrdersQuery) -> Answer<'_, OrdersPage>;
 
     /// Journal of one order after `sequence`, at most `limit` rows, ascending.
     fn history(&self, order_id: String, after: i64, limit: usize) -> Answer<'_, Vec<JournalRow>>;
@@ -263,8 +266,14 @@ pub struct KeptRow {
     pub status: Status,
     /// The column of this name.
     pub restaurant_id: String,
+    /// The column of this name; `None` if a version before this column has written the row.
+    pub customer_id: Option<String>,
     /// The column of this name.
     pub placed_at: Timestamp,
+    /// Since when it stands in its status; `None` as above.
+    pub since: Option<Timestamp>,
+    /// The column of this name: until when something has to happen, unless it is at rest.
+    pub deadline: Option<Timestamp>,
     /// When it wants to be looked at again; `None`: never by itself.
     pub wake_at: Option<Timestamp>,
 }
@@ -374,19 +383,6 @@ pub struct Found {
     pub order: Order,
     /// Oldest first.
     pub tasks: Vec<Task>,
-}
-
-/// Which orders to list: the newest first, after a place in that order.
-#[derive(Clone, Debug, Default)]
-pub struct OrdersQuery {
-    /// Only in this status.
-    pub status: Option<Status>,
-    /// Only of this restaurant.
-    pub restaurant_id: Option<String>,
-    /// Only after this order (moment of placing and id) in the listing.
-    pub after: Option<(Timestamp, String)>,
-    /// At most so many.
-    pub limit: usize,
 }
 
 impl From<Option<Timestamp>> for Wake {

@@ -1,17 +1,8 @@
 //! Questions: they change nothing and never wait for a commit.
 
 use super::{App, Failure};
-use crate::domain::{Order, Rejection};
-use crate::store::{Found, JournalRow, OrdersQuery};
-
-/// A page of a listing.
-#[derive(Debug)]
-pub struct OrderPage {
-    /// The newest first.
-    pub orders: Vec<Order>,
-    /// Whether there are more behind the last.
-    pub has_more: bool,
-}
+use crate::domain::Rejection;
+use crate::store::{Found, JournalRow};
 
 impl App {
     /// One order with its tasks.
@@ -21,19 +12,6 @@ impl App {
     pub async fn order(&self, order_id: &str) -> Result<Found, Failure> {
         let found = self.store.order(order_id.to_owned()).await?;
         found.ok_or_else(|| Rejection::UnknownOrder.into())
-    }
-
-    /// A page of orders, the newest first, at most `query.limit`.
-    ///
-    /// # Errors
-    /// [`Failure::Unavailable`].
-    pub async fn orders(&self, query: OrdersQuery) -> Result<OrderPage, Failure> {
-        let limit = query.limit;
-        let one_more = OrdersQuery { limit: limit + 1, ..query };
-        let mut orders = self.store.orders(one_more).await?;
-        let has_more = orders.len() > limit;
-        orders.truncate(limit);
-        Ok(OrderPage { orders, has_more })
     }
 
     /// What happened to an order after `after`, ascending, at most `limit`.

@@ -9,6 +9,7 @@ use super::{Decided, Event, Notification, Order, Role, Status, Timestamp, Trigge
 pub fn evolve(order: Option<Order>, order_id: &str, at: Timestamp, event: &Event) -> Option<Order> {
     let Some(mut order) = order else { return born(order_id, at, event) };
     order.version += 1;
+    let before = order.status;
     match event {
         Event::OrderPlaced { .. } => {}
         Event::RestaurantNotified { .. } => {
@@ -34,6 +35,9 @@ pub fn evolve(order: Option<Order>, order_id: &str, at: Timestamp, event: &Event
             order.decide(Trigger::Redrive, *redriven_by, at);
         }
     }
+    if order.status != before {
+        order.since = at;
+    }
     Some(order)
 }
 
@@ -56,6 +60,7 @@ fn born(order_id: &str, at: Timestamp, event: &Event) -> Option<Order> {
         order_id: order_id.to_owned(),
         version: 1,
         status: Status::Placed,
+        since: at,
         restaurant_id: restaurant_id.clone(),
         customer_id: customer_id.clone(),
         items: items.clone(),

@@ -13,6 +13,9 @@ pub struct Order {
     pub version: i64,
     /// Where it stands.
     pub status: Status,
+    /// Since when it stands there. The beginning of time in a state stored before this was known.
+    #[serde(default = "Timestamp::beginning")]
+    pub since: Timestamp,
     /// Where it is cooked.
     pub restaurant_id: String,
     /// Who ordered: an opaque id.

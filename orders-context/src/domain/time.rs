@@ -8,6 +8,12 @@ use serde::{Deserialize, Serialize};
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
+    /// A moment before all others that matter.
+    #[must_use]
+    pub const fn beginning() -> Self {
+        Self(0)
+    }
+
     /// The moment `ms` milliseconds later. Saturates at the end of time.
     #[must_use]
     pub const fn plus_ms(self, ms: i64) -> Self {

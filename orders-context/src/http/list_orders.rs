@@ -1,13 +1,14 @@
 //! `GET /v1/orders`.
 
+use super::Api;
 use super::document::ProblemView;
 use super::problem::Answer;
 use super::view::OrderView;
-use super::{Api, cursor};
-use crate::app::OrdersQuery;
-use crate::domain::Status;
+use crate::app::{ListOrders, OrdersFilter, OrdersSort, TaskCondition};
+use crate::domain::{Status, Timestamp};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use chassis::clock::parse_rfc3339;
 use chassis::http::{Json, Problem, Query};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -15,20 +16,46 @@ use utoipa::{IntoParams, ToSchema};
 const DEFAULT_LIMIT: usize = 20;
 const MAX_LIMIT: usize = 100;
 
-/// Which orders to show.
+/// Which orders to show: those for which everything holds that is given.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ListQuery {
-    /// Only those in this status.
-    #[param(value_type = Option<String>, example = "placed")]
-    status: Option<Status>,
+    /// Only those in one of these statuses, separated by commas.
+    #[param(example = "placed,notified")]
+    status: Option<String>,
     /// Only those of this restaurant.
     restaurant_id: Option<String>,
+    /// Only those of this customer.
+    customer_id: Option<String>,
+    /// Only those placed at this moment or later.
+    #[param(format = DateTime)]
+    placed_from: Option<String>,
+    /// Only those placed before this moment.
+    #[param(format = DateTime)]
+    placed_before: Option<String>,
+    /// Only those that are not at rest and have been in their status for so many milliseconds or longer.
+    #[param(minimum = 0)]
+    age_ms: Option<i64>,
+    /// Only those that are not at rest and whose deadline comes within so many milliseconds or has passed.
+    #[param(minimum = 0)]
+    deadline_within_ms: Option<i64>,
+    /// Only those with a task that is `open`, `retrying` (open, and an attempt failed) or `given_up`.
+    #[param(value_type = Option<String>, example = "given_up")]
+    task: Option<TaskCondition>,
+    /// Only those with a task that is not done and whose last attempt failed with this code; with
+    /// `task` too, it is the same task.
+    #[param(example = "http_503")]
+    last_error: Option<String>,
+    /// `placed`, `deadline` or `age` (time in the present status), ascending, or descending with a `-`
+    /// in front; `-placed`, the newest first, when absent. By `deadline` and `age` only orders that are
+    /// not at rest are listed.
+    #[param(value_type = Option<String>, example = "-placed")]
+    sort: Option<OrdersSort>,
     /// Most orders on the page; 20 when absent.
     #[param(minimum = 1, maximum = 100)]
     limit: Option<usize>,
-    /// `next_cursor` of the page before; the newest orders when absent.
+    /// `next_cursor` of the page before, asked for with the same filters and the same `sort`.
     cursor: Option<String>,
 }
 
@@ -36,18 +63,19 @@ pub struct ListQuery {
 #[derive(Serialize, ToSchema)]
 #[schema(as = OrderPage)]
 pub struct PageView<'a> {
-    /// The newest first, without their tasks.
+    /// In the order asked for, without their tasks. May be fewer than `limit`, even none, while there
+    /// is a `next_cursor`.
     orders: Vec<OrderView<'a>>,
     /// Hand it back as `cursor` for the next page; null on the last one.
     #[schema(required)]
     next_cursor: Option<String>,
 }
 
-/// Lists orders, the newest first.
+/// Lists orders.
 ///
-/// Orders placed while the pages are walked stand before the first page: no order is shown twice,
-/// and none that was there is left out, except that a filter by status judges each order when its
-/// page is read.
+/// Orders placed or moved while the pages are walked do not move the place of a cursor: no order that
+/// stays where it is is shown twice or left out. Whether an order is what is looked for is judged
+/// when its page is read.
 #[utoipa::path(
     get,
     path = "/v1/orders",
@@ -56,30 +84,57 @@ pub struct PageView<'a> {
     params(ListQuery),
     responses(
         (status = 200, description = "A page of orders", body = PageView),
-        (status = 400, description = "Status, limit or cursor is none", body = ProblemView,
-            content_type = "application/problem+json"),
+        (status = 400, description = "A filter, sort or limit is none, or the cursor is of another \
+            listing", body = ProblemView, content_type = "application/problem+json"),
     )
 )]
 pub async fn list(State(app): Api, Query(query): Query<ListQuery>) -> Answer<Response> {
-    let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
-    if !(1..=MAX_LIMIT).contains(&limit) {
-        let detail = format!("limit must lie between 1 and {MAX_LIMIT}: choose another");
-        return Err(Problem::bad_request("invalid_query", detail).into());
-    }
-    let after = match query.cursor.as_deref().map(cursor::read) {
-        Some(None) => {
-            let detail = "cursor must be a next_cursor of this API: hand it back as it came";
-            return Err(Problem::bad_request("invalid_cursor", detail).into());
-        }
-        after => after.flatten(),
-    };
-    let ListQuery { status, restaurant_id, .. } = query;
-    let page = app.orders(OrdersQuery { status, restaurant_id, after, limit }).await?;
+    let page = app.orders(query.question()?).await?;
     let now = app.now();
-    let last = page.orders.last().filter(|_| page.has_more);
-    let view = PageView {
-        orders: page.orders.iter().map(|order| OrderView::new(order, now)).collect(),
-        next_cursor: last.map(cursor::after),
-    };
-    Ok(Json(view).into_response())
+    let orders = page.orders.iter().map(|order| OrderView::new(order, now)).collect();
+    Ok(Json(PageView { orders, next_cursor: page.next_cursor }).into_response())
+}
+
+impl ListQuery {
+    fn question(self) -> Result<ListOrders, Problem> {
+        let limit = self.limit.unwrap_or(DEFAULT_LIMIT);
+        if !(1..=MAX_LIMIT).contains(&limit) {
+            return Err(refused(format!("limit must lie between 1 and {MAX_LIMIT}")));
+        }
+        if self.age_ms.is_some_and(|ms| ms < 0) || self.deadline_within_ms.is_some_and(|ms| ms < 0)
+        {
+            return Err(refused("age_ms and deadline_within_ms must not be negative"));
+        }
+        let statuses = self.status.iter().flat_map(|words| words.split(','));
+        let filter = OrdersFilter {
+            status: statuses.map(status).collect::<Result<_, _>>()?,
+            restaurant_id: self.restaurant_id,
+            customer_id: self.customer_id,
+            placed_from: moment("placed_from", self.placed_from)?,
+            placed_before: moment("placed_before", self.placed_before)?,
+            age_ms: self.age_ms,
+            deadline_within_ms: self.deadline_within_ms,
+            task: self.task,
+            last_error: self.last_error,
+        };
+        let sort = self.sort.unwrap_or(OrdersSort::Newest);
+        Ok(ListOrders { filter, sort, cursor: self.cursor, limit })
+    }
+}
+
+fn status(word: &str) -> Result<Status, Problem> {
+    Status::from_word(word).ok_or_else(|| {
+        let known: Vec<_> = Status::ALL.iter().map(|status| status.as_str()).collect();
+        refused(format!("status knows {}, separated by commas", known.join(", ")))
+    })
+}
+
+fn moment(name: &str, text: Option<String>) -> Result<Option<Timestamp>, Problem> {
+    let Some(text) = text else { return Ok(None) };
+    let at = parse_rfc3339(&text).map(Timestamp);
+    at.map(Some).ok_or_else(|| refused(format!("{name} must be a moment as in RFC 3339")))
+}
+
+fn refused(detail: impl Into<String>) -> Problem {
+    Problem::bad_request("invalid_query", detail.into())
 }

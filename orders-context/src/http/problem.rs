@@ -41,6 +41,7 @@ fn of_failure(failure: &Failure) -> Problem {
         Failure::UnknownRestaurant => Problem::unprocessable("restaurant_not_found", &*detail)
             .with_error("/restaurant_id", detail),
         Failure::KeyReused => Problem::unprocessable("idempotency_key_reused", detail),
+        Failure::InvalidCursor => Problem::bad_request("invalid_cursor", detail),
         Failure::Contended => {
             Problem::conflict("contended", detail).retry_after(COME_BACK_AFTER_SECONDS)
         }

@@ -3,6 +3,7 @@
 
 pub mod checks;
 pub mod commits;
+pub mod earlier;
 pub mod listing;
 pub mod moments;
 pub mod reading;
@@ -43,6 +44,8 @@ macro_rules! store_contract {
             ]
             listing: [
                 orders_are_listed_the_newest_first,
+                every_sort_lists_each_order_once_in_its_order,
+                orders_are_found_by_how_their_tasks_stand,
                 a_listing_keeps_to_what_is_asked_for,
                 a_cursor_stays_put_while_orders_come_in,
                 orders_of_one_moment_are_listed_once_each,
@@ -82,7 +85,7 @@ pub fn placed(order_id: &str) -> Commit {
 
 /// The same at another moment.
 pub fn placed_at(order_id: &str, at: Timestamp) -> Commit {
-    let order = Order { placed_at: at, ..Life::born(order_id, order_placed()).order };
+    let order = Order { placed_at: at, since: at, ..Life::born(order_id, order_placed()).order };
     Commit {
         expected_version: 0,
         entries: vec![entry(&order, at, order_placed())],

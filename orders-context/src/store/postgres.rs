@@ -12,6 +12,7 @@ mod columns;
 mod journal;
 mod kept;
 mod leases;
+mod listing;
 mod read;
 mod rows;
 mod schema;
@@ -22,9 +23,9 @@ mod write;
 
 use super::{
     Answer, Claim, Commit, Contact, Error, Found, JournalReader, JournalRow, Kept, Loaded,
-    OrdersQuery, Outcome, Store, Task, Wanted,
+    OrdersPage, OrdersQuery, Outcome, Store, Task, Wanted,
 };
-use crate::domain::{Order, Restaurant, Timestamp};
+use crate::domain::{Restaurant, Timestamp};
 use anyhow::Context;
 use chassis::backoff::Backoff;
 use chassis::postgres::{Address, Client, Migrated, Pool, VersionError};
@@ -120,8 +121,8 @@ impl Store for Postgres {
         Box::pin(ask(&self.readers, async move |client| read::order(client, &order_id).await))
     }
 
-    fn orders(&self, query: OrdersQuery) -> Answer<'_, Vec<Order>> {
-        Box::pin(ask(&self.readers, async move |client| read::orders(client, &query).await))
+    fn orders(&self, query: OrdersQuery) -> Answer<'_, OrdersPage> {
+        Box::pin(ask(&self.readers, async move |client| listing::orders(client, &query).await))
     }
 
     fn history(&self, order_id: String, after: i64, limit: usize) -> Answer<'_, Vec<JournalRow>> {

@@ -2,6 +2,7 @@
 
 mod journal;
 mod kept;
+mod listing;
 mod read;
 mod rows;
 mod schema;
@@ -12,9 +13,9 @@ mod write;
 
 use super::{
     Answer, Claim, Commit, Contact, Error, Found, JournalReader, JournalRow, Kept, Loaded,
-    OrdersQuery, Outcome, Store, Task, Wanted,
+    OrdersPage, OrdersQuery, Outcome, Store, Task, Wanted,
 };
-use crate::domain::{Order, Restaurant, Timestamp};
+use crate::domain::{Restaurant, Timestamp};
 use rusqlite::{Connection, ErrorCode};
 use std::path::{Path, PathBuf};
 use threads::Threads;
@@ -84,8 +85,8 @@ impl Store for Sqlite {
         self.read(move |conn| read::order(conn, &order_id))
     }
 
-    fn orders(&self, query: OrdersQuery) -> Answer<'_, Vec<Order>> {
-        self.read(move |conn| read::orders(conn, &query))
+    fn orders(&self, query: OrdersQuery) -> Answer<'_, OrdersPage> {
+        self.read(move |conn| listing::orders(conn, &query))
     }
 
     fn history(&self, order_id: String, after: i64, limit: usize) -> Answer<'_, Vec<JournalRow>> {

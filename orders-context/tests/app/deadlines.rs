@@ -1,12 +1,14 @@
 //! The loop that lets orders do what is due. The clock is moved; nobody waits ten minutes.
 
 use crate::faulty::Fault;
-use crate::support::{MINUTE, SECOND, Takeaway, bella_napoli, last_event, placed, told, until};
+use crate::support::{
+    MINUTE, SECOND, Takeaway, bella_napoli, everything, last_event, placed, told, until,
+};
 use chassis::shutdown::Shutdown;
 use orders_context::app::{App, Cause, TaskReport};
 use orders_context::deadlines;
 use orders_context::domain::{Decision, Event, Role, Status, TaskKind};
-use orders_context::store::{OrdersQuery, TaskState};
+use orders_context::store::TaskState;
 use std::sync::Arc;
 use tokio::task::JoinHandle;
 
@@ -109,8 +111,7 @@ async fn after_a_long_sleep_every_order_comes_to_rest() {
     let (_stop, _watching) = watch(&takeaway, &app);
     until("all to expire", async || app.next_wake_at().await.unwrap().is_none().then_some(()))
         .await;
-    let all = OrdersQuery { limit: 1_000, ..OrdersQuery::default() };
-    let orders = app.orders(all).await.unwrap().orders;
+    let orders = app.orders(everything(1_000)).await.unwrap().orders;
     assert_eq!(orders.len(), 600);
     assert!(orders.iter().all(|order| (order.status, order.version) == (Status::Expired, 2)));
 }

@@ -1,9 +1,9 @@
 //! A store that fails when it is told to, and counts what it is asked.
 
-use orders_context::domain::{Order, Restaurant, Timestamp};
+use orders_context::domain::{Restaurant, Timestamp};
 use orders_context::store::{
     Answer, Claim, Commit, Contact, Error, Found, JournalReader, JournalRow, Kept, Loaded,
-    OrdersQuery, Outcome, Store, Task, Wanted,
+    OrdersPage, OrdersQuery, Outcome, Store, Task, Wanted,
 };
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -74,7 +74,7 @@ impl Store for Faulty {
         self.inner.order(order_id)
     }
 
-    fn orders(&self, query: OrdersQuery) -> Answer<'_, Vec<Order>> {
+    fn orders(&self, query: OrdersQuery) -> Answer<'_, OrdersPage> {
         self.inner.orders(query)
     }
 

@@ -1,11 +1,10 @@
 //! New orders: once for each key, bounded in number, kept once acknowledged.
 
-use crate::support::{Takeaway, bella_napoli, margherite, placed};
+use crate::support::{Takeaway, bella_napoli, everything, margherite, placed};
 use chassis::shutdown::Shutdown;
 use orders_context::app::group::Limits;
 use orders_context::app::{App, Cause, Failure, PlaceOrder, Placed};
 use orders_context::domain::Status;
-use orders_context::store::OrdersQuery;
 use std::collections::HashSet;
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -26,8 +25,7 @@ async fn queued(app: &App, count: usize) -> Vec<Answer> {
 }
 
 async fn count(app: &App) -> usize {
-    let all = OrdersQuery { limit: 1_000, ..OrdersQuery::default() };
-    app.orders(all).await.unwrap().orders.len()
+    app.orders(everything(1_000)).await.unwrap().orders.len()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

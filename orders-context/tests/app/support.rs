@@ -5,7 +5,7 @@ use chassis::clock::ManualClock;
 use chassis::ids::SequentialIds;
 use chassis::shutdown::Shutdown;
 use orders_context::app::group::Limits;
-use orders_context::app::{App, Cause, Group, PlaceOrder};
+use orders_context::app::{App, Cause, Group, ListOrders, OrdersFilter, OrdersSort, PlaceOrder};
 use orders_context::domain::{Event, MenuItem, Order, Policy, Restaurant, Webhook};
 use orders_context::store::sqlite::Sqlite;
 use orders_context::store::{Contact, JournalRow, Store};
@@ -135,4 +135,10 @@ pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T
         assert!(start.elapsed() < LIMIT, "waited in vain for {what}");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
+}
+
+/// Every order, the newest first, if there are no more than `limit`.
+pub fn everything(limit: usize) -> ListOrders {
+    let (filter, sort) = (OrdersFilter::default(), OrdersSort::Newest);
+    ListOrders { filter, sort, cursor: None, limit }
 }

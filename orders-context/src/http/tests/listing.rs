@@ -53,7 +53,7 @@ async fn the_last_page_is_the_last_even_when_it_is_full() {
 }
 
 #[tokio::test]
-async fn lists_are_filtered_by_status_and_restaurant() {
+async fn lists_are_filtered_and_sorted() {
     let takeaway = Takeaway::open().await;
     takeaway.call(Method::PUT, "/v1/restaurants/bombay", Some(trattoria())).await.ok();
     let mut order = dinner();
@@ -67,6 +67,18 @@ async fn lists_are_filtered_by_status_and_restaurant() {
         ("&status=accepted", vec![&accepted]),
         ("&status=placed&restaurant_id=nino", vec![&pizza]),
         ("&status=timed_out", vec![]),
+        ("&status=placed,accepted&restaurant_id=nino&sort=placed", vec![&pizza, &accepted]),
+        ("&status=placed&restaurant_id=nino&customer_id=c-1815&task=open", vec![&pizza]),
+        ("&customer_id=c-1816", vec![]),
+        ("&task=given_up", vec![]),
+        ("&last_error=http_503", vec![]),
+        ("&deadline_within_ms=600000&restaurant_id=nino", vec![&pizza]),
+        ("&age_ms=1000&restaurant_id=nino", vec![]),
+        ("&placed_from=2026-09-22T00:00:00Z", vec![]),
+        (
+            "&placed_before=2026-09-22T00:00:00%2B02:00&sort=-deadline",
+            vec![&accepted, &pizza, &curry],
+        ),
     ] {
         let shown = walk(&takeaway, query, async || {}).await;
         assert_eq!(shown.iter().collect::<Vec<_>>(), ids, "{query}");
@@ -76,13 +88,19 @@ async fn lists_are_filtered_by_status_and_restaurant() {
 #[tokio::test]
 async fn wrong_questions_are_problems() {
     let takeaway = Takeaway::open().await;
-    let another_version = URL_SAFE_NO_PAD.encode("2.1790013600000000.x");
+    let another_version = URL_SAFE_NO_PAD.encode("1.1790013600000000.x");
     for (query, code) in [
         ("limit=0", "invalid_query"),
         ("limit=101", "invalid_query"),
         ("limit=-1", "invalid_query"),
         ("limit=many", "invalid_query"),
         ("status=hungry", "invalid_query"),
+        ("status=placed,,notified", "invalid_query"),
+        ("sort=price", "invalid_query"),
+        ("task=done", "invalid_query"),
+        ("age_ms=-1", "invalid_query"),
+        ("deadline_within_ms=soon", "invalid_query"),
+        ("placed_from=yesterday", "invalid_query"),
         ("dish=pizza", "invalid_query"),
         ("cursor=", "invalid_cursor"),
         ("cursor=%21", "invalid_cursor"),
@@ -93,4 +111,28 @@ async fn wrong_questions_are_problems() {
         assert_eq!(problem["code"], code, "{query}");
     }
     takeaway.get("/v1/orders?limit=100").await.ok();
+}
+
+#[tokio::test]
+async fn a_cursor_leads_on_in_its_own_listing_alone() {
+    let takeaway = Takeaway::open().await;
+    for number in 0..3 {
+        takeaway.dinner(&format!("one-of-{number}")).await;
+    }
+    let page = takeaway.get("/v1/orders?limit=2&restaurant_id=nino&sort=placed").await.ok();
+    let cursor = page["next_cursor"].as_str().expect("one more is there");
+    for (query, status) in [
+        ("restaurant_id=nino&sort=placed", 200),
+        ("sort=placed&restaurant_id=nino&limit=1", 200),
+        ("restaurant_id=nino", 400),
+        ("restaurant_id=nino&sort=-placed", 400),
+        ("sort=placed", 400),
+        ("restaurant_id=nino&sort=placed&status=placed", 400),
+    ] {
+        let answer = takeaway.get(&format!("/v1/orders?{query}&cursor={cursor}")).await;
+        assert_eq!(answer.status, status, "{query}");
+        if status == 400 {
+            assert_eq!(answer.refused(400)["code"], "invalid_cursor");
+        }
+    }
 }

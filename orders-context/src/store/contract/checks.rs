@@ -21,7 +21,10 @@ pub async fn everything_kept_of_an_order_is_read_together(open: impl Fn() -> Arc
         version: 2,
         status: Status::Accepted,
         restaurant_id: "bella-napoli".to_owned(),
+        customer_id: Some("customer-rosa".to_owned()),
         placed_at: after(0),
+        since: Some(after(2)),
+        deadline: Some(COMPLETE_BY),
         wake_at: Some(COMPLETE_BY),
         order,
     };

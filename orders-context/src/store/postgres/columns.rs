@@ -42,7 +42,10 @@ pub struct Orders<'a> {
     version: Vec<i64>,
     status: Vec<&'a str>,
     restaurant_id: Vec<&'a str>,
+    customer_id: Vec<&'a str>,
     placed_at: Vec<i64>,
+    since: Vec<i64>,
+    deadline: Vec<Option<i64>>,
     wake_at: Vec<Option<i64>>,
     state: Vec<String>,
 }
@@ -50,15 +53,17 @@ pub struct Orders<'a> {
 impl<'a> Orders<'a> {
     /// Returns the ids that did not exist.
     pub const INSERT: &'static str = "INSERT INTO orders
-        (order_id, version, status, restaurant_id, placed_at, wake_at, state)
-        SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::bigint[],
-            $6::bigint[], $7::text[])
+        (order_id, version, status, restaurant_id, customer_id, placed_at, since, deadline, wake_at,
+            state)
+        SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[],
+            $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::text[])
         ON CONFLICT DO NOTHING RETURNING order_id";
 
     pub const UPDATE: &'static str = "UPDATE orders SET version = moved.version,
-            status = moved.status, wake_at = moved.wake_at, state = moved.state
-        FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::text[])
-            AS moved (order_id, version, status, wake_at, state)
+            status = moved.status, since = moved.since, deadline = moved.deadline,
+            wake_at = moved.wake_at, state = moved.state
+        FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[],
+            $7::text[]) AS moved (order_id, version, status, since, deadline, wake_at, state)
         WHERE orders.order_id = moved.order_id";
 
     pub fn push(&mut self, commit: &'a Commit, wake_at: Option<i64>) -> Result<(), Error> {
@@ -67,26 +72,40 @@ impl<'a> Orders<'a> {
         self.version.push(order.version);
         self.status.push(order.status.as_str());
         self.restaurant_id.push(&order.restaurant_id);
+        self.customer_id.push(&order.customer_id);
         self.placed_at.push(order.placed_at.0);
+        self.since.push(order.since.0);
+        self.deadline.push(order.deadline().map(|at| at.0));
         self.wake_at.push(wake_at);
         self.state.push(serde_json::to_string(order)?);
         Ok(())
     }
 
-    pub fn to_insert(&self) -> [Value<'_>; 7] {
+    pub fn to_insert(&self) -> [Value<'_>; 10] {
         [
             &self.order_id,
             &self.version,
             &self.status,
             &self.restaurant_id,
+            &self.customer_id,
             &self.placed_at,
+            &self.since,
+            &self.deadline,
             &self.wake_at,
             &self.state,
         ]
     }
 
-    pub fn to_update(&self) -> [Value<'_>; 5] {
-        [&self.order_id, &self.version, &self.status, &self.wake_at, &self.state]
+    pub fn to_update(&self) -> [Value<'_>; 7] {
+        [
+            &self.order_id,
+            &self.version,
+            &self.status,
+            &self.since,
+            &self.deadline,
+            &self.wake_at,
+            &self.state,
+        ]
     }
 
     pub fn is_empty(&self) -> bool {

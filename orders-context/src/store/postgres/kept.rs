@@ -21,8 +21,8 @@ pub async fn known_ids(client: &Client, after: &str, limit: usize) -> Result<Vec
 /// In one statement, so that rows and journals are of the same moment.
 pub async fn kept(client: &Client, order_ids: &[String]) -> Result<Vec<Kept>, Error> {
     let sql = format!(
-        "SELECT events.*, place, version, orders.status, orders.restaurant_id, placed_at, wake_at,
-             state
+        "SELECT events.*, place, version, orders.status, orders.restaurant_id, orders.customer_id,
+             placed_at, since, deadline, wake_at, state
          FROM unnest($1::text[]) WITH ORDINALITY AS asked (asked_id, place)
              LEFT JOIN orders ON orders.order_id = asked_id
              LEFT JOIN (SELECT {JOURNAL} FROM journal) AS events ON events.order_id = asked_id
@@ -67,12 +67,16 @@ fn readable<T>(
 }
 
 fn kept_row(row: &Row) -> Result<KeptRow, Error> {
+    let moment = |at| Ok::<_, Error>(get::<Option<i64>>(row, at)?.map(Timestamp));
     Ok(KeptRow {
         version: get(row, 15)?,
         status: word(row, 16, Status::from_word)?,
         restaurant_id: get(row, 17)?,
-        placed_at: Timestamp(get(row, 18)?),
-        wake_at: get::<Option<i64>>(row, 19)?.map(Timestamp),
-        order: json(row, 20)?,
+        customer_id: get(row, 18)?,
+        placed_at: Timestamp(get(row, 19)?),
+        since: moment(20)?,
+        deadline: moment(21)?,
+        wake_at: moment(22)?,
+        order: json(row, 23)?,
     })
 }

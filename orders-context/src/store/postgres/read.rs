@@ -1,8 +1,8 @@
 //! Questions to the database.
 
 use super::rows::{TASK, get, json, task, text};
-use crate::domain::{Order, Restaurant, Timestamp};
-use crate::store::{Contact, Error, Found, Loaded, OrdersQuery, Remembered, Task, Wanted};
+use crate::domain::{Restaurant, Timestamp};
+use crate::store::{Contact, Error, Found, Loaded, Remembered, Task, Wanted};
 use chassis::postgres::Client;
 use std::sync::Arc;
 use tokio_postgres::Row;
@@ -72,32 +72,6 @@ pub async fn order(client: &Client, order_id: &str) -> Result<Option<Found>, Err
     let has_tasks = get::<Option<i64>>(first, 1)?.is_some();
     let tasks = rows.iter().filter(|_| has_tasks).map(task).collect::<Result<_, _>>()?;
     Ok(Some(Found { order, tasks }))
-}
-
-pub async fn orders(client: &Client, query: &OrdersQuery) -> Result<Vec<Order>, Error> {
-    let mut sql = String::from("SELECT state FROM orders WHERE true");
-    let status = query.status.map(|status| status.as_str());
-    let restaurant_id = query.restaurant_id.as_deref().map(text);
-    let after = query.after.as_ref().map(|(at, id)| (at.0, text(id)));
-    let mut values: Vec<Value<'_>> = Vec::new();
-    if let Some(status) = &status {
-        values.push(status);
-        sql.push_str(&format!(" AND status = ${}", values.len()));
-    }
-    if let Some(restaurant_id) = &restaurant_id {
-        values.push(restaurant_id);
-        sql.push_str(&format!(" AND restaurant_id = ${}", values.len()));
-    }
-    if let Some((placed_at, order_id)) = &after {
-        values.extend([placed_at as Value<'_>, order_id]);
-        let at = values.len();
-        sql.push_str(&format!(" AND (placed_at, order_id) < (${}, ${at})", at - 1));
-    }
-    let limit = query.limit as i64;
-    values.push(&limit);
-    sql.push_str(&format!(" ORDER BY placed_at DESC, order_id DESC LIMIT ${}", values.len()));
-    let rows = select(client, &sql, &values).await?;
-    rows.iter().map(|row| json(row, 0)).collect()
 }
 
 pub async fn contact(client: &Client, order_id: &str) -> Result<Option<Contact>, Error> {

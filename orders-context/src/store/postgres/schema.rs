@@ -4,7 +4,8 @@
 //! migration runs in a transaction and keeps its locks until it ends.
 
 /// In order; each runs once.
-pub const MIGRATIONS: &[&str] = &[r#"
+pub const MIGRATIONS: &[&str] = &[
+    r#"
     -- The state of each order: a fold of its journal, kept beside it. `state` is the whole fold;
     -- the columns are what is searched by. Text that is compared is compared by its bytes.
     CREATE TABLE orders (
@@ -93,4 +94,25 @@ pub const MIGRATIONS: &[&str] = &[r#"
         token      BIGINT NOT NULL,
         expires_at TIMESTAMPTZ NOT NULL
     );
-"#];
+"#,
+    r#"
+    -- What operators look for: who ordered, since when an order stands in its status, and until when
+    -- something has to happen. Instances of the version before leave the first two empty.
+    ALTER TABLE orders ADD COLUMN customer_id TEXT COLLATE "C";
+    ALTER TABLE orders ADD COLUMN since BIGINT;
+    ALTER TABLE orders ADD COLUMN deadline BIGINT;
+    UPDATE orders SET customer_id = state::jsonb ->> 'customer_id', since = known.since,
+        deadline = CASE
+            WHEN status IN ('placed', 'notified') THEN (state::jsonb ->> 'accept_by')::bigint
+            WHEN status IN ('accepted', 'confirmed') THEN (state::jsonb ->> 'complete_by')::bigint
+        END, state = jsonb_set(state::jsonb, '{since}', to_jsonb(known.since))::text
+    FROM (SELECT order_id, coalesce((
+            SELECT occurred_at FROM journal AS entered WHERE entered.order_id = moved.order_id
+                AND status IS DISTINCT FROM (SELECT status FROM journal AS before
+                    WHERE before.order_id = entered.order_id
+                        AND before.sequence = entered.sequence - 1)
+            ORDER BY sequence DESC LIMIT 1), placed_at) AS since
+        FROM orders AS moved) AS known
+    WHERE orders.order_id = known.order_id;
+"#,
+];

@@ -12,7 +12,8 @@ use super::Postgres;
 use crate::domain::tests::mother::EVENING;
 use crate::store::contract::{commit, placed, rosa, store_contract};
 use crate::store::{
-    Commit, Contact, Error, JournalReader, JournalRow, OrdersQuery, Store, TaskChange, TaskState,
+    Commit, Contact, Error, JournalReader, JournalRow, OrdersFilter, OrdersQuery, Store,
+    TaskChange, TaskState,
 };
 use server::Place;
 use std::sync::Arc;
@@ -54,7 +55,7 @@ async fn what_makes_no_sense_is_corrupt_and_no_panic() {
     sql.batch_execute("UPDATE journal SET data = '{}'").await.unwrap();
     assert!(matches!(store.history("order-1".to_owned(), 0, 9).await, Err(Error::Corrupt(_))));
     sql.batch_execute("UPDATE orders SET state = '{'").await.unwrap();
-    let all = OrdersQuery { limit: 10, ..OrdersQuery::default() };
+    let all = OrdersQuery::newest(OrdersFilter::default(), 10, EVENING);
     assert!(matches!(store.orders(all).await, Err(Error::Corrupt(_))));
 }
 

@@ -23,7 +23,7 @@ pub fn kept(conn: &mut Connection, order_ids: Vec<String>) -> Result<Vec<Kept>, 
 
 fn kept_of(tx: &Transaction<'_>, order_id: String) -> Result<Kept, Error> {
     let mut rows = tx.prepare_cached(
-        "SELECT version, status, restaurant_id, placed_at, wake_at, state
+        "SELECT version, status, restaurant_id, customer_id, placed_at, since, deadline, wake_at, state
          FROM orders WHERE order_id = ?1",
     )?;
     let mut journal = tx.prepare_cached(&format!(
@@ -55,13 +55,16 @@ fn readable<T>(
 }
 
 fn kept_row(row: &Row<'_>) -> rusqlite::Result<KeptRow> {
-    let wake_at: Option<i64> = row.get(4)?;
+    let moment = |at| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(at)?.map(Timestamp));
     Ok(KeptRow {
         version: row.get(0)?,
         status: word(row, 1, Status::from_word)?,
         restaurant_id: row.get(2)?,
-        placed_at: Timestamp(row.get(3)?),
-        wake_at: wake_at.map(Timestamp),
-        order: json(row, 5)?,
+        customer_id: row.get(3)?,
+        placed_at: Timestamp(row.get(4)?),
+        since: moment(5)?,
+        deadline: moment(6)?,
+        wake_at: moment(7)?,
+        order: json(row, 8)?,
     })
 }

@@ -2,8 +2,8 @@
 
 use super::rows::{TASK, json, task};
 use crate::domain::{Order, Restaurant, Timestamp};
-use crate::store::{Contact, Error, Found, Loaded, OrdersQuery, Remembered, Task, Wanted};
-use rusqlite::{Connection, OptionalExtension, named_params, params};
+use crate::store::{Contact, Error, Found, Loaded, Remembered, Task, Wanted};
+use rusqlite::{Connection, OptionalExtension, params};
 use std::sync::Arc;
 
 pub fn load(conn: &mut Connection, wanted: &Wanted) -> Result<Loaded, Error> {
@@ -57,41 +57,6 @@ pub fn order(conn: &mut Connection, order_id: &str) -> Result<Option<Found>, Err
     ))?;
     let tasks = statement.query_map([order_id], task)?.collect::<Result<_, _>>()?;
     Ok(Some(Found { order, tasks }))
-}
-
-pub fn orders(conn: &mut Connection, query: &OrdersQuery) -> Result<Vec<Order>, Error> {
-    let mut sql = String::from("SELECT state FROM orders WHERE 1");
-    if query.status.is_some() {
-        sql.push_str(" AND status = :status");
-    }
-    if query.restaurant_id.is_some() {
-        sql.push_str(" AND restaurant_id = :restaurant_id");
-    }
-    if query.after.is_some() {
-        sql.push_str(" AND (placed_at, order_id) < (:placed_at, :order_id)");
-    }
-    sql.push_str(" ORDER BY placed_at DESC, order_id DESC LIMIT :limit");
-    let mut statement = conn.prepare_cached(&sql)?;
-    let status = query.status.map(|status| status.as_str());
-    let after = query.after.as_ref();
-    let values = named_params! {
-        ":status": status,
-        ":restaurant_id": query.restaurant_id,
-        ":placed_at": after.map(|(at, _)| at.0),
-        ":order_id": after.map(|(_, id)| id),
-        ":limit": query.limit as i64,
-    };
-    for (name, value) in values {
-        if let Some(index) = statement.parameter_index(name)? {
-            statement.raw_bind_parameter(index, value)?;
-        }
-    }
-    let mut found = Vec::new();
-    let mut rows = statement.raw_query();
-    while let Some(row) = rows.next()? {
-        found.push(json(row, 0)?);
-    }
-    Ok(found)
 }
 
 pub fn contact(conn: &mut Connection, order_id: &str) -> Result<Option<Contact>, Error> {

@@ -73,4 +73,37 @@ pub const MIGRATIONS: &[&str] = &["
         restaurant_id TEXT PRIMARY KEY,
         data          TEXT NOT NULL
     ) WITHOUT ROWID;
+", "
+    -- What operators look for: who ordered, since when an order stands in its status, and until when
+    -- something has to happen. Before `state`, so that reading them never reads the long column.
+    CREATE TABLE orders_2 (
+        order_id      TEXT PRIMARY KEY,
+        version       INTEGER NOT NULL,
+        status        TEXT NOT NULL,
+        restaurant_id TEXT NOT NULL,
+        customer_id   TEXT NOT NULL,
+        placed_at     INTEGER NOT NULL,
+        since         INTEGER NOT NULL,
+        deadline      INTEGER,
+        wake_at       INTEGER,
+        state         TEXT NOT NULL
+    ) WITHOUT ROWID;
+    INSERT INTO orders_2
+    SELECT order_id, version, status, restaurant_id, json_extract(state, '$.customer_id'), placed_at,
+        since, CASE
+            WHEN status IN ('placed', 'notified') THEN json_extract(state, '$.accept_by')
+            WHEN status IN ('accepted', 'confirmed') THEN json_extract(state, '$.complete_by')
+        END, wake_at, json_set(state, '$.since', since)
+    FROM (SELECT orders.*, coalesce((
+            SELECT occurred_at FROM journal AS entered WHERE entered.order_id = orders.order_id
+                AND status IS NOT (SELECT status FROM journal AS before
+                    WHERE before.order_id = entered.order_id
+                        AND before.sequence = entered.sequence - 1)
+            ORDER BY sequence DESC LIMIT 1), placed_at) AS since
+        FROM orders);
+    DROP TABLE orders;
+    ALTER TABLE orders_2 RENAME TO orders;
+    CREATE INDEX orders_by_placing ON orders (placed_at DESC, order_id DESC);
+    CREATE INDEX orders_by_restaurant ON orders (restaurant_id, placed_at DESC, order_id DESC);
+    CREATE INDEX orders_by_wake ON orders (wake_at) WHERE wake_at IS NOT NULL;
 "];

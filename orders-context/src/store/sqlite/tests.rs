@@ -2,12 +2,15 @@
 //! in the file makes no sense.
 
 mod damage;
+mod versions;
 
 use super::Sqlite;
 use crate::domain::tests::mother::{EVENING, after};
 use crate::domain::{Restaurant, TaskKind, Timestamp};
 use crate::store::contract::{commit, placed, store_contract};
-use crate::store::{Commit, Error, OrdersQuery, Store, Task, TaskChange, TaskState, Wanted};
+use crate::store::{
+    Commit, Error, OrdersFilter, OrdersQuery, Store, Task, TaskChange, TaskState, Wanted,
+};
 use rusqlite::Connection;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -59,7 +62,7 @@ async fn spoiled(folder: &TempDir, sql: &str) -> Sqlite {
 }
 
 fn all() -> OrdersQuery {
-    OrdersQuery { limit: 10, ..OrdersQuery::default() }
+    OrdersQuery::newest(OrdersFilter::default(), 10, EVENING)
 }
 
 fn one() -> String {

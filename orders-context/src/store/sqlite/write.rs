@@ -100,18 +100,23 @@ fn put_order(tx: &Transaction<'_>, commit: &Commit) -> Result<bool, Error> {
         Wake::Unchanged => return Err(Error::Corrupt(anyhow::anyhow!("a move without its wake"))),
     };
     let status = order.status.as_str();
+    let (since, deadline) = (order.since.0, order.deadline().map(|at| at.0));
     let changed = if commit.expected_version == 0 {
         let state = serde_json::to_string(&**order)?;
         tx.prepare_cached(
-            "INSERT INTO orders (order_id, version, status, restaurant_id, placed_at, wake_at, state)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
+            "INSERT INTO orders (order_id, version, status, restaurant_id, customer_id, placed_at,
+                since, deadline, wake_at, state)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING",
         )?
         .execute(params![
             order.order_id,
             order.version,
             status,
             order.restaurant_id,
+            order.customer_id,
             order.placed_at.0,
+            since,
+            deadline,
             wake_at,
             state
         ])?
@@ -121,7 +126,8 @@ fn put_order(tx: &Transaction<'_>, commit: &Commit) -> Result<bool, Error> {
     } else {
         let state = serde_json::to_string(&**order)?;
         tx.prepare_cached(
-            "UPDATE orders SET version = ?3, status = ?4, wake_at = ?5, state = ?6
+            "UPDATE orders SET version = ?3, status = ?4, since = ?5, deadline = ?6, wake_at = ?7,
+                state = ?8
              WHERE order_id = ?1 AND version = ?2",
         )?
         .execute(params![
@@ -129,6 +135,8 @@ fn put_order(tx: &Transaction<'_>, commit: &Commit) -> Result<bool, Error> {
             commit.expected_version,
             order.version,
             status,
+            since,
+            deadline,
             wake_at,
             state
         ])?

@@ -3,9 +3,12 @@
 use super::super::{Postgres, schema};
 use super::read_on;
 use super::server::Place;
+use crate::check::check;
+use crate::domain::Status;
 use crate::store::Store;
+use crate::store::contract::earlier::Written;
 use crate::store::contract::{commit, placed};
-use chassis::postgres::Migrated;
+use chassis::postgres::Pool;
 
 async fn refused(place: &Place) -> String {
     let opened = Postgres::open(&place.address()).await;
@@ -23,7 +26,7 @@ async fn tables_that_are_missing_are_not_made_in_passing() {
 }
 
 #[tokio::test]
-async fn of_those_who_migrate_at_once_one_does_it() {
+async fn of_those_who_migrate_at_once_each_step_is_done_by_one() {
     let place = Place::empty();
     let migrating = (0..4).map(|_| {
         let address = place.address();
@@ -34,8 +37,9 @@ async fn of_those_who_migrate_at_once_one_does_it() {
         done.push(migrated.await.unwrap());
     }
     let newest = schema::MIGRATIONS.len();
-    let all = |from| done.iter().filter(|m| **m == Migrated { from, to: newest }).count();
-    assert_eq!((all(0), all(newest)), (1, 3), "{done:?}");
+    let first = done.iter().filter(|migrated| migrated.from == 0).count();
+    assert_eq!(first, 1, "one found no tables: {done:?}");
+    assert!(done.iter().all(|migrated| migrated.to == newest), "{done:?}");
 }
 
 #[tokio::test]
@@ -68,4 +72,65 @@ async fn the_journal_of_a_restored_dump_goes_on_behind_its_end() {
     read_on(&mut *store.journal_reader().unwrap(), &mut rows, 10);
     let orders: Vec<_> = rows.iter().map(|row| row.order_id.as_str()).collect();
     assert_eq!(orders, ["order-1", "order-2", "order-3"]);
+}
+
+/// A database as the first version left it: an order in each status.
+async fn first_version(place: &Place) {
+    let mut client = Pool::new(&place.address(), "earlier", 1).unwrap().get().await.unwrap();
+    chassis::postgres::migrate(&mut client, &schema::MIGRATIONS[..1]).await.unwrap();
+    let sql = place.client().await;
+    for written in Status::ALL.iter().map(|status| Written::order(*status)) {
+        let Written { order, wake_at, state, journal } = written;
+        let status = order.status.as_str();
+        sql.execute(
+            "INSERT INTO orders VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            &[
+                &order.order_id,
+                &order.version,
+                &status,
+                &order.restaurant_id,
+                &order.placed_at.0,
+                &wake_at,
+                &state,
+            ],
+        )
+        .await
+        .unwrap();
+        for (sequence, at, status, data) in journal {
+            sql.execute(
+                "INSERT INTO journal (position, event_id, order_id, sequence, occurred_at, status,
+                    actor, data, restaurant_id, customer_id, total_minor, currency)
+                 SELECT 1 + count(*), $1 || '-' || $2::bigint, $1, $2, $3, $4, 'system', $5, $6, $7,
+                    $8, $9 FROM journal",
+                &[
+                    &order.order_id,
+                    &sequence,
+                    &at.0,
+                    &status.as_str(),
+                    &data,
+                    &order.restaurant_id,
+                    &order.customer_id,
+                    &order.total_minor,
+                    &order.currency,
+                ],
+            )
+            .await
+            .unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn orders_of_the_first_version_are_whole_in_this_one() {
+    let place = Place::empty();
+    first_version(&place).await;
+    place.migrate();
+    let store = Postgres::open(&place.address()).await.expect("its tables are those of today");
+    let mut found = Vec::new();
+    let checked = check(&store, |violation| {
+        found.push(violation.clone());
+        Ok(())
+    });
+    assert_eq!(checked.await.expect("it is read").orders, Status::ALL.len() as u64);
+    assert_eq!(found, []);
 }

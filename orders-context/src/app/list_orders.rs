@@ -1,0 +1,57 @@
+//! Orders, found by what operators, restaurants and customers look for, page by page.
+
+use super::{App, Failure, cursor};
+use crate::domain::{Order, Timestamp};
+use crate::store::{OrdersFilter, OrdersPage, OrdersQuery, OrdersSort, Store};
+
+/// A question for one page.
+#[derive(Clone, Debug)]
+pub struct ListOrders {
+    /// Which orders.
+    pub filter: OrdersFilter,
+    /// In which order.
+    pub sort: OrdersSort,
+    /// [`OrderPage::next_cursor`] of the page before.
+    pub cursor: Option<String>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// A page of a listing.
+#[derive(Debug)]
+pub struct OrderPage {
+    /// In the order asked for. May be fewer than asked for, even none, while there is a next page.
+    pub orders: Vec<Order>,
+    /// Leads to the next page of the same filter and sort; `None` on the last one.
+    pub next_cursor: Option<String>,
+}
+
+impl App {
+    /// A page of orders.
+    ///
+    /// # Errors
+    /// [`Failure::InvalidCursor`], [`Failure::Unavailable`].
+    pub async fn orders(&self, question: ListOrders) -> Result<OrderPage, Failure> {
+        list(&*self.store, self.now(), question).await
+    }
+}
+
+/// The same without an application: for the command line.
+///
+/// # Errors
+/// [`Failure::InvalidCursor`], [`Failure::Unavailable`].
+pub async fn list(
+    store: &dyn Store,
+    now: Timestamp,
+    question: ListOrders,
+) -> Result<OrderPage, Failure> {
+    let ListOrders { filter, sort, cursor, limit } = question;
+    let after = match cursor {
+        Some(text) => Some(cursor::read(&filter, sort, &text).ok_or(Failure::InvalidCursor)?),
+        None => None,
+    };
+    let query = OrdersQuery { filter: filter.clone(), sort, after, limit, now };
+    let OrdersPage { orders, next } = store.orders(query).await?;
+    let next_cursor = next.map(|place| cursor::write(&filter, sort, &place));
+    Ok(OrderPage { orders, next_cursor })
+}

@@ -1,0 +1,116 @@
+//! Which orders to list, in which order, and where the next page begins.
+//!
+//! [`OrdersFilter`] is what operators find orders by, one at a time or in bulk. It can be kept and used
+//! again later: what it says of time is relative to the moment it is used at.
+
+pub mod sql;
+
+use crate::domain::{Order, Status, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// Which orders. Everything that is given must hold; the default is every order there is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OrdersFilter {
+    /// Standing in one of these; none given: in any.
+    pub status: Vec<Status>,
+    /// Cooked there.
+    pub restaurant_id: Option<String>,
+    /// Ordered by this customer.
+    pub customer_id: Option<String>,
+    /// Placed then or later.
+    pub placed_from: Option<Timestamp>,
+    /// Placed before.
+    pub placed_before: Option<Timestamp>,
+    /// Not at rest, and in their status for at least so many milliseconds.
+    pub age_ms: Option<i64>,
+    /// Not at rest, and with a deadline that comes within so many milliseconds or has passed.
+    pub deadline_within_ms: Option<i64>,
+    /// With a task that stands so.
+    pub task: Option<TaskCondition>,
+    /// With a task that is not done and whose last attempt failed with this code; with `task` too, it is
+    /// the same task.
+    pub last_error: Option<String>,
+}
+
+crate::domain::words! {
+    /// How a task stands that an operator looks for.
+    TaskCondition {
+        /// To be done, whether it was attempted already or not.
+        Open = "open",
+        /// To be done, and an attempt has failed.
+        Retrying = "retrying",
+        /// Will not be tried again by itself.
+        GivenUp = "given_up",
+    }
+}
+
+crate::domain::words! {
+    /// In which order. Orders of the same moment stand in the order of their ids. Those that begin with
+    /// a deadline or an age list the orders that are not at rest, and no others.
+    OrdersSort {
+        /// By placing, the newest first.
+        Newest = "-placed",
+        /// By placing, the oldest first.
+        Oldest = "placed",
+        /// By deadline, the nearest first.
+        DeadlineNearest = "deadline",
+        /// By deadline, the furthest first.
+        DeadlineFurthest = "-deadline",
+        /// By the time spent in the present status, the longest first.
+        AgeLongest = "-age",
+        /// By the time spent in the present status, the shortest first.
+        AgeShortest = "age",
+    }
+}
+
+/// A question for one page.
+#[derive(Clone, Debug)]
+pub struct OrdersQuery {
+    /// Which orders.
+    pub filter: OrdersFilter,
+    /// In which order.
+    pub sort: OrdersSort,
+    /// Only what stands after this place.
+    pub after: Option<Place>,
+    /// At most so many.
+    pub limit: usize,
+    /// The moment by which ages and deadlines are judged.
+    pub now: Timestamp,
+}
+
+/// A place in a listing of one sort. Orders that come or go do not move it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// What the listing is sorted by, in microseconds.
+    pub at: Timestamp,
+    /// Of the order that stands there.
+    pub order_id: String,
+}
+
+/// One page.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OrdersPage {
+    /// In the order asked for. May be fewer than asked for, even none, while there are more behind.
+    pub orders: Vec<Order>,
+    /// The place after which the next page begins; `None`: this is the last.
+    pub next: Option<Place>,
+}
+
+impl OrdersQuery {
+    /// The first page of `filter`, the newest first, as of `now`.
+    #[must_use]
+    pub fn newest(filter: OrdersFilter, limit: usize, now: Timestamp) -> Self {
+        Self { filter, sort: OrdersSort::Newest, after: None, limit, now }
+    }
+}
+
+impl OrdersPage {
+    /// A page of at most `limit` of `rows`, which is one more where there is more.
+    pub(in crate::store) fn cut(mut rows: Vec<(Order, Place)>, limit: usize) -> Self {
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let next = rows.last().filter(|_| more).map(|(_, place)| place.clone());
+        Self { orders: rows.into_iter().map(|(order, _)| order).collect(), next }
+    }
+}

@@ -1,0 +1,46 @@
+//! Pages of orders.
+
+use super::read::select;
+use super::rows::{get, json, text};
+use crate::domain::Timestamp;
+use crate::store::listing::sql::{self, Value};
+use crate::store::{Error, OrdersPage, OrdersQuery, Place};
+use chassis::postgres::Client;
+use std::borrow::Cow;
+use tokio_postgres::types::ToSql;
+
+pub async fn orders(client: &Client, query: &OrdersQuery) -> Result<OrdersPage, Error> {
+    let sql::Statement { sql, values } = sql::page(query);
+    let values: Vec<Sent<'_>> = values.iter().map(Sent::from).collect();
+    let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(Sent::as_sql).collect();
+    let mut found = Vec::new();
+    for row in select(client, &sql, &values).await? {
+        let place = Place { at: Timestamp(get(&row, 1)?), order_id: get(&row, 2)? };
+        found.push((json(&row, 0)?, place));
+    }
+    Ok(OrdersPage::cut(found, query.limit))
+}
+
+/// A value as PostgreSQL can hold it.
+enum Sent<'a> {
+    Number(i64),
+    Text(Cow<'a, str>),
+}
+
+impl<'a> From<&'a Value> for Sent<'a> {
+    fn from(value: &'a Value) -> Self {
+        match value {
+            Value::Number(number) => Self::Number(*number),
+            Value::Text(plain) => Self::Text(text(plain)),
+        }
+    }
+}
+
+impl Sent<'_> {
+    fn as_sql(&self) -> &(dyn ToSql + Sync) {
+        match self {
+            Self::Number(number) => number,
+            Self::Text(text) => text,
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Files of earlier versions are brought along, with all that is in them.
+
+use super::super::{Sqlite, schema};
+use crate::check::check;
+use crate::domain::Status;
+use crate::store::contract::earlier::Written;
+use rusqlite::{Connection, params};
+
+/// A database as the first version left it: an order in each status.
+fn first_version(path: &std::path::Path) -> Connection {
+    let mut conn = chassis::sqlite::open(path).expect("a database");
+    chassis::sqlite::migrate(&mut conn, &schema::MIGRATIONS[..1]).expect("the first tables");
+    for written in Status::ALL.iter().map(|status| Written::order(*status)) {
+        let Written { order, wake_at, state, journal } = written;
+        let row = params![
+            order.order_id,
+            order.version,
+            order.status.as_str(),
+            order.restaurant_id,
+            order.placed_at.0,
+            wake_at,
+            state
+        ];
+        conn.execute("INSERT INTO orders VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", row).expect("a row");
+        for (sequence, at, status, data) in journal {
+            conn.execute(
+                "INSERT INTO journal (event_id, order_id, sequence, occurred_at, status, actor, data,
+                    restaurant_id, customer_id, total_minor, currency)
+                 VALUES (?2 || '-' || ?1, ?1, ?2, ?3, ?4, 'system', ?5, ?6, ?7, ?8, ?9)",
+                params![
+                    order.order_id, sequence, at.0, status.as_str(), data, order.restaurant_id,
+                    order.customer_id, order.total_minor, order.currency
+                ],
+            )
+            .expect("an event");
+        }
+    }
+    conn
+}
+
+#[tokio::test]
+async fn orders_of_the_first_version_are_whole_in_this_one() {
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let path = folder.path().join("orders.db");
+    drop(first_version(&path));
+    let store = Sqlite::open(&path).expect("it is migrated");
+    let mut found = Vec::new();
+    let checked = check(&store, |violation| {
+        found.push(violation.clone());
+        Ok(())
+    });
+    assert_eq!(checked.await.expect("it is read").orders, Status::ALL.len() as u64);
+    assert_eq!(found, []);
+}
