@@ -31,17 +31,24 @@ use utoipa_axum::routes;
 /// Enough for a menu of 500 dishes; an order is far smaller.
 pub const BODY_LIMIT_BYTES: usize = 256 * 1024;
 
+/// The media type of the document that describes what is published on Kafka.
+const ASYNCAPI: &str = "application/vnd.aai.asyncapi+json;version=3.1.0";
+
 /// What the handlers share: one count per request instead of one for each part of [`App`].
 type Api = axum::extract::State<Arc<App>>;
 
-/// The routes and `/openapi.json`, which describes them. To be wrapped by
+/// The routes, `/openapi.json`, which describes them, and `/asyncapi.json`, which describes the events. To be wrapped by
 /// [`chassis::http::router`], which gives each request its trace context.
 pub fn router(app: App) -> Router {
     let (routes, document) = described().split_for_parts();
     // Text keys only: nothing in the document can fail to be written.
     let document = Bytes::from(document.to_json().unwrap_or_default());
     let show = move || async move { ([(CONTENT_TYPE, "application/json")], document) };
-    routes.route("/openapi.json", get(show)).with_state(Arc::new(app))
+    let events = || async { ([(CONTENT_TYPE, ASYNCAPI)], schemas::asyncapi::COMMITTED) };
+    routes
+        .route("/openapi.json", get(show))
+        .route("/asyncapi.json", get(events))
+        .with_state(Arc::new(app))
 }
 
 /// The OpenAPI 3.1 document of the routes, as it is committed and served.

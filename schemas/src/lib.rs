@@ -1,10 +1,14 @@
 #![doc = include_str!("../README.md")]
 
+pub mod asyncapi;
+pub mod catalogue;
 pub mod codec;
+pub mod golden;
 pub mod headers;
 pub mod order_events;
 mod record;
 pub mod registry;
+pub mod rehearsal;
 pub mod topics;
 pub mod voucher_events;
 

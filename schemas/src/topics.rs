@@ -12,6 +12,19 @@ pub enum Owner {
     Promotions,
 }
 
+impl Owner {
+    /// Every one.
+    pub const ALL: &[Self] = &[Self::Orders, Self::Promotions];
+
+    /// The name of the context, with which its topics begin.
+    pub const fn context(self) -> &'static str {
+        match self {
+            Self::Orders => "orders",
+            Self::Promotions => "promotions",
+        }
+    }
+}
+
 /// What the broker does with old records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cleanup {

@@ -27,13 +27,18 @@ impl Stack {
     /// name is stopped and removed first; another run that still uses it is waited for. Blocks for
     /// about ten seconds.
     pub fn start(name: &str, port_offset: u16) -> Result<Self> {
+        Self::start_parts(name, port_offset, &[])
+    }
+
+    /// The same with these parts alone; all of them when none is named.
+    pub fn start_parts(name: &str, port_offset: u16, parts: &[&str]) -> Result<Self> {
         let binaries = binaries()?;
         let var = binaries.parent().unwrap_or(&binaries).join("stacks").join(name);
         fs::create_dir_all(&var)?;
         let claim = claim(&var)?;
         deploy(&var, port_offset, &["clean"])?;
         watch(&var)?;
-        deploy(&var, port_offset, &["up"])?;
+        deploy(&var, port_offset, &[&["up"], parts].concat())?;
         Ok(Self { addresses: Addresses::of(&var)?, port_offset, _claim: claim })
     }
 

@@ -61,21 +61,30 @@ pub async fn facts<F>(kafka: &str, topic: &str, keep: F) -> Result<Vec<Fact>>
 where
     F: Fn(&Incoming) -> bool + Send + 'static,
 {
+    let records = records(kafka, topic, keep).await?;
+    Ok(records.into_iter().map(Fact::from).collect())
+}
+
+/// The same as they are, bytes included.
+pub async fn records<F>(kafka: &str, topic: &str, keep: F) -> Result<Vec<Incoming>>
+where
+    F: Fn(&Incoming) -> bool + Send + 'static,
+{
     let config = KafkaConfig { bootstrap: kafka.to_owned(), client_id: "system-tests".to_owned() };
     let name = topic.to_owned();
     let read = tokio::task::spawn_blocking(move || {
-        let mut facts = Vec::new();
+        let mut records = Vec::new();
         scan(&config, &name, Isolation::Committed, |record| {
             if keep(&record) {
-                facts.push(Fact::from(record));
+                records.push(record);
             }
             Ok(())
         })?;
-        anyhow::Ok(facts)
+        anyhow::Ok(records)
     });
-    let mut facts = read.await?.with_context(|| format!("{topic} cannot be read"))?;
-    facts.sort_by_key(|fact| (fact.partition, fact.offset));
-    Ok(facts)
+    let mut records = read.await?.with_context(|| format!("{topic} cannot be read"))?;
+    records.sort_by_key(|record| (record.partition, record.offset));
+    Ok(records)
 }
 
 /// Everything about one aggregate, in order.

@@ -12,6 +12,7 @@
 
 mod gauges;
 mod leftovers;
+mod once;
 mod owner;
 mod pace;
 mod progress;
@@ -28,6 +29,7 @@ use super::settings::KafkaConfig;
 use crate::clock::Clock;
 use crate::shutdown::Shutdown;
 use crate::signal::Signal;
+pub use once::publish_once;
 pub use progress::{Progress, read_position, read_progress};
 
 /// How long a stop waits for a running transaction. When Kafka is away it cannot be ended; the

@@ -6,6 +6,7 @@ mod any;
 mod blessed;
 mod codec;
 mod compatibility;
+mod generated;
 mod headers;
 mod registry;
 mod rules;

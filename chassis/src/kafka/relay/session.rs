@@ -69,13 +69,7 @@ impl Session {
     /// Publishes `rows` and the new position in one transaction. Once this returns `Ok`, all of it
     /// is committed; after an error the outcome is unknown and the session must be dropped.
     pub(super) fn publish(&self, rows: &[Outgoing], progress: &Progress) -> anyhow::Result<()> {
-        self.producer.begin_transaction()?;
-        for (index, row) in rows.iter().enumerate() {
-            self.send(|| record(row))?;
-            if index % POLL_EVERY == POLL_EVERY - 1 {
-                self.producer.poll(Duration::ZERO);
-            }
-        }
+        self.begin_with(rows)?;
         let (key, payload) = (self.shard.to_string(), progress.encode()?);
         self.send(|| {
             BaseRecord::to(&self.progress_topic)
@@ -83,6 +77,27 @@ impl Session {
                 .key(key.as_bytes())
                 .payload(&payload)
         })?;
+        self.commit()
+    }
+
+    /// The same without a position: for rows that come from no journal.
+    pub(super) fn publish_alone(&self, rows: &[Outgoing]) -> anyhow::Result<()> {
+        self.begin_with(rows)?;
+        self.commit()
+    }
+
+    fn begin_with(&self, rows: &[Outgoing]) -> anyhow::Result<()> {
+        self.producer.begin_transaction()?;
+        for (index, row) in rows.iter().enumerate() {
+            self.send(|| record(row))?;
+            if index % POLL_EVERY == POLL_EVERY - 1 {
+                self.producer.poll(Duration::ZERO);
+            }
+        }
+        Ok(())
+    }
+
+    fn commit(&self) -> anyhow::Result<()> {
         self.await_deliveries()?;
         self.producer.commit_transaction(Timeout::Never).context("unknown outcome of a commit")
     }

@@ -53,3 +53,13 @@ async fn the_document_is_served_and_describes_every_route() {
         ]
     );
 }
+
+#[tokio::test]
+async fn the_description_of_the_events_is_served_too() {
+    let takeaway = Takeaway::open().await;
+    let answer = takeaway.get("/asyncapi.json").await;
+    assert_eq!(answer.header("content-type"), "application/vnd.aai.asyncapi+json;version=3.1.0");
+    let document = answer.ok();
+    assert_eq!(document["asyncapi"], "3.1.0");
+    assert_eq!(document["channels"]["orders.order.events.v1"]["address"], "orders.order.events.v1");
+}

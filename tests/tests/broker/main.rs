@@ -1,0 +1,6 @@
+//! The contract as a product, tried on a real broker and a real registry: what the AsyncAPI document says is
+//! what other people's tools and readers find. Needs `deploy/setup --tests`.
+
+mod asyncapi;
+mod kit;
+mod support;
