@@ -1,6 +1,10 @@
-//! Time as an argument: the system's clock, and one that tests move by hand.
+//! Time as an argument: the system's clock, one that never jumps, and one that tests move by hand.
 //!
 //! Moments are microseconds since the Unix epoch, UTC, as `i64`.
+
+mod steady;
+
+pub use steady::{Machine, SLEW_US_PER_S, Source, SteadyClock};
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,7 +13,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-/// How long [`SystemClock`] sleeps before it looks at the clock again.
+/// How long a sleeper sleeps before it looks at the clock again.
 const LONGEST_NAP_US: i64 = 1_000_000;
 
 /// Where the current moment comes from.
@@ -21,7 +25,7 @@ pub trait Clock: Send + Sync + 'static {
     fn sleep_until(&self, at_us: i64) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }
 
-/// The clock of this machine.
+/// The wall clock of this machine, which jumps when it is set: [`SteadyClock`] is the one to decide by.
 ///
 /// Its sleepers look at the clock at least once a second, so that they are at most a second late
 /// after the clock was set or the machine was asleep.
@@ -30,23 +34,31 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now_us(&self) -> i64 {
-        match SystemTime::now().duration_since(UNIX_EPOCH) {
-            Ok(since) => i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
-            Err(before) => i64::try_from(before.duration().as_micros()).map_or(i64::MIN, |us| -us),
-        }
+        wall_us()
     }
 
     fn sleep_until(&self, at_us: i64) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        Box::pin(async move {
-            loop {
-                let left_us = at_us.saturating_sub(self.now_us());
-                if left_us <= 0 {
-                    return;
-                }
-                let nap_us = left_us.min(LONGEST_NAP_US).unsigned_abs();
-                tokio::time::sleep(Duration::from_micros(nap_us)).await;
-            }
-        })
+        Box::pin(sleep_until(self, at_us))
+    }
+}
+
+fn wall_us() -> i64 {
+    match SystemTime::now().duration_since(UNIX_EPOCH) {
+        Ok(since) => i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
+        Err(before) => i64::try_from(before.duration().as_micros()).map_or(i64::MIN, |us| -us),
+    }
+}
+
+/// In naps: timers count by `CLOCK_MONOTONIC`, which stands still while the machine sleeps, and know
+/// nothing of a clock that was set.
+async fn sleep_until(clock: &impl Clock, at_us: i64) {
+    loop {
+        let left_us = at_us.saturating_sub(clock.now_us());
+        if left_us <= 0 {
+            return;
+        }
+        let nap_us = left_us.min(LONGEST_NAP_US).unsigned_abs();
+        tokio::time::sleep(Duration::from_micros(nap_us)).await;
     }
 }
 
@@ -130,7 +142,7 @@ mod tests {
         assert!(SystemClock.now_us() >= start_us + 2_000);
     }
 
-    async fn is_done(sleep: &mut Pin<Box<dyn Future<Output = ()> + Send + '_>>) -> bool {
+    pub(super) async fn is_done(sleep: &mut Pin<Box<dyn Future<Output = ()> + Send + '_>>) -> bool {
         std::future::poll_fn(|context| {
             std::task::Poll::Ready(sleep.as_mut().poll(context).is_ready())
         })

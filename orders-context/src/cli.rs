@@ -3,7 +3,7 @@
 use crate::config::{Config, Database};
 use crate::{boot, check, picture, verify};
 use anyhow::{Context, bail};
-use chassis::clock::SystemClock;
+use chassis::clock::SteadyClock;
 use chassis::config::Settings;
 use chassis::ids::UuidV7Ids;
 use chassis::kafka::KafkaConfig;
@@ -121,7 +121,8 @@ async fn serve() -> anyhow::Result<()> {
     chassis::telemetry::init("orders", &mut settings);
     let config = Config::from_settings(&mut settings);
     let config = settings.finish(config)?;
-    boot::run(config, Arc::new(SystemClock), Arc::new(UuidV7Ids), Shutdown::new()).await
+    let clock = Arc::new(SteadyClock::start());
+    boot::run(config, clock, Arc::new(UuidV7Ids), Shutdown::new()).await
 }
 
 async fn migrate() -> anyhow::Result<()> {
