@@ -22,7 +22,7 @@ pub use report_task::TaskReport;
 
 /// What the use cases take and give, as it is stored.
 pub use crate::store::{
-    Contact, Found, JournalRow, OrdersFilter, OrdersSort, Task, TaskCondition, TaskState,
+    Contact, Due, Found, JournalRow, OrdersFilter, OrdersSort, Task, TaskCondition, TaskState,
 };
 
 use crate::domain::{Command, Order, Policy, Rejection, Timestamp};
@@ -129,13 +129,18 @@ impl App {
     }
 
     async fn submit(&self, change: Change) -> Result<Reply, Failure> {
-        let (reply, answer) = oneshot::channel();
-        let Change { order_id, command, cause, task, contact, remember } = change;
-        let submission = Submission { order_id, command, cause, task, contact, remember, reply };
+        let (submission, answer) = change.submission();
         self.queue.try_send(submission).map_err(|refused| match refused {
             mpsc::error::TrySendError::Full(_) => Failure::Overloaded,
             mpsc::error::TrySendError::Closed(_) => Failure::stopping(),
         })?;
+        answer.await.map_err(|_| Failure::stopping())?
+    }
+
+    /// Waits for a place in the queue, behind those who wait already.
+    async fn submit_in_turn(&self, change: Change) -> Result<Reply, Failure> {
+        let (submission, answer) = change.submission();
+        self.queue.send(submission).await.map_err(|_| Failure::stopping())?;
         answer.await.map_err(|_| Failure::stopping())?
     }
 }
@@ -149,6 +154,14 @@ struct Change {
     task: Option<TaskChange>,
     contact: Option<Contact>,
     remember: Option<Remembered>,
+}
+
+impl Change {
+    fn submission(self) -> (Submission, oneshot::Receiver<Result<Reply, Failure>>) {
+        let (reply, answer) = oneshot::channel();
+        let Self { order_id, command, cause, task, contact, remember } = self;
+        (Submission { order_id, command, cause, task, contact, remember, reply }, answer)
+    }
 }
 
 impl Failure {

@@ -91,9 +91,10 @@ pub async fn run(
         leases.run("tasks", work, stop).await
     });
     let deadlines = (leases, app.clone(), Arc::clone(&clock));
-    loops.spawn("deadlines", |stop| async move {
+    let share = config.limits.for_deadlines();
+    loops.spawn("deadlines", move |stop| async move {
         let (leases, app, clock) = deadlines;
-        let work = |_, stop| deadlines::run(app.clone(), Arc::clone(&clock), stop);
+        let work = |_, stop| deadlines::run(app.clone(), Arc::clone(&clock), share, stop);
         leases.run("deadlines", work, stop).await
     });
     let (ticking, runtime) = (Arc::clone(&clock), tokio::runtime::Handle::current());

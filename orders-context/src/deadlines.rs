@@ -1,6 +1,11 @@
 //! Lets orders do what is due: expire, time out, remind. A waiting order is a row with a moment.
+//!
+//! However much is due at once, few orders are on their way at a time ([`Limits::for_deadlines`]), so
+//! that the commands of people find room, and the next ones are there before these are durable.
+//!
+//! [`Limits::for_deadlines`]: crate::app::group::Limits::for_deadlines
 
-use crate::app::App;
+use crate::app::{App, Due, Failure};
 use chassis::clock::Clock;
 use chassis::shutdown::Shutdown;
 use std::sync::Arc;
@@ -9,16 +14,24 @@ use tokio::task::JoinSet;
 /// The longest sleep: a moment set meanwhile is met at most this late, in microseconds.
 const LOOK_EVERY_US: i64 = 1_000_000;
 
-/// How many orders are looked at together.
-const AT_ONCE: usize = 512;
+/// How many due orders are read at once.
+const PAGE: usize = 1_024;
 
-/// Runs until `shutdown`.
+/// From the moment an order wanted to be looked at to the moment that what it did was durable.
+const LATENESS: &str = "orders_deadline_lateness_seconds";
+
+/// Runs until `shutdown`, with at most `share` orders on their way at a time.
 ///
 /// # Errors
 /// None so far: a store that does not answer is asked again.
-pub async fn run(app: App, clock: Arc<dyn Clock>, shutdown: Shutdown) -> anyhow::Result<()> {
+pub async fn run(
+    app: App,
+    clock: Arc<dyn Clock>,
+    share: usize,
+    shutdown: Shutdown,
+) -> anyhow::Result<()> {
     loop {
-        let look_at_us = match wake_due(&app).await {
+        let look_at_us = match wake_due(&app, share, &shutdown).await {
             Ok(next_us) => next_us,
             Err(failure) => {
                 tracing::warn!(error = %failure, "due orders were not all looked at");
@@ -33,22 +46,70 @@ pub async fn run(app: App, clock: Arc<dyn Clock>, shutdown: Shutdown) -> anyhow:
     }
 }
 
-/// Looks at what is due; when to look again, in microseconds.
-async fn wake_due(app: &App) -> anyhow::Result<i64> {
-    let due = app.due_orders(AT_ONCE).await?;
-    let full = due.len() == AT_ONCE;
-    let mut waking = JoinSet::new();
-    for order_id in due {
-        let app = app.clone();
-        waking.spawn(async move { app.wake_order(order_id).await });
+/// Looks once at each order that is due, the most overdue first; when to look again, in
+/// microseconds. One that fails stays due, and is met again by the next look.
+async fn wake_due(app: &App, share: usize, shutdown: &Shutdown) -> Result<i64, Failure> {
+    let mut waking = Waking::new(app, share);
+    let mut after = None;
+    loop {
+        let page = app.due_orders(after, PAGE).await?;
+        let is_last = page.len() < PAGE;
+        after = page.last().cloned();
+        for due in page {
+            if shutdown.is_cancelled() {
+                break;
+            }
+            waking.start(due).await;
+        }
+        if is_last || shutdown.is_cancelled() {
+            break;
+        }
     }
-    while let Some(woken) = waking.join_next().await {
-        woken??;
-    }
-    let now_us = app.now().0;
-    if full {
-        return Ok(now_us);
-    }
-    let latest = now_us + LOOK_EVERY_US;
+    waking.finish().await?;
+    let latest = app.now().0 + LOOK_EVERY_US;
     Ok(app.next_wake_at().await?.map_or(latest, |at| at.0.min(latest)))
+}
+
+/// The orders that are on their way.
+struct Waking<'a> {
+    app: &'a App,
+    share: usize,
+    started: JoinSet<Result<(), Failure>>,
+    failed: Option<Failure>,
+}
+
+impl<'a> Waking<'a> {
+    fn new(app: &'a App, share: usize) -> Self {
+        Self { app, share, started: JoinSet::new(), failed: None }
+    }
+
+    /// Waits until there is room.
+    async fn start(&mut self, due: Due) {
+        while self.started.len() >= self.share {
+            self.note_one().await;
+        }
+        let app = self.app.clone();
+        self.started.spawn(async move {
+            app.wake_order(due.order_id).await?;
+            let late_us = app.now().0.saturating_sub(due.wake_at.0);
+            metrics::histogram!(LATENESS).record(late_us as f64 / 1e6);
+            Ok(())
+        });
+    }
+
+    async fn note_one(&mut self) {
+        match self.started.join_next().await {
+            None | Some(Ok(Ok(()))) => {}
+            Some(Ok(Err(failure))) => self.failed = Some(failure),
+            Some(Err(ended)) => self.failed = Some(Failure::Unavailable(ended.into())),
+        }
+    }
+
+    /// Waits for all. The last failure, if there was one.
+    async fn finish(mut self) -> Result<(), Failure> {
+        while !self.started.is_empty() {
+            self.note_one().await;
+        }
+        self.failed.map_or(Ok(()), Err)
+    }
 }

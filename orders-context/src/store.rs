@@ -62,8 +62,8 @@ pub trait Store: Send + Sync + 'static {
     /// How to reach the customer of an order.
     fn contact(&self, order_id: String) -> Answer<'_, Option<Contact>>;
 
-    /// Ids of orders that wanted to be looked at by `now`, the most overdue first.
-    fn due_orders(&self, now: Timestamp, limit: usize) -> Answer<'_, Vec<String>>;
+    /// Orders that wanted to be looked at by `now`, by moment and id, those after `after`.
+    fn due_orders(&self, now: Timestamp, after: Option<Due>, limit: usize) -> Answer<'_, Vec<Due>>;
 
     /// The earliest moment at which an order wants to be looked at.
     fn next_wake_at(&self) -> Answer<'_, Option<Timestamp>>;
@@ -363,6 +363,15 @@ impl std::fmt::Debug for Contact {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Contact(…)")
     }
+}
+
+/// An order that wants to be looked at, and since when: a place among those that do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// Since when.
+    pub wake_at: Timestamp,
+    /// Which.
+    pub order_id: String,
 }
 
 /// A wish to be the only one who does some work.

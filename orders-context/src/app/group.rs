@@ -29,6 +29,14 @@ pub struct Limits {
     pub group: usize,
 }
 
+impl Limits {
+    /// How many of the queue's places deadlines take at most, so that the others are left to people.
+    #[must_use]
+    pub fn for_deadlines(&self) -> usize {
+        (self.queue / 8).max(1)
+    }
+}
+
 /// A task that has just become durable, with its order as it was then.
 #[derive(Clone, Debug)]
 pub struct StartedTask {

@@ -53,6 +53,7 @@ macro_rules! store_contract {
             moments: [
                 an_order_is_due_from_its_moment_on,
                 the_most_overdue_come_first,
+                what_is_due_is_walked_through_once_each,
                 a_moment_moves_without_an_event,
                 a_moment_set_on_an_older_version_is_refused,
             ]

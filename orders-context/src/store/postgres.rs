@@ -22,7 +22,7 @@ mod tests;
 mod write;
 
 use super::{
-    Answer, Claim, Commit, Contact, Error, Found, JournalReader, JournalRow, Kept, Loaded,
+    Answer, Claim, Commit, Contact, Due, Error, Found, JournalReader, JournalRow, Kept, Loaded,
     OrdersPage, OrdersQuery, Outcome, Store, Task, Wanted,
 };
 use crate::domain::{Restaurant, Timestamp};
@@ -135,8 +135,10 @@ impl Store for Postgres {
         Box::pin(ask(&self.readers, async move |client| read::contact(client, &order_id).await))
     }
 
-    fn due_orders(&self, now: Timestamp, limit: usize) -> Answer<'_, Vec<String>> {
-        Box::pin(ask(&self.readers, async move |client| read::due_orders(client, now, limit).await))
+    fn due_orders(&self, now: Timestamp, after: Option<Due>, limit: usize) -> Answer<'_, Vec<Due>> {
+        Box::pin(ask(&self.readers, async move |client| {
+            read::due_orders(client, now, after.as_ref(), limit).await
+        }))
     }
 
     fn next_wake_at(&self) -> Answer<'_, Option<Timestamp>> {

@@ -12,7 +12,7 @@ mod threads;
 mod write;
 
 use super::{
-    Answer, Claim, Commit, Contact, Error, Found, JournalReader, JournalRow, Kept, Loaded,
+    Answer, Claim, Commit, Contact, Due, Error, Found, JournalReader, JournalRow, Kept, Loaded,
     OrdersPage, OrdersQuery, Outcome, Store, Task, Wanted,
 };
 use crate::domain::{Restaurant, Timestamp};
@@ -97,8 +97,8 @@ impl Store for Sqlite {
         self.read(move |conn| read::contact(conn, &order_id))
     }
 
-    fn due_orders(&self, now: Timestamp, limit: usize) -> Answer<'_, Vec<String>> {
-        self.read(move |conn| read::due_orders(conn, now, limit))
+    fn due_orders(&self, now: Timestamp, after: Option<Due>, limit: usize) -> Answer<'_, Vec<Due>> {
+        self.read(move |conn| read::due_orders(conn, now, after.as_ref(), limit))
     }
 
     fn next_wake_at(&self) -> Answer<'_, Option<Timestamp>> {

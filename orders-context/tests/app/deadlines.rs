@@ -12,11 +12,14 @@ use orders_context::store::TaskState;
 use std::sync::Arc;
 use tokio::task::JoinHandle;
 
+/// How many orders are on their way at a time: fewer than are due in one of the tests.
+const SHARE: usize = 64;
+
 /// Starts the loop.
 fn watch(takeaway: &Takeaway, app: &App) -> (Shutdown, JoinHandle<anyhow::Result<()>>) {
     let stop = Shutdown::new();
     let clock = Arc::new(takeaway.clock.clone());
-    (stop.clone(), tokio::spawn(deadlines::run(app.clone(), clock, stop)))
+    (stop.clone(), tokio::spawn(deadlines::run(app.clone(), clock, SHARE, stop)))
 }
 
 async fn until_told(app: &App, order_id: &str, event_type: &str, times: usize) {

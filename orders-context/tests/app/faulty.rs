@@ -2,7 +2,7 @@
 
 use orders_context::domain::{Restaurant, Timestamp};
 use orders_context::store::{
-    Answer, Claim, Commit, Contact, Error, Found, JournalReader, JournalRow, Kept, Loaded,
+    Answer, Claim, Commit, Contact, Due, Error, Found, JournalReader, JournalRow, Kept, Loaded,
     OrdersPage, OrdersQuery, Outcome, Store, Task, Wanted,
 };
 use std::collections::VecDeque;
@@ -86,8 +86,8 @@ impl Store for Faulty {
         self.inner.contact(order_id)
     }
 
-    fn due_orders(&self, now: Timestamp, limit: usize) -> Answer<'_, Vec<String>> {
-        self.inner.due_orders(now, limit)
+    fn due_orders(&self, now: Timestamp, after: Option<Due>, limit: usize) -> Answer<'_, Vec<Due>> {
+        self.inner.due_orders(now, after, limit)
     }
 
     fn next_wake_at(&self) -> Answer<'_, Option<Timestamp>> {

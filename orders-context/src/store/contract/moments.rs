@@ -3,7 +3,7 @@
 use super::{commit, moved, placed, unmoved};
 use crate::domain::Timestamp;
 use crate::domain::tests::mother::{ACCEPT_BY, COMPLETE_BY, after, order_accepted, order_rejected};
-use crate::store::{Commit, Outcome, Store, TaskChange, Wake};
+use crate::store::{Commit, Due, Outcome, Store, TaskChange, Wake};
 use std::sync::Arc;
 
 fn waking(order_id: &str, wake: Wake) -> Commit {
@@ -11,7 +11,8 @@ fn waking(order_id: &str, wake: Wake) -> Commit {
 }
 
 async fn due(store: &dyn Store, now: Timestamp) -> Vec<String> {
-    store.due_orders(now, 10).await.expect("the store answers")
+    let due = store.due_orders(now, None, 10).await.expect("the store answers");
+    due.into_iter().map(|due| due.order_id).collect()
 }
 
 async fn next(store: &dyn Store) -> Option<Timestamp> {
@@ -50,8 +51,33 @@ pub async fn the_most_overdue_come_first(open: impl Fn() -> Arc<dyn Store>) {
     ];
     commit(&*store, group).await;
     assert_eq!(due(&*store, after(30)).await, ["order-1", "order-2", "order-3"]);
-    assert_eq!(store.due_orders(after(30), 2).await.unwrap(), ["order-1", "order-2"]);
     assert_eq!(next(&*store).await, Some(after(10)));
+}
+
+pub async fn what_is_due_is_walked_through_once_each(open: impl Fn() -> Arc<dyn Store>) {
+    let store = open();
+    let moments = [30, 10, 20, 20, 20, 20, 10, 40];
+    let orders = moments
+        .iter()
+        .enumerate()
+        .map(|(number, us)| waking(&format!("order-{number}"), Wake::At(after(*us))));
+    commit(&*store, orders.collect()).await;
+    let expected = [(10, 1), (10, 6), (20, 2), (20, 3), (20, 4), (20, 5), (30, 0)];
+    for limit in 1..=8 {
+        let (mut walked, mut place) = (Vec::new(), None);
+        loop {
+            let page = store.due_orders(after(30), place, limit).await.unwrap();
+            assert!(page.len() <= limit);
+            place = page.last().cloned();
+            walked.extend(page);
+            if place.is_none() {
+                break;
+            }
+        }
+        let due = expected
+            .map(|(us, number)| Due { wake_at: after(us), order_id: format!("order-{number}") });
+        assert_eq!(walked, due, "{limit} at a time");
+    }
 }
 
 pub async fn a_moment_moves_without_an_event(open: impl Fn() -> Arc<dyn Store>) {

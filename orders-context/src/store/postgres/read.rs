@@ -2,7 +2,7 @@
 
 use super::rows::{TASK, get, json, task, text};
 use crate::domain::{Restaurant, Timestamp};
-use crate::store::{Contact, Error, Found, Loaded, Remembered, Task, Wanted};
+use crate::store::{Contact, Due, Error, Found, Loaded, Remembered, Task, Wanted};
 use chassis::postgres::Client;
 use std::sync::Arc;
 use tokio_postgres::Row;
@@ -85,12 +85,17 @@ pub async fn contact(client: &Client, order_id: &str) -> Result<Option<Contact>,
 pub async fn due_orders(
     client: &Client,
     now: Timestamp,
+    after: Option<&Due>,
     limit: usize,
-) -> Result<Vec<String>, Error> {
-    let sql = "SELECT order_id FROM orders WHERE wake_at IS NOT NULL AND wake_at <= $1
-               ORDER BY wake_at LIMIT $2";
-    let rows = select(client, sql, &[&now.0, &(limit as i64)]).await?;
-    rows.iter().map(|row| get(row, 0)).collect()
+) -> Result<Vec<Due>, Error> {
+    let sql = "SELECT wake_at, order_id FROM orders
+         WHERE wake_at IS NOT NULL AND wake_at <= $1 AND (wake_at, order_id) > ($2, $3)
+         ORDER BY wake_at, order_id LIMIT $4";
+    let (since, order_id) =
+        after.map_or((i64::MIN, ""), |due| (due.wake_at.0, due.order_id.as_str()));
+    let rows = select(client, sql, &[&now.0, &since, &order_id, &(limit as i64)]).await?;
+    let due = |row| Ok(Due { wake_at: Timestamp(get(row, 0)?), order_id: get(row, 1)? });
+    rows.iter().map(due).collect()
 }
 
 pub async fn next_wake_at(client: &Client) -> Result<Option<Timestamp>, Error> {

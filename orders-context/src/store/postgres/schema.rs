@@ -115,4 +115,9 @@ pub const MIGRATIONS: &[&str] = &[
         FROM orders AS moved) AS known
     WHERE orders.order_id = known.order_id;
 "#,
+    r#"
+    -- Orders that are due at the same moment are read one after the other, without sorting them.
+    CREATE INDEX orders_by_wake_and_id ON orders (wake_at, order_id) WHERE wake_at IS NOT NULL;
+    DROP INDEX orders_by_wake;
+"#,
 ];

@@ -2,7 +2,7 @@
 
 use super::rows::{TASK, json, task};
 use crate::domain::{Order, Restaurant, Timestamp};
-use crate::store::{Contact, Error, Found, Loaded, Remembered, Task, Wanted};
+use crate::store::{Contact, Due, Error, Found, Loaded, Remembered, Task, Wanted};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::sync::Arc;
 
@@ -71,13 +71,18 @@ pub fn contact(conn: &mut Connection, order_id: &str) -> Result<Option<Contact>,
 pub fn due_orders(
     conn: &mut Connection,
     now: Timestamp,
+    after: Option<&Due>,
     limit: usize,
-) -> Result<Vec<String>, Error> {
+) -> Result<Vec<Due>, Error> {
     let mut statement = conn.prepare_cached(
-        "SELECT order_id FROM orders WHERE wake_at IS NOT NULL AND wake_at <= ?1
-         ORDER BY wake_at LIMIT ?2",
+        "SELECT wake_at, order_id FROM orders
+         WHERE wake_at IS NOT NULL AND wake_at <= ?1 AND (wake_at, order_id) > (?2, ?3)
+         ORDER BY wake_at, order_id LIMIT ?4",
     )?;
-    let rows = statement.query_map(params![now.0, limit as i64], |row| row.get(0))?;
+    let (since, order_id) = after.map_or((i64::MIN, ""), |due| (due.wake_at.0, &due.order_id));
+    let rows = statement.query_map(params![now.0, since, order_id, limit as i64], |row| {
+        Ok(Due { wake_at: Timestamp(row.get(0)?), order_id: row.get(1)? })
+    })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
