@@ -1,6 +1,7 @@
 //! The one place where concrete parts meet.
 
 use crate::app::App;
+use crate::archiving::{self, OnTopic};
 use crate::config::{Config, CustomerChannel, Database};
 use crate::leases::Leases;
 use crate::relay::OrderJournal;
@@ -73,7 +74,7 @@ pub async fn run(
     let listener = TcpListener::bind(config.listen).await;
     let listener = listener.with_context(|| format!("cannot listen on {}", config.listen))?;
     let leases = Leases::new(Arc::clone(&store), UuidV7Ids.next().to_string());
-    let watched = Arc::clone(&store);
+    let (watched, archived) = (Arc::clone(&store), Arc::clone(&store));
     let relay = Relay { config: config.clone(), store, journal_grew, clock: Arc::clone(&clock) };
 
     // What others rely on is started first and stopped last.
@@ -90,12 +91,18 @@ pub async fn run(
         };
         leases.run("tasks", work, stop).await
     });
-    let deadlines = (leases, app.clone(), Arc::clone(&clock));
+    let deadlines = (leases.clone(), app.clone(), Arc::clone(&clock));
     let share = config.limits.for_deadlines();
     loops.spawn("deadlines", move |stop| async move {
         let (leases, app, clock) = deadlines;
         let work = |_, stop| deadlines::run(app.clone(), Arc::clone(&clock), share, stop);
         leases.run("deadlines", work, stop).await
+    });
+    let archivist = (leases.clone(), config.clone(), Arc::clone(&clock));
+    loops.spawn("archive", |stop| async move {
+        let (leases, config, clock) = archivist;
+        let work = |_, stop| archive(&config, &archived, &clock, stop);
+        leases.run("archive", work, stop).await
     });
     let (ticking, runtime) = (Arc::clone(&clock), tokio::runtime::Handle::current());
     loops.spawn_thread("conformance", move |stop| {
@@ -119,6 +126,21 @@ fn channels(config: &Config) -> anyhow::Result<Channels> {
         CustomerChannel::Push(gateway) => Customers::Push(gateway.clone()),
     };
     Ok(Channels { poster: Poster::new(config.webhook_reach)?, customers })
+}
+
+/// Moves orders at rest to compact history until `stop`.
+fn archive(
+    config: &Config,
+    store: &Arc<dyn Store>,
+    clock: &Arc<dyn Clock>,
+    stop: Shutdown,
+) -> impl Future<Output = anyhow::Result<()>> + Send + use<> {
+    let (kafka, after_ms) = (config.kafka.clone(), config.archive_after_ms);
+    let (store, clock) = (Arc::clone(store), Arc::clone(clock));
+    async move {
+        let published = OnTopic::new(kafka, store.journal_reader()?);
+        archiving::run(store, clock, published, after_ms, stop).await
+    }
 }
 
 /// The store that the configuration names, with the tables of this version.

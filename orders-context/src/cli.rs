@@ -171,10 +171,10 @@ async fn verify(wait: Duration) -> anyhow::Result<()> {
     let database = settings.or("ORDERS_DATABASE_URL", Database::default());
     let (kafka, url, database) = settings.finish((kafka, url, database))?;
     let registry = RegistryClient::new(&url)?;
-    let mut journal = boot::open_store(&database).await?.journal_reader()?;
+    let store = boot::open_store(&database).await?;
     let runtime = tokio::runtime::Handle::current();
     let report = tokio::task::spawn_blocking(move || {
-        verify::verify(&kafka, &registry, &mut *journal, wait, &runtime)
+        verify::verify(&kafka, &registry, &*store, wait, &runtime)
     });
     let report = report.await.context("the comparison was interrupted")??;
     print(&format!("{report}\n"))?;

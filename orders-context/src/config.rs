@@ -30,6 +30,8 @@ pub struct Config {
     pub policy: Policy,
     /// `ORDERS_QUEUE`, `ORDERS_GROUP`: how many commands may wait, and go into one transaction.
     pub limits: Limits,
+    /// `ORDERS_ARCHIVE_AFTER_MS`: how long after it came to rest an order moves to compact history.
+    pub archive_after_ms: i64,
 }
 
 /// How customers are told what became of their orders.
@@ -45,6 +47,9 @@ pub enum CustomerChannel {
     /// `ORDERS_PUSH_URL` and `ORDERS_PUSH_SECRET`: by a push gateway.
     Push(Webhook),
 }
+
+/// A day: as long as idempotency keys are remembered.
+const ARCHIVE_AFTER_MS: i64 = 24 * 3_600_000;
 
 /// Where orders are stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,7 +110,12 @@ impl Config {
             true => Reach::Anywhere,
             false => Reach::PublicOnly,
         };
+        let archive_after_ms = settings.or("ORDERS_ARCHIVE_AFTER_MS", ARCHIVE_AFTER_MS);
+        if archive_after_ms < 0 {
+            settings.problem("ORDERS_ARCHIVE_AFTER_MS", "must not be below 0");
+        }
         Self {
+            archive_after_ms,
             listen: settings.or("ORDERS_LISTEN", SocketAddr::from(([127, 0, 0, 1], 8080))),
             database: settings.or("ORDERS_DATABASE_URL", Database::default()),
             kafka: KafkaConfig::from_settings(settings, "orders"),

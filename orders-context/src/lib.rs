@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod app;
+pub mod archiving;
 pub mod boot;
 pub mod check;
 pub mod cli;

@@ -4,11 +4,14 @@
 //! tests holds each implementation to it. [`sqlite`] is the embedded one, [`postgres`] that of several
 //! instances. SQL is written below this module and nowhere else.
 
+mod archive;
 #[cfg(test)]
 pub(crate) mod contract;
 pub mod listing;
 pub mod postgres;
 pub mod sqlite;
+
+pub use archive::{Archived, Portion};
 
 use crate::domain::{Effect, Event, Order, Restaurant, Status, TaskKind, Timestamp};
 use std::collections::HashMap;
@@ -81,6 +84,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// Ends a lease if it is the claimant's.
     fn give_back_lease(&self, claim: Claim) -> Answer<'_, ()>;
+
+    /// Moves orders at rest to compact history, where everything above finds them but listings; a
+    /// commit that moves one brings it back first. Each goes whole, in one transaction for all, and
+    /// leaves no row of it in the journal. What moves meanwhile stays. One who does this at a time is
+    /// enough; several do no harm.
+    fn archive(&self, portion: Portion) -> Answer<'_, Archived>;
 
     /// Ids after `after` that an order or a journal has, each once, at most `limit`, ascending.
     fn known_ids(&self, after: String, limit: usize) -> Answer<'_, Vec<String>>;

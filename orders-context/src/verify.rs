@@ -4,7 +4,7 @@
 //! `read_committed`. The journal itself must have no gap.
 
 use crate::relay::to_event;
-use crate::store::{JournalReader, JournalRow};
+use crate::store::{Kept, Store};
 use anyhow::{Context, ensure};
 use chassis::kafka::relay::read_position;
 use chassis::kafka::scan::{Isolation, scan};
@@ -13,12 +13,12 @@ use schemas::order_events::OrderEvent;
 use schemas::registry::RegistryClient;
 use schemas::topics::{ORDER_EVENTS, ORDERS_RELAY};
 use schemas::{DecodeError, Decoder, Encoder};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
 
-/// How many rows are read at once.
-const PAGE: usize = 10_000;
+/// How many orders are read at once.
+const PAGE: usize = 1_000;
 
 /// How often the relay's position is looked at while waiting for it.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -42,39 +42,35 @@ pub struct Report {
 /// An event as both sides show it: its sequence and a hash of everything that is published of it.
 type Seen = (i64, u64);
 
-/// Compares journal and topic. Waits at most `wait` until the relay has published what the journal
-/// holds at the beginning.
+/// Compares journal and topic, also of orders in compact history. Waits at most `wait` until the
+/// relay has published what the journal holds at the beginning. Blocks.
 ///
 /// # Errors
-/// When the journal or Kafka cannot be read, or the relay lags for longer than `wait`.
+/// When the store or Kafka cannot be read, or the relay lags for longer than `wait`.
 pub fn verify(
     kafka: &KafkaConfig,
     registry: &RegistryClient,
-    journal: &mut dyn JournalReader,
+    store: &dyn Store,
     wait: Duration,
     runtime: &tokio::runtime::Handle,
 ) -> anyhow::Result<Report> {
-    let published = wait_for_relay(kafka, journal.newest()?, wait)?;
+    let published = wait_for_relay(kafka, store.journal_reader()?.newest()?, wait)?;
     let mut topic = Topic::new(registry.clone(), runtime.clone())?;
     scan(kafka, ORDER_EVENTS.name, Isolation::Committed, |record| topic.take(&record))?;
     let Topic { mut seen, events, mut report, encoder, .. } = topic;
     report.topic_events = events;
-    let mut last = HashMap::new();
-    let (mut position, mut rows) = (0, Vec::new());
+    let mut after = String::new();
     loop {
-        rows.clear();
-        journal.read_after(position, PAGE, &mut rows)?;
-        let Some(end) = rows.last().map(|row| row.position) else { break };
-        position = end;
-        for row in &rows {
-            report.journal_events += 1;
-            compare(row, row.position <= published, &encoder, &mut last, &mut seen, &mut report)?;
+        let order_ids = runtime.block_on(store.known_ids(after.clone(), PAGE))?;
+        let Some(last) = order_ids.last() else { break };
+        after.clone_from(last);
+        for kept in runtime.block_on(store.kept(order_ids))? {
+            let theirs = seen.remove(&kept.order_id).unwrap_or_default();
+            compare(&kept, published, &encoder, theirs, &mut report)?;
         }
     }
-    report.orders = last.len();
-    for (order_id, rest) in seen.iter().filter(|(_, rest)| !rest.is_empty()) {
-        let sequences: Vec<i64> = rest.iter().map(|(sequence, _)| *sequence).collect();
-        report.differs(format!("{order_id}: on the topic beyond the journal: {sequences:?}"));
+    for (order_id, rest) in seen {
+        report.has_beyond(&order_id, &rest);
     }
     Ok(report)
 }
@@ -101,7 +97,7 @@ struct Topic {
     encoder: Encoder<OrderEvent>,
     registry: RegistryClient,
     runtime: tokio::runtime::Handle,
-    seen: HashMap<String, std::collections::VecDeque<Seen>>,
+    seen: HashMap<String, VecDeque<Seen>>,
     events: usize,
     report: Report,
 }
@@ -158,34 +154,49 @@ fn fingerprint(encoder: &Encoder<OrderEvent>, event: &OrderEvent) -> anyhow::Res
 }
 
 fn compare(
-    row: &JournalRow,
-    must_be_published: bool,
+    kept: &Kept,
+    published: i64,
     encoder: &Encoder<OrderEvent>,
-    last: &mut HashMap<String, i64>,
-    seen: &mut HashMap<String, std::collections::VecDeque<Seen>>,
+    mut theirs: VecDeque<Seen>,
     report: &mut Report,
 ) -> anyhow::Result<()> {
-    let (order_id, sequence) = (&row.order_id, row.sequence);
-    let before = last.insert(order_id.clone(), sequence).unwrap_or(0);
-    if sequence != before + 1 {
-        report.differs(format!("{order_id}: the journal goes from {before} to {sequence}"));
+    let order_id = &kept.order_id;
+    for cause in &kept.unreadable {
+        report.differs(format!("{order_id}: cannot be read: {cause}"));
     }
-    let next = seen.get_mut(order_id).and_then(std::collections::VecDeque::pop_front);
-    let ours = fingerprint(encoder, &to_event(row))?;
-    match next {
-        Some(theirs) if theirs == ours => {}
-        Some((theirs, _)) => report.differs(format!(
-            "{order_id}: the journal has event {sequence} where the topic has {theirs}"
-        )),
-        None if must_be_published => {
-            report.differs(format!("{order_id}: event {sequence} is missing from the topic"));
+    let mut before = 0;
+    for row in &kept.journal {
+        let sequence = row.sequence;
+        if sequence != before + 1 {
+            report.differs(format!("{order_id}: the journal goes from {before} to {sequence}"));
         }
-        None => {}
+        before = sequence;
+        let ours = fingerprint(encoder, &to_event(row))?;
+        match theirs.pop_front() {
+            Some(theirs) if theirs == ours => {}
+            Some((theirs, _)) => report.differs(format!(
+                "{order_id}: the journal has event {sequence} where the topic has {theirs}"
+            )),
+            None if row.position <= published => {
+                report.differs(format!("{order_id}: event {sequence} is missing from the topic"));
+            }
+            None => {}
+        }
     }
+    report.orders += usize::from(!kept.journal.is_empty());
+    report.journal_events += kept.journal.len();
+    report.has_beyond(order_id, &theirs);
     Ok(())
 }
 
 impl Report {
+    fn has_beyond(&mut self, order_id: &str, rest: &VecDeque<Seen>) {
+        if !rest.is_empty() {
+            let sequences: Vec<i64> = rest.iter().map(|(sequence, _)| *sequence).collect();
+            self.differs(format!("{order_id}: on the topic beyond the journal: {sequences:?}"));
+        }
+    }
+
     fn differs(&mut self, what: String) {
         self.differences.push(what);
     }

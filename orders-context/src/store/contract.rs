@@ -1,6 +1,7 @@
 //! What every store must do, whatever database is behind it. [`store_contract`] makes one test of each
 //! law for a place to store in, which opens the same store again each time it is asked.
 
+pub mod archive;
 pub mod checks;
 pub mod commits;
 pub mod earlier;
@@ -37,6 +38,13 @@ macro_rules! store_contract {
                 what_was_never_stored_is_not_found,
                 a_restaurant_is_replaced_whole,
                 a_contact_belongs_to_its_order_alone,
+            ]
+            archive: [
+                an_order_at_rest_moves_and_is_found_all_the_same,
+                only_what_rests_is_done_and_published_moves,
+                portions_reach_every_order_once,
+                an_order_that_moves_comes_back_first,
+                of_those_who_move_an_archived_order_one_succeeds,
             ]
             checks: [
                 everything_kept_of_an_order_is_read_together,

@@ -8,6 +8,7 @@
 //! - Tables are brought up to date by [`Postgres::migrate`] and by nothing else; [`Postgres::open`]
 //!   refuses those of another version.
 
+mod archive;
 mod columns;
 mod journal;
 mod kept;
@@ -22,8 +23,8 @@ mod tests;
 mod write;
 
 use super::{
-    Answer, Claim, Commit, Contact, Due, Error, Found, JournalReader, JournalRow, Kept, Loaded,
-    OrdersPage, OrdersQuery, Outcome, Store, Task, Wanted,
+    Answer, Archived, Claim, Commit, Contact, Due, Error, Found, JournalReader, JournalRow, Kept,
+    Loaded, OrdersPage, OrdersQuery, Outcome, Portion, Store, Task, Wanted,
 };
 use crate::domain::{Restaurant, Timestamp};
 use anyhow::Context;
@@ -163,6 +164,18 @@ impl Store for Postgres {
 
     fn give_back_lease(&self, claim: Claim) -> Answer<'_, ()> {
         Box::pin(ask(&self.readers, async move |client| leases::give_back(client, &claim).await))
+    }
+
+    fn archive(&self, portion: Portion) -> Answer<'_, Archived> {
+        Box::pin(async move {
+            let pack = async |client: &Client| archive::pack(client, &portion).await;
+            let (archived, packed) = ask(&self.readers, pack).await?;
+            if packed.is_empty() {
+                return Ok(archived);
+            }
+            let write = async |client: &Client| archive::archive(client, archived, &packed).await;
+            ask(&self.writers, write).await
+        })
     }
 
     fn known_ids(&self, after: String, limit: usize) -> Answer<'_, Vec<String>> {

@@ -1,5 +1,6 @@
 //! The embedded store: one SQLite file, one thread that writes, a few that read.
 
+mod archive;
 mod journal;
 mod kept;
 mod listing;
@@ -12,8 +13,8 @@ mod threads;
 mod write;
 
 use super::{
-    Answer, Claim, Commit, Contact, Due, Error, Found, JournalReader, JournalRow, Kept, Loaded,
-    OrdersPage, OrdersQuery, Outcome, Store, Task, Wanted,
+    Answer, Archived, Claim, Commit, Contact, Due, Error, Found, JournalReader, JournalRow, Kept,
+    Loaded, OrdersPage, OrdersQuery, Outcome, Portion, Store, Task, Wanted,
 };
 use crate::domain::{Restaurant, Timestamp};
 use rusqlite::{Connection, ErrorCode};
@@ -119,6 +120,17 @@ impl Store for Sqlite {
 
     fn give_back_lease(&self, _: Claim) -> Answer<'_, ()> {
         Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn archive(&self, portion: Portion) -> Answer<'_, Archived> {
+        Box::pin(async move {
+            // What takes long is done beside the writer.
+            let (archived, packed) = self.read(move |conn| archive::pack(conn, &portion)).await?;
+            if packed.is_empty() {
+                return Ok(archived);
+            }
+            self.write(move |conn| archive::archive(conn, archived, &packed)).await
+        })
     }
 
     fn known_ids(&self, after: String, limit: usize) -> Answer<'_, Vec<String>> {

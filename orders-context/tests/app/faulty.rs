@@ -2,8 +2,8 @@
 
 use orders_context::domain::{Restaurant, Timestamp};
 use orders_context::store::{
-    Answer, Claim, Commit, Contact, Due, Error, Found, JournalReader, JournalRow, Kept, Loaded,
-    OrdersPage, OrdersQuery, Outcome, Store, Task, Wanted,
+    Answer, Archived, Claim, Commit, Contact, Due, Error, Found, JournalReader, JournalRow, Kept,
+    Loaded, OrdersPage, OrdersQuery, Outcome, Portion, Store, Task, Wanted,
 };
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -108,6 +108,10 @@ impl Store for Faulty {
 
     fn give_back_lease(&self, claim: Claim) -> Answer<'_, ()> {
         self.inner.give_back_lease(claim)
+    }
+
+    fn archive(&self, portion: Portion) -> Answer<'_, Archived> {
+        self.inner.archive(portion)
     }
 
     fn known_ids(&self, after: String, limit: usize) -> Answer<'_, Vec<String>> {

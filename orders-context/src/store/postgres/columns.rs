@@ -2,6 +2,7 @@
 
 use super::journal::FIRST;
 use super::rows::text;
+use crate::domain::Order;
 use crate::store::{Commit, Contact, Entry, Error, Remembered};
 use std::borrow::Cow;
 use tokio_postgres::types::ToSql;
@@ -66,8 +67,7 @@ impl<'a> Orders<'a> {
             $7::text[]) AS moved (order_id, version, status, since, deadline, wake_at, state)
         WHERE orders.order_id = moved.order_id";
 
-    pub fn push(&mut self, commit: &'a Commit, wake_at: Option<i64>) -> Result<(), Error> {
-        let order = &*commit.order;
+    pub fn push(&mut self, order: &'a Order, wake_at: Option<i64>) -> Result<(), Error> {
         self.order_id.push(&order.order_id);
         self.version.push(order.version);
         self.status.push(order.status.as_str());

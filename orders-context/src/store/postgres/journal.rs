@@ -14,15 +14,19 @@
 //! in the order of its commits, or the second transaction began, and got its id, after the first
 //! had ended: it holds the version that the first one wrote, which `load` had read before.
 //!
+//! **What left comes back below.** Orders move to compact history ([`archive`]) only when all of their
+//! rows are published, and come back with the positions they had: readers, which are past them, do not
+//! meet them again.
+//!
 //! **Range.** 16 bits are 65,536 rows in a transaction, which a group never exceeds ([`PLACES`]); 47 bits of
 //! transaction ids last for 446 years at 10,000 a second.
 //!
 //! **Another server.** Transaction ids belong to a server and start anew where a dump is restored.
 //! `base` lifts positions above those restored; nobody may write before that ([`require_order`]).
 
-use super::ask;
 use super::read::select;
 use super::rows::{JOURNAL, get, journal_row, text};
+use super::{archive, ask};
 use crate::store::{Error, JournalReader, JournalRow};
 use chassis::postgres::{Address, Client, Pool};
 use std::sync::{Arc, mpsc};
@@ -34,6 +38,10 @@ pub const FIRST: &str =
 
 /// Everything below it is there; nothing will be added.
 const HORIZON: &str = "(SELECT (base + pg_snapshot_xmin(pg_current_snapshot())::text::bigint) << 16
+    FROM journal_base)";
+
+/// The last position written, whether its row is still here or in compact history.
+const NEWEST: &str = "(SELECT greatest(archived, (SELECT max(position) FROM journal))
     FROM journal_base)";
 
 /// How many rows one transaction may write.
@@ -116,12 +124,31 @@ async fn read_after(
 }
 
 async fn newest(client: &Client) -> Result<i64, Error> {
-    let rows = select(client, "SELECT coalesce(max(position), 0) FROM journal", &[]).await?;
+    let rows = select(client, &format!("SELECT {NEWEST}"), &[]).await?;
     rows.first().map_or(Ok(0), |row| get(row, 0))
 }
 
-/// Rows of one order after `sequence`, ascending.
+/// Rows of one order after `sequence`, ascending. As with [`order`](super::read::order), both places
+/// are asked twice.
 pub async fn read_order(
+    client: &Client,
+    order_id: &str,
+    after: i64,
+    limit: usize,
+) -> Result<Vec<JournalRow>, Error> {
+    for _ in 0..2 {
+        let rows = read_living(client, order_id, after, limit).await?;
+        if !rows.is_empty() {
+            return Ok(rows);
+        }
+        if let Some(whole) = archive::find(client, order_id).await? {
+            return whole.history(after, limit);
+        }
+    }
+    Ok(Vec::new())
+}
+
+async fn read_living(
     client: &Client,
     order_id: &str,
     after: i64,
@@ -136,9 +163,11 @@ pub async fn read_order(
 
 /// Refuses a journal that transactions to come would write before its end.
 pub async fn require_order(client: &Client) -> anyhow::Result<()> {
-    let sql = "SELECT coalesce((SELECT max(position) FROM journal) >> 16, 0)
-            < base + pg_snapshot_xmax(pg_current_snapshot())::text::bigint FROM journal_base";
-    let rises: bool = client.query_one(sql, &[]).await?.try_get(0)?;
+    let sql = format!(
+        "SELECT {NEWEST} >> 16 < base + pg_snapshot_xmax(pg_current_snapshot())::text::bigint
+         FROM journal_base"
+    );
+    let rises: bool = client.query_one(&sql, &[]).await?.try_get(0)?;
     anyhow::ensure!(
         rises,
         "the journal was written on another server (a restored dump?): run `orders migrate`, which \
@@ -149,10 +178,12 @@ pub async fn require_order(client: &Client) -> anyhow::Result<()> {
 
 /// Lets the present transaction, and those after it, write behind the journal's end.
 pub async fn restore_order(client: &mut Client) -> anyhow::Result<()> {
-    let sql = "UPDATE journal_base SET base = newest + 1 - pg_current_xact_id()::text::bigint
-         FROM (SELECT max(position) >> 16 AS newest FROM journal) AS journal
-         WHERE newest >= base + pg_current_xact_id()::text::bigint";
-    if client.execute(sql, &[]).await? > 0 {
+    let sql = format!(
+        "UPDATE journal_base SET base = newest + 1 - pg_current_xact_id()::text::bigint
+         FROM (SELECT {NEWEST} >> 16 AS newest) AS journal
+         WHERE newest >= base + pg_current_xact_id()::text::bigint"
+    );
+    if client.execute(&sql, &[]).await? > 0 {
         tracing::info!("the journal goes on behind what was restored");
     }
     Ok(())

@@ -3,16 +3,19 @@
 use super::read::select;
 use super::rows::{JOURNAL, get, journal_row, json, text, word};
 use crate::domain::{Status, Timestamp};
+use crate::store::archive::unpack;
 use crate::store::{Error, Kept, KeptRow};
 use chassis::postgres::Client;
 use tokio_postgres::Row;
 
-/// Each half has the limit, so that neither index is read further.
+/// Each part has the limit, so that no index is read further.
 pub async fn known_ids(client: &Client, after: &str, limit: usize) -> Result<Vec<String>, Error> {
     let sql = "SELECT order_id FROM (
              (SELECT order_id FROM orders WHERE order_id > $1 ORDER BY order_id LIMIT $2)
              UNION
              (SELECT DISTINCT order_id FROM journal WHERE order_id > $1 ORDER BY order_id LIMIT $2)
+             UNION
+             (SELECT order_id FROM archive WHERE order_id > $1 ORDER BY order_id LIMIT $2)
          ) AS known ORDER BY order_id LIMIT $2";
     let rows = select(client, sql, &[&text(after), &(limit as i64)]).await?;
     rows.iter().map(|row| get(row, 0)).collect()
@@ -22,9 +25,11 @@ pub async fn known_ids(client: &Client, after: &str, limit: usize) -> Result<Vec
 pub async fn kept(client: &Client, order_ids: &[String]) -> Result<Vec<Kept>, Error> {
     let sql = format!(
         "SELECT events.*, place, version, orders.status, orders.restaurant_id, orders.customer_id,
-             placed_at, since, deadline, wake_at, state
+             placed_at, since, deadline, wake_at, state,
+             archive.data
          FROM unnest($1::text[]) WITH ORDINALITY AS asked (asked_id, place)
              LEFT JOIN orders ON orders.order_id = asked_id
+             LEFT JOIN archive ON archive.order_id = asked_id
              LEFT JOIN (SELECT {JOURNAL} FROM journal) AS events ON events.order_id = asked_id
          ORDER BY place, sequence"
     );
@@ -48,7 +53,22 @@ fn kept_of(order_id: &str, rows: &[Row]) -> Result<Kept, Error> {
             kept.journal.extend(readable(journal_row(row), "an event", &mut kept.unreadable)?);
         }
     }
+    if kept.row.is_none() && kept.journal.is_empty() && kept.unreadable.is_empty() {
+        return kept_in_archive(kept, rows.first());
+    }
     Ok(kept)
+}
+
+fn kept_in_archive(mut kept: Kept, row: Option<&Row>) -> Result<Kept, Error> {
+    let Some(data) = row.map(|row| get(row, 24)).transpose()?.flatten() else { return Ok(kept) };
+    match unpack(data) {
+        Ok(whole) => Ok(whole.kept()),
+        Err(Error::Corrupt(cause)) => {
+            kept.unreadable.push(format!("its archive: {cause}"));
+            Ok(kept)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 fn readable<T>(

@@ -1,9 +1,12 @@
 //! Questions to the database.
 
+use super::archive;
 use super::rows::{TASK, get, json, task, text};
 use crate::domain::{Restaurant, Timestamp};
+use crate::store::archive::unpack;
 use crate::store::{Contact, Due, Error, Found, Loaded, Remembered, Task, Wanted};
 use chassis::postgres::Client;
+use std::borrow::Cow;
 use std::sync::Arc;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -30,7 +33,7 @@ pub async fn load(client: &Client, wanted: &Wanted) -> Result<Loaded, Error> {
         "SELECT key, request_hash, order_id, at FROM idempotency WHERE key = ANY($1::text[])",
     );
     let (orders, remembered) = (orders.await?, remembered.await?);
-    let order_ids: Vec<_> = wanted.order_ids.iter().map(|id| text(id)).collect();
+    let order_ids: Vec<_> = order_ids_of(wanted).collect();
     let keys: Vec<_> = wanted.idempotency_keys.iter().map(|key| text(key)).collect();
     // Both are sent before either is answered.
     let (order_ids, keys): ([Value<'_>; 1], [Value<'_>; 1]) = ([&order_ids], [&keys]);
@@ -49,7 +52,34 @@ pub async fn load(client: &Client, wanted: &Wanted) -> Result<Loaded, Error> {
         };
         loaded.remembered.insert(remembered.key.clone(), remembered);
     }
+    let missing = order_ids_of(wanted).filter(|id| !loaded.orders.contains_key(&**id)).collect();
+    load_archived(client, missing, &mut loaded).await?;
     Ok(loaded)
+}
+
+/// Both places as of one moment: an order may be on its way from one to the other.
+async fn load_archived(
+    client: &Client,
+    missing: Vec<Cow<'_, str>>,
+    loaded: &mut Loaded,
+) -> Result<(), Error> {
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let sql = "SELECT order_id, state, NULL FROM orders WHERE order_id = ANY($1::text[])
+         UNION ALL SELECT order_id, NULL, data FROM archive WHERE order_id = ANY($1::text[])";
+    for row in select(client, sql, &[&missing]).await? {
+        let order = match get(&row, 2)? {
+            Some(data) => unpack(data)?.order()?,
+            None => json(&row, 1)?,
+        };
+        loaded.orders.insert(get(&row, 0)?, Arc::new(order));
+    }
+    Ok(())
+}
+
+fn order_ids_of(wanted: &Wanted) -> impl Iterator<Item = Cow<'_, str>> {
+    wanted.order_ids.iter().map(|id| text(id))
 }
 
 pub async fn restaurant(client: &Client, id: &str) -> Result<Option<Restaurant>, Error> {
@@ -58,8 +88,22 @@ pub async fn restaurant(client: &Client, id: &str) -> Result<Option<Restaurant>,
     row.map(|row| json(&row, 0)).transpose()
 }
 
-/// In one statement, so that order and tasks are of the same moment.
+/// An order may be on its way to compact history or back while it is asked for: then it is met in
+/// the other place, at the latest when both are asked again.
 pub async fn order(client: &Client, order_id: &str) -> Result<Option<Found>, Error> {
+    for _ in 0..2 {
+        if let Some(found) = living_order(client, order_id).await? {
+            return Ok(Some(found));
+        }
+        if let Some(whole) = archive::find(client, order_id).await? {
+            return Ok(Some(Found { order: whole.order()?, tasks: whole.tasks()? }));
+        }
+    }
+    Ok(None)
+}
+
+/// In one statement, so that order and tasks are of the same moment.
+async fn living_order(client: &Client, order_id: &str) -> Result<Option<Found>, Error> {
     let sql = format!(
         "SELECT {TASK}, state_of_order FROM
              (SELECT order_id, state AS state_of_order FROM orders WHERE order_id = $1) AS orders

@@ -120,4 +120,16 @@ pub const MIGRATIONS: &[&str] = &[
     CREATE INDEX orders_by_wake_and_id ON orders (wake_at, order_id) WHERE wake_at IS NOT NULL;
     DROP INDEX orders_by_wake;
 "#,
+    r#"
+    -- Compact history: an order at rest with its tasks and its journal in one value, instead of its
+    -- rows in those tables. The values are compressed already.
+    CREATE TABLE archive (
+        order_id TEXT COLLATE "C" PRIMARY KEY,
+        status   TEXT NOT NULL,
+        data     BYTEA NOT NULL
+    );
+    ALTER TABLE archive ALTER COLUMN data SET STORAGE EXTERNAL;
+    -- The last position that went there.
+    ALTER TABLE journal_base ADD COLUMN archived BIGINT NOT NULL DEFAULT 0;
+"#,
 ];

@@ -7,6 +7,7 @@
 //! Each kind of guard is taken in the order of its keys, one kind after the other, and everything
 //! else belongs to an order that is locked by then: instances wait for each other, but not in a ring.
 
+use super::archive;
 use super::columns::{Contacts, Journal, Keys, Orders};
 use super::journal::PLACES;
 use super::read::select;
@@ -60,7 +61,8 @@ impl Statements {
 pub async fn commit(client: &Client, commits: &[Commit]) -> Result<Vec<Outcome>, Error> {
     let statements = Statements::prepare(client).await?;
     let guards = Guards::of(commits)?;
-    let passed = take(client, &statements, &guards).await?;
+    let mut passed = take(client, &statements, &guards).await?;
+    bring_back(client, &guards, &mut passed).await?;
     let settled = settle(commits, &guards, passed)?;
     write(client, &statements, &settled).await?;
     Ok(settled.outcomes)
@@ -113,13 +115,14 @@ struct Guards<'a> {
     keys: Keys<'a>,
     new_orders: Orders<'a>,
     existing: Vec<&'a str>,
+    moving: BTreeSet<&'a str>,
 }
 
 impl<'a> Guards<'a> {
     fn of(commits: &'a [Commit]) -> Result<Self, Error> {
         let touches = commits.iter().map(touch).collect::<Result<Vec<_>, _>>()?;
         let (mut key_owners, mut order_owners) = (BTreeMap::new(), BTreeMap::new());
-        let mut existing = BTreeSet::new();
+        let (mut existing, mut moving) = (BTreeSet::new(), BTreeSet::new());
         for (at, (commit, touch)) in commits.iter().zip(&touches).enumerate() {
             if let Some(remembered) = &commit.remember {
                 key_owners.entry(remembered.key.as_str()).or_insert(at);
@@ -128,7 +131,11 @@ impl<'a> Guards<'a> {
                 Touch::Insert { .. } => {
                     order_owners.entry(commit.order.order_id.as_str()).or_insert(at);
                 }
-                Touch::Update { .. } | Touch::Nothing => {
+                Touch::Update { .. } => {
+                    existing.insert(commit.order.order_id.as_str());
+                    moving.insert(commit.order.order_id.as_str());
+                }
+                Touch::Nothing => {
                     existing.insert(commit.order.order_id.as_str());
                 }
             }
@@ -139,11 +146,11 @@ impl<'a> Guards<'a> {
         }
         for at in order_owners.values() {
             if let Touch::Insert { wake_at } = touches[*at] {
-                new_orders.push(&commits[*at], wake_at)?;
+                new_orders.push(&commits[*at].order, wake_at)?;
             }
         }
         let existing = existing.into_iter().collect();
-        Ok(Self { touches, key_owners, order_owners, keys, new_orders, existing })
+        Ok(Self { touches, key_owners, order_owners, keys, new_orders, existing, moving })
     }
 }
 
@@ -180,6 +187,20 @@ async fn take(
             .map(|row| Ok((get(row, 0)?, get(row, 1)?)))
             .collect::<Result<_, Error>>()?,
     })
+}
+
+/// Orders that are to move and are in compact history.
+async fn bring_back(
+    client: &Client,
+    guards: &Guards<'_>,
+    passed: &mut Passed,
+) -> Result<(), Error> {
+    let is_missing = |order_id: &&str| !passed.versions.contains_key(*order_id);
+    let missing: Vec<&str> = guards.moving.iter().copied().filter(is_missing).collect();
+    if !missing.is_empty() {
+        passed.versions.extend(archive::bring_back(client, &missing).await?);
+    }
+    Ok(())
 }
 
 async fn control(client: &Client, sql: &str) -> Result<Vec<Row>, Error> {
@@ -241,7 +262,7 @@ fn settle<'a>(
         }
     }
     for (commit, wake_at) in moved.into_values() {
-        settled.moved.push(commit, wake_at)?;
+        settled.moved.push(&commit.order, wake_at)?;
     }
     Ok(settled)
 }

@@ -1,8 +1,9 @@
 //! Reading the journal. With one writer, positions are commit order.
 
+use super::archive;
 use super::rows::{JOURNAL, journal_row};
 use crate::store::{Error, JournalReader, JournalRow};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 /// Reads the whole journal on a connection of its own.
 pub struct Reader(pub Connection);
@@ -24,8 +25,10 @@ impl JournalReader for Reader {
     }
 
     fn newest(&mut self) -> Result<i64, Error> {
-        let mut statement = self.0.prepare_cached("SELECT max(position) FROM journal")?;
-        let newest: Option<i64> = statement.query_row([], |row| row.get(0))?;
+        // The last position given, whether its row is still here or in compact history.
+        let mut statement =
+            self.0.prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = 'journal'")?;
+        let newest: Option<i64> = statement.query_row([], |row| row.get(0)).optional()?;
         Ok(newest.unwrap_or(0))
     }
 }
@@ -37,9 +40,14 @@ pub fn read_order(
     after: i64,
     limit: usize,
 ) -> Result<Vec<JournalRow>, Error> {
-    let mut statement = conn.prepare_cached(&format!(
+    let tx = conn.transaction()?;
+    let mut statement = tx.prepare_cached(&format!(
         "SELECT {JOURNAL} FROM journal WHERE order_id = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3"
     ))?;
     let rows = statement.query_map(params![order_id, after, limit as i64], journal_row)?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let rows = rows.collect::<Result<Vec<_>, _>>()?;
+    match rows.is_empty().then(|| archive::find(&tx, order_id)).transpose()?.flatten() {
+        Some(whole) => whole.history(after, limit),
+        None => Ok(rows),
+    }
 }

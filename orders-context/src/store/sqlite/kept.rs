@@ -1,15 +1,17 @@
 //! Everything that is kept of an order, for checks.
 
+use super::archive;
 use super::rows::{JOURNAL, journal_row, json, word};
 use crate::domain::{Status, Timestamp};
 use crate::store::{Error, Kept, KeptRow};
 use rusqlite::{Connection, Row, Transaction, params};
 
-/// Both halves come from an index, in its order, so that the limit ends the search.
+/// Each part comes from an index, in its order, so that the limit ends the search.
 pub fn known_ids(conn: &mut Connection, after: &str, limit: usize) -> Result<Vec<String>, Error> {
     let mut statement = conn.prepare_cached(
         "SELECT order_id FROM orders WHERE order_id > ?1
-         UNION SELECT order_id FROM journal WHERE order_id > ?1 ORDER BY order_id LIMIT ?2",
+         UNION SELECT order_id FROM journal WHERE order_id > ?1
+         UNION SELECT order_id FROM archive WHERE order_id > ?1 ORDER BY order_id LIMIT ?2",
     )?;
     let rows = statement.query_map(params![after, limit as i64], |row| row.get(0))?;
     Ok(rows.collect::<Result<_, _>>()?)
@@ -35,6 +37,14 @@ fn kept_of(tx: &Transaction<'_>, order_id: String) -> Result<Kept, Error> {
     }
     for row in journal.query_map([&order_id], journal_row)? {
         kept.journal.extend(readable(row, "an event", &mut kept.unreadable)?);
+    }
+    if kept == Kept::default() {
+        match archive::find(tx, &order_id) {
+            Ok(Some(whole)) => kept = whole.kept(),
+            Err(Error::Corrupt(cause)) => kept.unreadable.push(format!("its archive: {cause}")),
+            Ok(None) => {}
+            Err(error) => return Err(error),
+        }
     }
     Ok(Kept { order_id, ..kept })
 }

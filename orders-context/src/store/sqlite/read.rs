@@ -1,5 +1,6 @@
 //! Questions to the database.
 
+use super::archive;
 use super::rows::{TASK, json, task};
 use crate::domain::{Order, Restaurant, Timestamp};
 use crate::store::{Contact, Due, Error, Found, Loaded, Remembered, Task, Wanted};
@@ -25,6 +26,13 @@ pub fn load(conn: &mut Connection, wanted: &Wanted) -> Result<Loaded, Error> {
 }
 
 fn find_order(conn: &Connection, order_id: &str) -> Result<Option<Order>, Error> {
+    match find_living(conn, order_id)? {
+        Some(order) => Ok(Some(order)),
+        None => archive::find(conn, order_id)?.map(|whole| whole.order()).transpose(),
+    }
+}
+
+fn find_living(conn: &Connection, order_id: &str) -> Result<Option<Order>, Error> {
     let mut statement = conn.prepare_cached("SELECT state FROM orders WHERE order_id = ?1")?;
     Ok(statement.query_row([order_id], |row| json(row, 0)).optional()?)
 }
@@ -51,7 +59,12 @@ pub fn restaurant(conn: &mut Connection, id: &str) -> Result<Option<Restaurant>,
 
 pub fn order(conn: &mut Connection, order_id: &str) -> Result<Option<Found>, Error> {
     let tx = conn.transaction()?;
-    let Some(order) = find_order(&tx, order_id)? else { return Ok(None) };
+    let Some(order) = find_living(&tx, order_id)? else {
+        let whole = archive::find(&tx, order_id)?;
+        return whole
+            .map(|whole| Ok(Found { order: whole.order()?, tasks: whole.tasks()? }))
+            .transpose();
+    };
     let mut statement = tx.prepare_cached(&format!(
         "SELECT {TASK} FROM tasks WHERE order_id = ?1 ORDER BY sequence"
     ))?;

@@ -1,7 +1,8 @@
 //! The tables. A shipped migration never changes: the next one expands, a later one contracts.
 
 /// In order; each runs once.
-pub const MIGRATIONS: &[&str] = &["
+pub const MIGRATIONS: &[&str] = &[
+    "
     -- The state of each order: a fold of its journal, kept beside it. `state` is the whole fold;
     -- the columns are what is searched by.
     CREATE TABLE orders (
@@ -106,4 +107,12 @@ pub const MIGRATIONS: &[&str] = &["
     CREATE INDEX orders_by_placing ON orders (placed_at DESC, order_id DESC);
     CREATE INDEX orders_by_restaurant ON orders (restaurant_id, placed_at DESC, order_id DESC);
     CREATE INDEX orders_by_wake ON orders (wake_at) WHERE wake_at IS NOT NULL;
+", "
+    -- Compact history: an order at rest with its tasks and its journal in one value, instead of its
+    -- rows in those tables.
+    CREATE TABLE archive (
+        order_id TEXT PRIMARY KEY,
+        status   TEXT NOT NULL,
+        data     BLOB NOT NULL
+    );
 "];

@@ -1,6 +1,7 @@
 //! Changes of the database: one transaction for a whole group of commits.
 
-use crate::domain::{Restaurant, Timestamp};
+use super::archive;
+use crate::domain::{Order, Restaurant, Timestamp};
 use crate::store::{Commit, Entry, Error, Outcome, Remembered, Task, TaskChange, Wake};
 use std::collections::HashSet;
 
@@ -99,11 +100,24 @@ fn put_order(tx: &Transaction<'_>, commit: &Commit) -> Result<bool, Error> {
         Wake::Unchanged if commit.entries.is_empty() => return Ok(true),
         Wake::Unchanged => return Err(Error::Corrupt(anyhow::anyhow!("a move without its wake"))),
     };
-    let status = order.status.as_str();
+    if commit.expected_version == 0 {
+        return insert_order(tx, order, wake_at);
+    }
+    Ok(move_order(tx, commit, wake_at)?
+        || archive::bring_back(tx, &order.order_id, commit.expected_version)?
+            && move_order(tx, commit, wake_at)?)
+}
+
+/// Whether it was new.
+pub fn insert_order(
+    tx: &Transaction<'_>,
+    order: &Order,
+    wake_at: Option<i64>,
+) -> Result<bool, Error> {
     let (since, deadline) = (order.since.0, order.deadline().map(|at| at.0));
-    let changed = if commit.expected_version == 0 {
-        let state = serde_json::to_string(&**order)?;
-        tx.prepare_cached(
+    let state = serde_json::to_string(order)?;
+    let inserted = tx
+        .prepare_cached(
             "INSERT INTO orders (order_id, version, status, restaurant_id, customer_id, placed_at,
                 since, deadline, wake_at, state)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING",
@@ -111,7 +125,7 @@ fn put_order(tx: &Transaction<'_>, commit: &Commit) -> Result<bool, Error> {
         .execute(params![
             order.order_id,
             order.version,
-            status,
+            order.status.as_str(),
             order.restaurant_id,
             order.customer_id,
             order.placed_at.0,
@@ -119,8 +133,14 @@ fn put_order(tx: &Transaction<'_>, commit: &Commit) -> Result<bool, Error> {
             deadline,
             wake_at,
             state
-        ])?
-    } else if commit.entries.is_empty() {
+        ])?;
+    Ok(inserted == 1)
+}
+
+fn move_order(tx: &Transaction<'_>, commit: &Commit, wake_at: Option<i64>) -> Result<bool, Error> {
+    let order = &commit.order;
+    let (since, deadline) = (order.since.0, order.deadline().map(|at| at.0));
+    let moved = if commit.entries.is_empty() {
         tx.prepare_cached("UPDATE orders SET wake_at = ?3 WHERE order_id = ?1 AND version = ?2")?
             .execute(params![order.order_id, commit.expected_version, wake_at])?
     } else {
@@ -134,14 +154,14 @@ fn put_order(tx: &Transaction<'_>, commit: &Commit) -> Result<bool, Error> {
             order.order_id,
             commit.expected_version,
             order.version,
-            status,
+            order.status.as_str(),
             since,
             deadline,
             wake_at,
             state
         ])?
     };
-    Ok(changed == 1)
+    Ok(moved == 1)
 }
 
 fn insert_entry(tx: &Transaction<'_>, commit: &Commit, entry: &Entry) -> Result<(), Error> {
@@ -208,7 +228,7 @@ fn change_task(tx: &Transaction<'_>, order_id: &str, change: &TaskChange) -> Res
     Ok(())
 }
 
-fn insert_task(tx: &Transaction<'_>, task: &Task) -> Result<(), Error> {
+pub fn insert_task(tx: &Transaction<'_>, task: &Task) -> Result<(), Error> {
     tx.prepare_cached(
         "INSERT INTO tasks (order_id, sequence, kind, state, attempts, next_attempt_at, give_up_at,
             last_error, event_id, traceparent)
