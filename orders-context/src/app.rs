@@ -3,6 +3,7 @@
 //!
 //! [`App`] is what HTTP, tasks and deadlines hold. Once a change returns here, it is durable.
 
+mod act;
 mod cursor;
 mod decide_order;
 mod forget_keys;
@@ -15,6 +16,7 @@ mod report_task;
 mod step;
 mod wake_order;
 
+pub use act::Acted;
 pub use group::{Group, StartedTask};
 pub use list_orders::{ListOrders, OrderPage};
 pub use place_order::{PlaceOrder, Placed};

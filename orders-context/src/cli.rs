@@ -1,5 +1,9 @@
 //! The subcommands of `orders`.
 
+mod api;
+mod operate;
+mod table;
+
 use crate::config::{Config, Database};
 use crate::{boot, check, picture, verify};
 use anyhow::{Context, bail};
@@ -55,6 +59,14 @@ enum Command {
         #[arg(long, default_value = "mermaid")]
         format: Format,
     },
+    /// Set orders going again that expired or timed out, or their task that was given up.
+    Redrive(operate::Redrive),
+    /// Have what waits for its next attempt tried at once.
+    Retry(operate::Retry),
+    /// Give orders more time.
+    Extend(operate::Extend),
+    /// Call orders off.
+    Cancel(operate::Cancel),
 }
 
 #[derive(Subcommand)]
@@ -85,6 +97,11 @@ enum Form {
 }
 
 impl Form {
+    /// As an option `--json` says.
+    fn of(json: bool) -> Self {
+        if json { Self::Lines } else { Self::Prose }
+    }
+
     fn show<T: std::fmt::Display + serde::Serialize>(self, value: &T) -> anyhow::Result<()> {
         match self {
             Self::Prose => print(&format!("{value}\n")),
@@ -105,13 +122,17 @@ impl Cli {
             Command::Topics(Apply::Apply) => apply_own_topics().await,
             Command::Schemas(Apply::Apply) => apply_own_schemas().await,
             Command::Verify { wait } => verify(Duration::from_secs(wait)).await,
-            Command::Check { json } => check(if json { Form::Lines } else { Form::Prose }).await,
+            Command::Check { json } => check(Form::of(json)).await,
             Command::Flow { format } => print(&match format {
                 Format::Mermaid => picture::mermaid(),
                 Format::Svg => picture::svg(),
                 Format::Asl => picture::asl(),
                 Format::Json => picture::json(),
             }),
+            Command::Redrive(redrive) => redrive.run().await,
+            Command::Retry(retry) => retry.run().await,
+            Command::Extend(extend) => extend.run().await,
+            Command::Cancel(cancel) => cancel.run().await,
         }
     }
 }

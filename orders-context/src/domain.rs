@@ -5,12 +5,15 @@
 //! into events, [`evolve`](mod@evolve) folds events into state, [`react`](mod@react) asks for what has
 //! to happen outside. Time and ids arrive with the command. [`conformance`] judges what a journal holds.
 
+pub mod action;
 pub mod command;
 pub mod conformance;
 pub mod decide;
 pub mod event;
 pub mod evolve;
 pub mod flow;
+pub mod intervention;
+pub mod operate;
 pub mod order;
 pub mod policy;
 pub mod react;
@@ -23,11 +26,13 @@ mod words;
 
 pub(crate) use words::words;
 
-pub use command::{Announce, Command, Decision, Placement, Role};
+pub use action::{Action, Waiting};
+pub use command::{Announce, Command, Decision, Operation, Placement, Role, Until};
 pub use decide::decide;
 pub use event::{Event, Notification, TaskKind};
 pub use evolve::evolve;
 pub use flow::{Status, Trigger};
+pub use intervention::{Deadline, Intervention, TaskWas};
 pub use order::{Decided, Item, Order};
 pub use policy::Policy;
 pub use react::{Effect, react, wake_at};

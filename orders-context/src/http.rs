@@ -10,6 +10,7 @@ mod etag;
 mod faults;
 mod idempotency;
 mod list_orders;
+mod operate_order;
 mod order_history;
 mod place_order;
 mod problem;
@@ -68,7 +69,10 @@ fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(decide_order::reject))
         .routes(routes!(decide_order::complete))
         .routes(routes!(decide_order::cancel))
-        .routes(routes!(decide_order::redrive))
+        .routes(routes!(operate_order::redrive))
+        .routes(routes!(operate_order::redrive_task))
+        .routes(routes!(operate_order::retry))
+        .routes(routes!(operate_order::extend))
         .routes(routes!(order_history::history))
 }
 

@@ -355,6 +355,16 @@ pub enum TaskChange {
     },
     /// All open ones have become pointless.
     WithdrawOpen,
+    /// All open ones are due then, if not sooner.
+    HurryOpen {
+        /// When.
+        due_at: Timestamp,
+    },
+    /// All open ones keep their point until then, if not longer.
+    ProlongOpen {
+        /// Until when.
+        give_up_at: Timestamp,
+    },
 }
 
 /// How to reach a customer. Personal: kept in a table of its own, in no event and no log.
@@ -410,11 +420,15 @@ impl From<Option<Timestamp>> for Wake {
 }
 
 impl Task {
-    /// The row that `effect` asks for, if it asks for one.
+    /// The change of rows that `effect` asks for.
     #[must_use]
     pub fn from_effect(order_id: &str, entry: &Entry, effect: &Effect) -> TaskChange {
         match effect {
             Effect::WithdrawOpenTasks => TaskChange::WithdrawOpen,
+            Effect::HurryOpenTasks => TaskChange::HurryOpen { due_at: entry.occurred_at },
+            Effect::ProlongOpenTasks { give_up_at } => {
+                TaskChange::ProlongOpen { give_up_at: *give_up_at }
+            }
             Effect::Start { task, give_up_at } => TaskChange::Open(Self {
                 order_id: order_id.to_owned(),
                 sequence: entry.sequence,

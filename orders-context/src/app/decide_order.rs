@@ -1,4 +1,4 @@
-//! A person decides: accept, reject, complete, cancel, redrive.
+//! A person decides: accept, reject, complete, cancel.
 
 use super::{App, Cause, Change, Failure, Reply};
 use crate::domain::{Command, Decision, Order, Rejection, Role};
@@ -18,7 +18,7 @@ impl App {
     ) -> Result<Arc<Order>, Failure> {
         let change = Change {
             order_id: order_id.to_owned(),
-            command: Some(Command::Decide { decision, by, now: self.now() }),
+            command: Some(Command::Decide { decision, by, intervention: None, now: self.now() }),
             cause,
             ..Change::default()
         };

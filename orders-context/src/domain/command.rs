@@ -1,7 +1,7 @@
 //! What somebody wants of an order: imperative, with the moment it is wanted.
 
 use super::words::words;
-use super::{Item, Notification, Policy, TaskKind, Timestamp};
+use super::{Deadline, Intervention, Item, Notification, Policy, TaskKind, Timestamp};
 use serde::{Deserialize, Serialize};
 
 words! {
@@ -29,6 +29,19 @@ pub enum Command {
         decision: Decision,
         /// In what capacity.
         by: Role,
+        /// Who of the operators acts, and why, when one does.
+        intervention: Option<Intervention>,
+        /// When.
+        now: Timestamp,
+    },
+    /// An operator does something about it beside the flow.
+    Operate {
+        /// What.
+        operation: Operation,
+        /// In what capacity.
+        by: Role,
+        /// Who of the operators acts, and why.
+        intervention: Option<Intervention>,
         /// When.
         now: Timestamp,
     },
@@ -82,6 +95,41 @@ pub enum Decision {
     Redrive,
 }
 
+/// What an operator can do about an order beside the arrows of the flow: it stands where it stood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// Give it more time.
+    Extend {
+        /// Which of its deadlines moves.
+        deadline: Deadline,
+        /// Up to when.
+        until: Until,
+    },
+    /// Have the task that was given up tried again: the announcement while the restaurant knows
+    /// nothing, the last reminder, the letter about where the order stands.
+    RedriveTask,
+    /// Have what is open tried at once.
+    RetryNow {
+        /// The newest open one.
+        task: TaskKind,
+        /// When its next attempt is due, as it stands.
+        due_at: Timestamp,
+    },
+}
+
+/// How far a deadline is moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Until {
+    /// To this moment. Again: it is there already.
+    Moment(Timestamp),
+    /// By so many milliseconds from where it is. Again: further.
+    Later {
+        /// Above 0.
+        by_ms: i64,
+    },
+}
+
 /// Everything a new order starts with. Prices were taken from the menu by the caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Placement {
@@ -120,6 +168,7 @@ impl Command {
         match self {
             Self::Place(placement) => placement.now,
             Self::Decide { now, .. }
+            | Self::Operate { now, .. }
             | Self::Wake { now }
             | Self::TaskDelivered { now, .. }
             | Self::TaskGaveUp { now, .. } => *now,
@@ -131,7 +180,7 @@ impl Command {
     pub fn by(&self) -> Role {
         match self {
             Self::Place(_) => Role::Customer,
-            Self::Decide { by, .. } => *by,
+            Self::Decide { by, .. } | Self::Operate { by, .. } => *by,
             _ => Role::System,
         }
     }

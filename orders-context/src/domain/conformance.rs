@@ -6,7 +6,10 @@
 
 use super::flow::transition;
 use super::words::words;
-use super::{Announce, Event, Notification, Order, Role, Status, Timestamp, Trigger, wake_at};
+use super::{
+    Announce, Deadline, Event, Notification, Order, Role, Status, TaskWas, Timestamp, Trigger,
+    wake_at,
+};
 
 words! {
     /// In what way something differs from the flow.
@@ -66,6 +69,8 @@ enum Move {
     Arrow(Trigger),
     /// Along the arrow if there is one; a fact that comes late moves nothing.
     Fact(Option<Trigger>),
+    /// Not at all: an operator did something beside the flow.
+    Beside,
 }
 
 /// What of `told` the flow forbids to `order`, which is `None` before its first event. Nothing for
@@ -139,6 +144,7 @@ fn movement(event: &Event) -> Option<Move> {
         Event::OrderCancelled { .. } => Move::Arrow(Trigger::Cancel),
         Event::OrderTimedOut { .. } => Move::Arrow(Trigger::CompleteDeadline),
         Event::OrderRedriven { .. } => Move::Arrow(Trigger::Redrive),
+        Event::DeadlineExtended { .. } | Event::TaskRedriven { .. } => Move::Beside,
     })
 }
 
@@ -167,7 +173,51 @@ fn follow(order: &Order, told: &Told<'_>, movement: &Move, breaches: &mut Vec<Br
             }
             arrow.to
         }
+        Move::Beside => {
+            breaches.extend(beside(order, told));
+            order.status
+        }
     }
+}
+
+/// What is wrong with what an operator did beside the flow.
+fn beside(order: &Order, told: &Told<'_>) -> Vec<Breach> {
+    let (event, name) = (told.event, told.event.event_type());
+    let mut breaches = Vec::new();
+    if let Some(by) = who(event).filter(|by| *by != Role::Operator) {
+        breaches.push(Breach::new(BreachKind::Role, format!("{name} by {by}")));
+    }
+    match event {
+        Event::DeadlineExtended { deadline, from, to, .. } => {
+            let (is_due, stands_at) = match deadline {
+                Deadline::AcceptBy => (order.status.awaits_answer(), order.accept_by),
+                Deadline::CompleteBy => (!order.status.is_at_rest(), order.complete_by),
+            };
+            if !is_due {
+                breaches.push(forbidden(order, event));
+            }
+            if *from != stands_at || to <= from || is_too_late(order, told) {
+                let (from, to, at) = (from.0, to.0, told.at.0);
+                let what = format!("{name} at {at}: {deadline} from {from} to {to}");
+                breaches.push(Breach::new(BreachKind::Deadline, what));
+            }
+        }
+        Event::TaskRedriven { task, .. } if task.is_for_restaurant() => {
+            if !order.status.awaits_answer() {
+                breaches.push(forbidden(order, event));
+            }
+            if is_too_late(order, told) {
+                let what = format!("{name} at {}, when the deadline had passed", told.at.0);
+                breaches.push(Breach::new(BreachKind::Deadline, what));
+            }
+        }
+        _ => {}
+    }
+    breaches
+}
+
+fn is_too_late(order: &Order, told: &Told<'_>) -> bool {
+    order.deadline().is_some_and(|deadline| told.at >= deadline)
 }
 
 fn forbidden(order: &Order, event: &Event) -> Breach {
@@ -181,6 +231,7 @@ fn is_repeated(order: &Order, event: &Event) -> bool {
         Event::RestaurantReminded { reminder } => *reminder <= order.reminders,
         Event::UserNotified { notification, .. } => order.user_told.contains(notification),
         Event::NotificationFailed { task, .. } => order.given_up.contains(task),
+        Event::TaskRedriven { task, was: TaskWas::GivenUp, .. } => !order.given_up.contains(task),
         _ => false,
     }
 }
@@ -192,7 +243,10 @@ fn who(event: &Event) -> Option<Role> {
         | Event::OrderRejected { decided_by, .. }
         | Event::OrderCompleted { decided_by }
         | Event::OrderCancelled { decided_by, .. } => Some(*decided_by),
-        Event::OrderRedriven { redriven_by, .. } => Some(*redriven_by),
+        Event::OrderRedriven { redriven_by, .. } | Event::TaskRedriven { redriven_by, .. } => {
+            Some(*redriven_by)
+        }
+        Event::DeadlineExtended { extended_by, .. } => Some(*extended_by),
         _ => None,
     }
 }

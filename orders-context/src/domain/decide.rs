@@ -1,9 +1,10 @@
 //! Command and state → events, or a rejection. Pure; the flow itself is in [`super::flow::FLOW`].
 
 use super::flow::transition;
+use super::operate::operate;
 use super::{
-    Command, Decision, Event, Item, Order, Placement, Rejection, Role, Status, TaskKind, Timestamp,
-    Trigger,
+    Command, Decision, Event, Intervention, Item, Order, Placement, Rejection, Role, Status,
+    TaskKind, Timestamp, Trigger,
 };
 
 /// What `command` makes true. No events means: that is how it stands already, nothing new.
@@ -14,8 +15,11 @@ pub fn decide(order: Option<&Order>, command: &Command) -> Result<Vec<Event>, Re
     match (order, command) {
         (None, Command::Place(placement)) => place(placement),
         (Some(_), Command::Place(_)) => Err(Rejection::AlreadyPlaced),
-        (Some(order), Command::Decide { decision, by, now }) => {
-            decide_by_person(order, decision, *by, *now)
+        (Some(order), Command::Decide { decision, by, intervention, now }) => {
+            decide_by_person(order, decision, *by, intervention.as_ref(), *now)
+        }
+        (Some(order), Command::Operate { operation, by, intervention, now }) => {
+            operate(order, operation, *by, intervention.as_ref(), *now)
         }
         (Some(order), Command::Wake { now }) => Ok(wake(order, *now)),
         (Some(order), Command::TaskDelivered { task, channel, attempts, .. }) => {
@@ -49,6 +53,7 @@ fn decide_by_person(
     order: &Order,
     decision: &Decision,
     by: Role,
+    intervention: Option<&Intervention>,
     now: Timestamp,
 ) -> Result<Vec<Event>, Rejection> {
     let status = order.status;
@@ -59,13 +64,10 @@ fn decide_by_person(
         Some(arrow) if !arrow.by.contains(&by) => Err(Rejection::NotForRole { status, role: by }),
         Some(_) => match order.deadline() {
             Some(deadline) if now >= deadline => Err(Rejection::TooLate { status, deadline }),
-            _ => Ok(vec![decided(order, decision, by, now)]),
+            _ => Ok(vec![decided(order, decision, by, intervention.cloned(), now)]),
         },
         None if status.awaits_answer() => Err(Rejection::NotYet { status }),
-        None => Err(Rejection::DecidedOtherwise {
-            status,
-            decided_at: order.decided.map(|decided| decided.at),
-        }),
+        None => Err(order.decided_otherwise()),
     }
 }
 
@@ -86,7 +88,13 @@ fn stands_already(order: &Order, decision: &Decision) -> bool {
     }
 }
 
-fn decided(order: &Order, decision: &Decision, by: Role, now: Timestamp) -> Event {
+fn decided(
+    order: &Order,
+    decision: &Decision,
+    by: Role,
+    intervention: Option<Intervention>,
+    now: Timestamp,
+) -> Event {
     match decision {
         Decision::Accept => Event::OrderAccepted { decided_by: by },
         Decision::Reject { reason } => {
@@ -94,13 +102,14 @@ fn decided(order: &Order, decision: &Decision, by: Role, now: Timestamp) -> Even
         }
         Decision::Complete => Event::OrderCompleted { decided_by: by },
         Decision::Cancel { reason } => {
-            Event::OrderCancelled { decided_by: by, reason: reason.clone() }
+            Event::OrderCancelled { decided_by: by, reason: reason.clone(), intervention }
         }
         Decision::Redrive => Event::OrderRedriven {
             redriven_by: by,
             from: order.status,
             accept_by: now.plus_ms(order.policy.accept_within_ms),
             complete_by: now.plus_ms(order.policy.complete_within_ms),
+            intervention,
         },
     }
 }
@@ -149,5 +158,13 @@ impl Decision {
             Self::Cancel { .. } => Trigger::Cancel,
             Self::Redrive => Trigger::Redrive,
         }
+    }
+}
+
+impl Order {
+    /// The order stands where another decision, or the flow itself, has led it.
+    pub(super) fn decided_otherwise(&self) -> Rejection {
+        let decided_at = self.decided.map(|decided| decided.at);
+        Rejection::DecidedOtherwise { status: self.status, decided_at }
     }
 }

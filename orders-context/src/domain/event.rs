@@ -2,7 +2,7 @@
 
 use super::command::Announce;
 use super::words::words;
-use super::{Item, Policy, Role, Status, Timestamp};
+use super::{Deadline, Intervention, Item, Policy, Role, Status, TaskWas, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// A fact about one order, as it is stored in the journal. The field names are a stored format:
@@ -80,6 +80,9 @@ pub enum Event {
         decided_by: Role,
         /// A code.
         reason: String,
+        /// Who of the operators, and why, if one did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        intervention: Option<Intervention>,
     },
     /// It was not delivered within its total time.
     OrderTimedOut {
@@ -105,6 +108,35 @@ pub enum Event {
         accept_by: Timestamp,
         /// The new end of the total time.
         complete_by: Timestamp,
+        /// Who of the operators, and why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        intervention: Option<Intervention>,
+    },
+    /// An operator gave the order more time.
+    DeadlineExtended {
+        /// In what capacity.
+        extended_by: Role,
+        /// Which deadline moved.
+        deadline: Deadline,
+        /// The moment it was.
+        from: Timestamp,
+        /// The moment it is now: later.
+        to: Timestamp,
+        /// Who of the operators, and why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        intervention: Option<Intervention>,
+    },
+    /// An operator had a task tried again.
+    TaskRedriven {
+        /// Which.
+        task: TaskKind,
+        /// How it stood.
+        was: TaskWas,
+        /// In what capacity.
+        redriven_by: Role,
+        /// Who of the operators, and why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        intervention: Option<Intervention>,
     },
 }
 
@@ -171,6 +203,20 @@ impl Event {
             Self::OrderTimedOut { .. } => "order_timed_out",
             Self::NotificationFailed { .. } => "notification_failed",
             Self::OrderRedriven { .. } => "order_redriven",
+            Self::DeadlineExtended { .. } => "deadline_extended",
+            Self::TaskRedriven { .. } => "task_redriven",
+        }
+    }
+
+    /// Who of the operators made it true, and why, if one did.
+    #[must_use]
+    pub const fn intervention(&self) -> Option<&Intervention> {
+        match self {
+            Self::OrderCancelled { intervention, .. }
+            | Self::OrderRedriven { intervention, .. }
+            | Self::DeadlineExtended { intervention, .. }
+            | Self::TaskRedriven { intervention, .. } => intervention.as_ref(),
+            _ => None,
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Events → state. Total: whatever the journal holds can be folded, and replay equals live.
 
 use super::flow::transition;
-use super::{Decided, Event, Notification, Order, Role, Status, Timestamp, Trigger};
+use super::{
+    Deadline, Decided, Event, Notification, Order, Role, Status, TaskWas, Timestamp, Trigger,
+};
 
 /// The order after one more event. `None` comes back only when the first event is not
 /// `order_placed`, which the journal never holds.
@@ -29,10 +31,24 @@ pub fn evolve(order: Option<Order>, order_id: &str, at: Timestamp, event: &Event
                 order.follow(Trigger::UserNotified);
             }
         }
-        Event::NotificationFailed { task, .. } => order.given_up.push(*task),
+        Event::NotificationFailed { task, .. } => {
+            order.redriven.retain(|redriven| redriven != task);
+            order.given_up.push(*task);
+        }
         Event::OrderRedriven { redriven_by, accept_by, complete_by, .. } => {
             order.start_again(at, *accept_by, *complete_by);
             order.decide(Trigger::Redrive, *redriven_by, at);
+        }
+        Event::DeadlineExtended { deadline, to, .. } => match deadline {
+            Deadline::AcceptBy => order.accept_by = *to,
+            Deadline::CompleteBy => order.complete_by = *to,
+        },
+        Event::TaskRedriven { task, was: TaskWas::GivenUp, .. } => {
+            order.given_up.retain(|given_up| given_up != task);
+            order.redriven.push(*task);
+        }
+        Event::TaskRedriven { was: TaskWas::Waiting { due_at }, .. } => {
+            order.hurried = Some(*due_at);
         }
     }
     if order.status != before {
@@ -76,6 +92,8 @@ fn born(order_id: &str, at: Timestamp, event: &Event) -> Option<Order> {
         restaurant_told: false,
         user_told: Vec::new(),
         given_up: Vec::new(),
+        redriven: Vec::new(),
+        hurried: None,
         decided: None,
     })
 }
@@ -101,5 +119,7 @@ impl Order {
         self.restaurant_told = false;
         self.user_told.clear();
         self.given_up.clear();
+        self.redriven.clear();
+        self.hurried = None;
     }
 }

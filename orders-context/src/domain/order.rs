@@ -46,6 +46,12 @@ pub struct Order {
     pub user_told: Vec<Notification>,
     /// What has been given up since it was last redriven.
     pub given_up: Vec<TaskKind>,
+    /// What an operator has had tried again after it was given up, since it was last redriven.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub redriven: Vec<TaskKind>,
+    /// When the attempt would have been due that an operator last had made at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hurried: Option<Timestamp>,
     /// The last decision, for those who come with another.
     pub decided: Option<Decided>,
 }

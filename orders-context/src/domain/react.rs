@@ -1,6 +1,6 @@
 //! Event → what has to happen outside, and when the order wants to be looked at again.
 
-use super::{Announce, Event, Notification, Order, Status, TaskKind, Timestamp};
+use super::{Announce, Deadline, Event, Notification, Order, Status, TaskKind, TaskWas, Timestamp};
 
 /// A request to the outside. Stored with the event's commit, carried out after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +14,13 @@ pub enum Effect {
     },
     /// Whatever of the order's tasks is still open has become pointless.
     WithdrawOpenTasks,
+    /// What is still open of the order's tasks is due at once.
+    HurryOpenTasks,
+    /// What is still open of the order's tasks keeps its point until then.
+    ProlongOpenTasks {
+        /// Later than before.
+        give_up_at: Timestamp,
+    },
 }
 
 /// What `event`, which happened at `at` and led to `order`, asks for.
@@ -34,9 +41,18 @@ pub fn react(order: &Order, at: Timestamp, event: &Event) -> Vec<Effect> {
             [vec![Effect::WithdrawOpenTasks], announce(order)].concat()
         }
         Event::OrderRedriven { .. } => tell(order, at, Notification::Accepted),
+        // While an answer is due, all that is open is for the restaurant.
+        Event::DeadlineExtended { deadline: Deadline::AcceptBy, to, .. } => {
+            vec![Effect::ProlongOpenTasks { give_up_at: *to }]
+        }
+        Event::TaskRedriven { was: TaskWas::Waiting { .. }, .. } => vec![Effect::HurryOpenTasks],
+        Event::TaskRedriven { task, was: TaskWas::GivenUp, .. } => {
+            vec![Effect::Start { task: *task, give_up_at: order.give_up_at(*task, at) }]
+        }
         Event::RestaurantNotified { .. }
         | Event::UserNotified { .. }
         | Event::OrderCompleted { .. }
+        | Event::DeadlineExtended { .. }
         | Event::NotificationFailed { .. } => Vec::new(),
     }
 }
@@ -71,6 +87,14 @@ pub fn wake_at(order: &Order, now: Timestamp) -> Option<Timestamp> {
 }
 
 impl Order {
+    /// From when on a task that is asked for at `at` is pointless.
+    fn give_up_at(&self, task: TaskKind, at: Timestamp) -> Timestamp {
+        match task {
+            TaskKind::NotifyRestaurant | TaskKind::RemindRestaurant(_) => self.accept_by,
+            TaskKind::NotifyUser(_) => at.plus_ms(self.policy.tell_user_within_ms),
+        }
+    }
+
     /// How many reminders should have gone out by `now`. Nobody is reminded of what no channel has
     /// delivered: the announcement itself is still being retried then.
     #[must_use]

@@ -1,6 +1,6 @@
 //! The business "no": stable codes that a caller can act on.
 
-use super::{Role, Status, Timestamp};
+use super::{Deadline, Role, Status, Timestamp};
 
 /// Why a command changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +44,32 @@ pub enum Rejection {
         /// Where the order stands.
         status: Status,
     },
+    /// A deadline is only ever moved to a later moment.
+    NotLater {
+        /// Where the order stands.
+        status: Status,
+        /// The moment the deadline is at.
+        deadline: Timestamp,
+    },
+    /// A deadline is not moved that far.
+    TooFar {
+        /// Where the order stands.
+        status: Status,
+        /// Which deadline.
+        which: Deadline,
+        /// The last moment it may be moved to.
+        limit: Timestamp,
+    },
+    /// Of what would help the order where it stands, nothing was given up.
+    TaskNotGivenUp {
+        /// Where the order stands.
+        status: Status,
+    },
+    /// No task of the order waits for an attempt.
+    NoOpenTask {
+        /// Where the order stands.
+        status: Status,
+    },
 }
 
 impl Rejection {
@@ -60,6 +86,10 @@ impl Rejection {
             Self::TooLate { .. } => "deadline_passed",
             Self::NotForRole { .. } => "not_for_role",
             Self::NotYet { .. } => "not_yet",
+            Self::NotLater { .. } => "not_later",
+            Self::TooFar { .. } => "too_far",
+            Self::TaskNotGivenUp { .. } => "task_not_given_up",
+            Self::NoOpenTask { .. } => "no_open_task",
         }
     }
 }
@@ -83,6 +113,18 @@ impl std::fmt::Display for Rejection {
             }
             Self::NotYet { status } => {
                 write!(f, "The order is {status}; it is too early for this.")
+            }
+            Self::NotLater { .. } => {
+                write!(f, "The deadline is at a later moment already, and is only moved further.")
+            }
+            Self::TooFar { which, .. } => {
+                write!(f, "The deadline {which} may not be moved that far.")
+            }
+            Self::TaskNotGivenUp { status } => {
+                write!(f, "No task that would help while the order is {status} was given up.")
+            }
+            Self::NoOpenTask { status } => {
+                write!(f, "The order is {status}; no task of it waits for an attempt.")
             }
         }
     }

@@ -1,5 +1,6 @@
 //! The order's rules as a specification. Reading order: [`spec`] says what comes of every command in
-//! every status, [`edges`] of moments and roles, [`effects`] what is asked of the outside, [`laws`]
+//! every status, [`edges`] of moments and roles, [`operating`] of what operators do beside the flow,
+//! [`effects`] what is asked of the outside, [`laws`]
 //! what holds for every life an order can have, [`breaches`] what of a journal is not such a life,
 //! [`stored_format`] what was written once and is read
 //! for ever. [`mother`] has the orders of all of them.
@@ -9,5 +10,6 @@ mod edges;
 mod effects;
 mod laws;
 pub mod mother;
+mod operating;
 mod spec;
 mod stored_format;

@@ -1,12 +1,12 @@
-//! `POST /v1/orders/{id}/accept`, `reject`, `complete`, `cancel` and `redrive`.
+//! `POST /v1/orders/{id}/accept`, `reject`, `complete` and `cancel`.
 
 use super::document::ProblemView;
-use super::faults::Faults;
+use super::faults::{Faults, REASON_CODE_RULE, is_reason_code};
 use super::problem::Answer;
 use super::view::OrderView;
 use super::{Api, cause};
 use crate::app::App;
-use crate::domain::{Decision, Role};
+use crate::domain::{Action, Decision, Intervention, Role};
 use axum::Extension;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -78,14 +78,13 @@ pub struct Cancellation {
     /// A code of the caller's choice, never a person's words.
     #[schema(pattern = "^[a-z][a-z_]{1,39}$", example = "changed_mind")]
     reason: String,
-}
-
-/// Who runs it again. May be left out altogether.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Redriving {
-    /// The operator, if absent.
-    by: Option<By>,
+    /// An opaque id of the operator; only with `by: operator`, and required then.
+    #[schema(nullable = false, pattern = "^[A-Za-z0-9._:-]{1,64}$", example = "operator-7")]
+    actor: Option<String>,
+    /// Why, in the operator's words, which name nobody; only with `by: operator`, and required then.
+    /// It is kept in the order's history and published nowhere.
+    #[schema(nullable = false, max_length = 500)]
+    explanation: Option<String>,
 }
 
 /// The restaurant takes the order, before `accept_by`. Again: the same answer.
@@ -193,39 +192,31 @@ pub async fn cancel(
     Extension(trace): Extension<TraceParent>,
     Json(body): Json<Cancellation>,
 ) -> Answer<Response> {
+    let mut faults = Faults::default();
     if !is_reason_code(&body.reason) {
-        let mut faults = Faults::default();
-        faults.at("/reason", "must be a code of 2 to 40 of a-z and '_', beginning with a letter");
-        faults.none()?;
+        faults.at("/reason", REASON_CODE_RULE);
     }
-    let decision = Decision::Cancel { reason: body.reason };
-    decide(&app, &order_id, decision, body.by.unwrap_or(By::Customer), trace).await
-}
-
-/// An operator gives an order that expired or timed out another chance. Again: the same answer.
-#[utoipa::path(
-    post,
-    path = "/v1/orders/{id}/redrive",
-    operation_id = "redrive_order",
-    tag = "orders",
-    params(("id" = String, Path, description = "The order's id")),
-    request_body = Option<Redriving>,
-    responses(
-        (status = 200, description = "The order as it stands, without its tasks", body = OrderView),
-        (status = 404, description = "There is no such order", body = ProblemView,
-            content_type = "application/problem+json"),
-        (status = 409, description = "It neither expired nor timed out, or this is not for this \
-            role", body = ProblemView, content_type = "application/problem+json"),
-    )
-)]
-pub async fn redrive(
-    State(app): Api,
-    Path(order_id): Path<String>,
-    Extension(trace): Extension<TraceParent>,
-    OptionalJson(body): OptionalJson<Redriving>,
-) -> Answer<Response> {
-    let by = body.unwrap_or_default().by.unwrap_or(By::Operator);
-    decide(&app, &order_id, Decision::Redrive, by, trace).await
+    let Cancellation { by, reason, actor, explanation } = body;
+    match by.unwrap_or(By::Customer) {
+        By::Operator => {
+            let intervention = Intervention {
+                actor: actor.unwrap_or_default(),
+                reason: explanation.unwrap_or_default(),
+            };
+            faults.in_intervention(&intervention, "/explanation");
+            faults.none()?;
+            let action = Action::Cancel { reason };
+            let order = app.act(&order_id, &action, intervention, cause(trace)).await?;
+            Ok(Json(OrderView::new(&order, app.now())).into_response())
+        }
+        by => {
+            if actor.is_some() || explanation.is_some() {
+                faults.at("/by", "must be operator where an actor or an explanation is given");
+            }
+            faults.none()?;
+            decide(&app, &order_id, Decision::Cancel { reason }, by, trace).await
+        }
+    }
 }
 
 /// The answer is made of what was committed: the store is not asked again.
@@ -238,11 +229,6 @@ async fn decide(
 ) -> Answer<Response> {
     let order = app.decide_order(order_id, decision, by.role(), cause(trace)).await?;
     Ok(Json(OrderView::new(&order, app.now())).into_response())
-}
-
-fn is_reason_code(text: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
-    (2..=40).contains(&text.len()) && !text.starts_with('_') && text.bytes().all(allowed)
 }
 
 impl By {

@@ -17,6 +17,8 @@ use utoipa::{OpenApi, ToSchema};
     ),
     tags(
         (name = "orders", description = "The life of an order"),
+        (name = "operators", description = "What operators do about an order. Each names who acts \
+            and why, stands in the order's history, and is the same answer when it is repeated"),
         (name = "restaurants", description = "Who cooks, and where prices come from"),
     )
 )]
@@ -53,9 +55,12 @@ pub struct ProblemView {
     /// When another decision was made, if by a person.
     #[schema(nullable = false, format = DateTime)]
     decided_at: Option<String>,
-    /// The moment that has passed.
+    /// The moment that has passed, or that the deadline is at.
     #[schema(nullable = false, format = DateTime)]
     deadline: Option<String>,
+    /// The last moment that a deadline may be moved to.
+    #[schema(nullable = false, format = DateTime)]
+    limit: Option<String>,
 }
 
 /// One wrong part of a body.

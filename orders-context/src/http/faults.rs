@@ -1,6 +1,7 @@
 //! What is wrong with a body that could be read: everything at once, each with its place.
 
 use super::problem::Refusal;
+use crate::domain::Intervention;
 use chassis::http::Problem;
 
 /// More than these are not listed.
@@ -12,6 +13,13 @@ pub const ID_RULE: &str = "must be 1 to 64 of A-Z, a-z, 0-9, '.', '_', ':' and '
 /// What [`is_name`] asks for.
 pub const NAME_RULE: &str = "must be 1 to 200 characters on one line, not only spaces";
 
+/// What [`is_reason_code`] asks for.
+pub const REASON_CODE_RULE: &str =
+    "must be a code of 2 to 40 of a-z and '_', beginning with a letter";
+
+/// What [`is_remark`] asks for.
+pub const REMARK_RULE: &str = "must be 1 to 500 characters on one line, not only spaces";
+
 /// Faults found so far, each a JSON pointer (RFC 6901) and what is wrong there.
 #[derive(Debug, Default)]
 pub struct Faults(Vec<(String, String)>);
@@ -21,6 +29,16 @@ impl Faults {
     pub fn at(&mut self, pointer: impl Into<String>, detail: impl Into<String>) {
         if self.0.len() < MOST_LISTED {
             self.0.push((pointer.into(), detail.into()));
+        }
+    }
+
+    /// Those of who acts and why; the words stand at `reason_at`.
+    pub fn in_intervention(&mut self, intervention: &Intervention, reason_at: &str) {
+        if !is_id(&intervention.actor) {
+            self.at("/actor", ID_RULE);
+        }
+        if !is_remark(&intervention.reason) {
+            self.at(reason_at, REMARK_RULE);
         }
     }
 
@@ -50,6 +68,21 @@ pub fn is_id(text: &str) -> bool {
 
 /// A name of a person, a restaurant or a dish.
 pub fn is_name(text: &str) -> bool {
-    let ends = text.chars().nth(200).is_none();
+    is_line(text, 200)
+}
+
+/// What an operator says about an action.
+pub fn is_remark(text: &str) -> bool {
+    is_line(text, 500)
+}
+
+/// A code that stands for a reason.
+pub fn is_reason_code(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
+    (2..=40).contains(&text.len()) && !text.starts_with('_') && text.bytes().all(allowed)
+}
+
+fn is_line(text: &str, longest: usize) -> bool {
+    let ends = text.chars().nth(longest).is_none();
     ends && !text.trim().is_empty() && !text.chars().any(char::is_control)
 }

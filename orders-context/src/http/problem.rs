@@ -75,8 +75,15 @@ fn of_rejection(rejection: &Rejection) -> Problem {
         Rejection::TooLate { status, deadline } => {
             conflict(status, detail).with("deadline", rfc3339(deadline.0))
         }
-        Rejection::NotForRole { status, .. } | Rejection::NotYet { status } => {
-            conflict(status, detail)
+        Rejection::NotLater { status, deadline } => {
+            conflict(status, detail).with("deadline", rfc3339(deadline.0))
         }
+        Rejection::TooFar { status, limit, .. } => {
+            conflict(status, detail).with("limit", rfc3339(limit.0))
+        }
+        Rejection::NotForRole { status, .. }
+        | Rejection::NotYet { status }
+        | Rejection::TaskNotGivenUp { status }
+        | Rejection::NoOpenTask { status } => conflict(status, detail),
     }
 }

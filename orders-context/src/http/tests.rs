@@ -4,6 +4,7 @@
 mod deciding;
 mod document;
 mod listing;
+mod operating;
 mod placing;
 mod reading;
 mod refusals;

@@ -1,7 +1,7 @@
 //! What happened inside → what is said outside: ids and codes, nothing personal.
 
-use crate::domain;
 use crate::domain::Event as E;
+use crate::domain::{self, Deadline, Role, Status, Timestamp};
 use crate::store::JournalRow;
 use schemas::order_events as out;
 use schemas::order_events::OrderFact as F;
@@ -60,10 +60,12 @@ fn to_fact(event: &E) -> F {
         E::OrderCompleted { decided_by } => {
             F::OrderCompleted(out::OrderCompleted { decided_by: decided_by.to_string() })
         }
-        E::OrderCancelled { decided_by, reason } => F::OrderCancelled(out::OrderCancelled {
-            decided_by: decided_by.to_string(),
-            reason: reason.clone(),
-        }),
+        E::OrderCancelled { decided_by, reason, intervention: _ } => {
+            F::OrderCancelled(out::OrderCancelled {
+                decided_by: decided_by.to_string(),
+                reason: reason.clone(),
+            })
+        }
         E::OrderTimedOut { complete_by } => {
             F::OrderTimedOut(out::OrderTimedOut { complete_by_us: complete_by.0 })
         }
@@ -74,15 +76,42 @@ fn to_fact(event: &E) -> F {
                 cause_code: cause.clone(),
             })
         }
-        E::OrderRedriven { redriven_by, from, accept_by, complete_by } => {
-            F::OrderRedriven(out::OrderRedriven {
+        E::OrderRedriven { redriven_by, from, accept_by, complete_by, intervention: _ } => {
+            order_redriven(*redriven_by, *from, *accept_by, *complete_by)
+        }
+        E::DeadlineExtended { extended_by, deadline, from, to, intervention: _ } => {
+            deadline_extended(*extended_by, *deadline, *from, *to)
+        }
+        E::TaskRedriven { task, was: _, redriven_by, intervention: _ } => {
+            F::TaskRedriven(out::TaskRedriven {
+                task: task.as_str().to_owned(),
                 redriven_by: redriven_by.to_string(),
-                from_status: from.to_string(),
-                accept_by_us: accept_by.0,
-                complete_by_us: complete_by.0,
             })
         }
     }
+}
+
+fn order_redriven(
+    redriven_by: Role,
+    from: Status,
+    accept_by: Timestamp,
+    complete_by: Timestamp,
+) -> F {
+    F::OrderRedriven(out::OrderRedriven {
+        redriven_by: redriven_by.to_string(),
+        from_status: from.to_string(),
+        accept_by_us: accept_by.0,
+        complete_by_us: complete_by.0,
+    })
+}
+
+fn deadline_extended(by: Role, deadline: Deadline, from: Timestamp, to: Timestamp) -> F {
+    F::DeadlineExtended(out::DeadlineExtended {
+        extended_by: by.to_string(),
+        deadline: deadline.to_string(),
+        from_us: from.0,
+        to_us: to.0,
+    })
 }
 
 fn to_item(item: &domain::Item) -> out::Item {

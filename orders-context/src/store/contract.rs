@@ -73,6 +73,7 @@ macro_rules! store_contract {
                 a_withdrawn_task_may_turn_out_done_but_is_not_tried_again,
                 tasks_are_opened_after_those_before_are_withdrawn,
                 a_report_does_not_touch_its_order,
+                what_is_open_is_hurried_or_prolonged_and_nothing_else,
             ]
         }
     };

@@ -3,13 +3,13 @@
 
 use super::mother::{
     ACCEPT_BY, COMPLETE_BY, EVENING, Life, MINUTE, SECOND, after, cancel, decides, delivered,
-    gave_up, placement, reject,
+    extend, gave_up, operates, placement, reject,
 };
 use crate::domain::conformance::{Told, judge, judge_wake};
 use crate::domain::flow::transition;
 use crate::domain::{
-    Announce, Command, Decision, Event, Notification, Order, Placement, Role, Status, TaskKind,
-    Timestamp, Trigger, decide, evolve, wake_at,
+    Announce, Command, Deadline, Decision, Event, Notification, Operation, Order, Placement, Role,
+    Status, TaskKind, Timestamp, Trigger, decide, evolve, wake_at,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -56,7 +56,10 @@ fn as_stored(event: &Event) -> Event {
 
 fn trigger(event: &Event) -> Option<Trigger> {
     match event {
-        Event::OrderPlaced { .. } | Event::NotificationFailed { .. } => None,
+        Event::OrderPlaced { .. }
+        | Event::NotificationFailed { .. }
+        | Event::DeadlineExtended { .. }
+        | Event::TaskRedriven { .. } => None,
         Event::RestaurantNotified { .. } => Some(Trigger::RestaurantNotified),
         Event::RestaurantReminded { .. } => Some(Trigger::ReminderDue),
         Event::OrderAccepted { .. } => Some(Trigger::Accept),
@@ -97,11 +100,20 @@ fn task() -> impl Strategy<Value = TaskKind> {
     ]
 }
 
+fn operation() -> impl Strategy<Value = Operation> {
+    prop_oneof![
+        (select(Deadline::ALL), moment()).prop_map(|(deadline, to)| extend(deadline, to)),
+        Just(Operation::RedriveTask),
+        (task(), moment()).prop_map(|(task, due_at)| Operation::RetryNow { task, due_at }),
+    ]
+}
+
 fn command() -> impl Strategy<Value = Command> {
     let decision =
         select(vec![Decision::Accept, reject(), Decision::Complete, cancel(), Decision::Redrive]);
     prop_oneof![
         4 => (select(Role::ALL), decision, moment()).prop_map(|(by, what, at)| decides(by, what, at)),
+        2 => (operation(), moment()).prop_map(|(what, now)| operates(what, now)),
         3 => moment().prop_map(|now| Command::Wake { now }),
         2 => (task(), moment()).prop_map(|(task, at)| delivered(task, at)),
         1 => (task(), moment()).prop_map(|(task, at)| gave_up(task, at)),
@@ -157,7 +169,7 @@ proptest! {
     fn what_was_done_is_not_done_again(lived in lived()) {
         let last = &lived.life.order;
         let redriven_at = lived.steps.iter().rposition(|step| {
-            matches!(step.event, Some(Event::OrderRedriven { .. }))
+            matches!(step.event, Some(Event::OrderRedriven { .. } | Event::TaskRedriven { .. }))
         });
         for step in &lived.steps {
             let again = decide(Some(&step.after), &step.command).unwrap_or_default();
@@ -219,6 +231,28 @@ proptest! {
                     prop_assert!(may_be_late(event) || trigger(event).is_none(), "{event:?}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_deadline_moves_to_a_later_moment_only_and_never_too_far(lived in lived()) {
+        for Step { event, before, after, .. } in &lived.steps {
+            match event {
+                Some(Event::DeadlineExtended { deadline, from, to, .. }) => {
+                    let of = |order: &Order| match deadline {
+                        Deadline::AcceptBy => order.accept_by,
+                        Deadline::CompleteBy => order.complete_by,
+                    };
+                    prop_assert_eq!((of(before), of(after)), (*from, *to));
+                    prop_assert!(from < to && *to <= before.latest(*deadline));
+                }
+                Some(Event::OrderRedriven { .. }) => {}
+                _ => {
+                    prop_assert_eq!(before.accept_by, after.accept_by);
+                    prop_assert_eq!(before.complete_by, after.complete_by);
+                }
+            }
+            prop_assert!(after.accept_by <= after.complete_by);
         }
     }
 

@@ -2,8 +2,8 @@
 //! from real events, by the path that its status is most often reached by or that has most to say.
 
 use crate::domain::{
-    Announce, Command, Decision, Event, Item, Notification, Order, Placement, Policy, Role, Status,
-    TaskKind, Timestamp, evolve, wake_at,
+    Announce, Command, Deadline, Decision, Event, Intervention, Item, Notification, Operation,
+    Order, Placement, Policy, Role, Status, TaskKind, TaskWas, Timestamp, Until, evolve, wake_at,
 };
 
 /// 21 September 2026, in the evening: when every order here is placed.
@@ -122,7 +122,50 @@ pub fn every_event() -> Vec<Event> {
             cause: "smtp_connect".to_owned(),
         },
         order_redriven(),
+        deadline_extended(),
+        task_redriven(),
     ]
+}
+
+/// What an operator answers for, of those events that others may cause too or that say more then.
+pub fn every_event_by_an_operator() -> Vec<Event> {
+    let intervention = || Some(intervention());
+    vec![
+        Event::OrderCancelled {
+            decided_by: Role::Operator,
+            reason: "restaurant_closed".to_owned(),
+            intervention: intervention(),
+        },
+        Event::OrderRedriven {
+            redriven_by: Role::Operator,
+            from: Status::TimedOut,
+            accept_by: after(140 * MINUTE),
+            complete_by: after(250 * MINUTE),
+            intervention: intervention(),
+        },
+        Event::TaskRedriven {
+            task: TaskKind::NotifyUser(Notification::Accepted),
+            was: TaskWas::GivenUp,
+            redriven_by: Role::Operator,
+            intervention: intervention(),
+        },
+    ]
+}
+
+/// An order whose announcement was given up and redriven, and then hurried.
+pub fn tried_again() -> Order {
+    let task = TaskKind::NotifyRestaurant;
+    let given_up = Event::NotificationFailed { task, attempts: 9, cause: "connect".to_owned() };
+    let redriven = Event::TaskRedriven {
+        task,
+        was: TaskWas::GivenUp,
+        redriven_by: Role::Operator,
+        intervention: Some(intervention()),
+    };
+    let life = Life::born("order-1", order_placed()).then(after(5 * MINUTE), given_up);
+    life.then(after(5 * MINUTE + SECOND), redriven)
+        .then(after(5 * MINUTE + 2 * SECOND), task_redriven())
+        .order
 }
 
 /// Rosa ordered.
@@ -174,7 +217,11 @@ pub fn order_completed() -> Event {
 
 /// Rosa changed her mind.
 pub fn order_cancelled() -> Event {
-    Event::OrderCancelled { decided_by: Role::Customer, reason: "changed_mind".to_owned() }
+    Event::OrderCancelled {
+        decided_by: Role::Customer,
+        reason: "changed_mind".to_owned(),
+        intervention: None,
+    }
 }
 
 /// Rosa is still hungry.
@@ -189,12 +236,52 @@ pub fn order_redriven() -> Event {
         from: Status::Expired,
         accept_by: after(25 * MINUTE),
         complete_by: after(135 * MINUTE),
+        intervention: None,
+    }
+}
+
+/// An operator gave Bella Napoli a quarter of an hour more.
+pub fn deadline_extended() -> Event {
+    Event::DeadlineExtended {
+        extended_by: Role::Operator,
+        deadline: Deadline::AcceptBy,
+        from: ACCEPT_BY,
+        to: after(25 * MINUTE),
+        intervention: Some(intervention()),
+    }
+}
+
+/// An operator did not wait for the next attempt to announce the order.
+pub fn task_redriven() -> Event {
+    Event::TaskRedriven {
+        task: TaskKind::NotifyRestaurant,
+        was: TaskWas::Waiting { due_at: after(6 * MINUTE) },
+        redriven_by: Role::Operator,
+        intervention: Some(intervention()),
+    }
+}
+
+/// Operator 7 has a reason.
+pub fn intervention() -> Intervention {
+    Intervention {
+        actor: "operator-7".to_owned(),
+        reason: "The printer of the kitchen was out of paper".to_owned(),
     }
 }
 
 /// Somebody decides.
 pub fn decides(by: Role, decision: Decision, now: Timestamp) -> Command {
-    Command::Decide { decision, by, now }
+    Command::Decide { decision, by, intervention: None, now }
+}
+
+/// Operator 7 does something beside the flow.
+pub fn operates(operation: Operation, now: Timestamp) -> Command {
+    Command::Operate { operation, by: Role::Operator, intervention: Some(intervention()), now }
+}
+
+/// More time, up to `to`.
+pub fn extend(deadline: Deadline, to: Timestamp) -> Operation {
+    Operation::Extend { deadline, until: Until::Moment(to) }
 }
 
 /// The restaurant's no.

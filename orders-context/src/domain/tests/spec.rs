@@ -4,13 +4,13 @@
 mod table;
 
 use super::mother::{
-    ACCEPT_BY, COMPLETE_BY, MINUTE, SECOND, after, cancel, decides, delivered, gave_up, order,
-    placement, reject,
+    ACCEPT_BY, COMPLETE_BY, MINUTE, SECOND, after, cancel, decides, delivered, extend, gave_up,
+    operates, order, placement, reject,
 };
 use crate::domain::flow::{FLOW, transition};
 use crate::domain::{
-    Command, Decision, Event, Notification, Order, Placement, Rejection, Role, Status, TaskKind,
-    Timestamp, Trigger, decide, evolve,
+    Command, Deadline, Decision, Event, Notification, Operation, Order, Placement, Rejection, Role,
+    Status, TaskKind, Timestamp, Trigger, decide, evolve,
 };
 use std::collections::HashSet;
 use table::SPEC;
@@ -41,6 +41,18 @@ enum When {
     KitchenCancelsLate,
     /// An operator tries again.
     Redrive,
+    /// An operator gives the restaurant more time to answer, in time.
+    ExtendAnswer,
+    /// And late.
+    ExtendAnswerLate,
+    /// An operator gives the whole order more time, in time.
+    ExtendWhole,
+    /// And late.
+    ExtendWholeLate,
+    /// An operator has a task tried again, and none was given up.
+    RedriveTask,
+    /// An operator has an open letter tried at once.
+    RetryLetter,
     /// It is looked at just before the first reminder.
     WakeEarly,
     /// It is looked at when the first reminder is due.
@@ -206,6 +218,21 @@ impl When {
             Self::KitchenCancels => kitchen(cancel(), in_time),
             Self::KitchenCancelsLate => kitchen(cancel(), late),
             Self::Redrive => decides(Role::Operator, Decision::Redrive, late),
+            Self::ExtendAnswer => operates(extend(Deadline::AcceptBy, after(25 * MINUTE)), in_time),
+            Self::ExtendAnswerLate => {
+                operates(extend(Deadline::AcceptBy, after(25 * MINUTE)), late)
+            }
+            Self::ExtendWhole => {
+                operates(extend(Deadline::CompleteBy, after(180 * MINUTE)), in_time)
+            }
+            Self::ExtendWholeLate => {
+                operates(extend(Deadline::CompleteBy, after(180 * MINUTE)), late)
+            }
+            Self::RedriveTask => operates(Operation::RedriveTask, in_time),
+            Self::RetryLetter => {
+                let task = letter(Notification::Cancelled);
+                operates(Operation::RetryNow { task, due_at: after(30 * MINUTE) }, in_time)
+            }
             Self::WakeEarly => wake(after(90 * SECOND - 1)),
             Self::WakeAtReminder => wake(after(90 * SECOND)),
             Self::WakeBeforeDeadline => wake(Timestamp(late.0 - 1)),
@@ -230,7 +257,7 @@ impl When {
                 Some(Trigger::RestaurantNotified)
             }
             Command::TaskDelivered { .. } => Some(Trigger::UserNotified),
-            Command::Place(_) | Command::TaskGaveUp { .. } => None,
+            Command::Place(_) | Command::Operate { .. } | Command::TaskGaveUp { .. } => None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What belongs to each type of event, as the API shows it: not as the journal stores it.
 
 use super::super::view::{Items, Moment};
-use crate::domain::{Announce, Event, TaskKind};
+use crate::domain::{Announce, Deadline, Event, Intervention, Role, Status, TaskKind, Timestamp};
 use serde::Serialize;
 
 /// The members of one event.
@@ -25,8 +25,15 @@ pub enum Data<'a> {
     Reminded { reminder: u32 },
     /// `order_accepted`, `order_completed`.
     Agreed { decided_by: &'static str },
-    /// `order_rejected`, `order_cancelled`.
+    /// `order_rejected`.
     Refused { decided_by: &'static str, reason: &'a str },
+    /// `order_cancelled`.
+    Cancelled {
+        decided_by: &'static str,
+        reason: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        intervention: Option<&'a Intervention>,
+    },
     /// `order_expired`.
     Expired { accept_by: Moment },
     /// `user_notified`.
@@ -47,6 +54,27 @@ pub enum Data<'a> {
         from: &'static str,
         accept_by: Moment,
         complete_by: Moment,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        intervention: Option<&'a Intervention>,
+    },
+    /// `deadline_extended`.
+    Extended {
+        extended_by: &'static str,
+        deadline: &'static str,
+        from: Moment,
+        to: Moment,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        intervention: Option<&'a Intervention>,
+    },
+    /// `task_redriven`.
+    TaskRedriven {
+        task: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        notification: Option<&'static str>,
+        was: &'static str,
+        redriven_by: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        intervention: Option<&'a Intervention>,
     },
 }
 
@@ -81,10 +109,14 @@ impl<'a> Data<'a> {
             Event::OrderAccepted { decided_by } | Event::OrderCompleted { decided_by } => {
                 Self::Agreed { decided_by: decided_by.as_str() }
             }
-            Event::OrderRejected { decided_by, reason }
-            | Event::OrderCancelled { decided_by, reason } => {
+            Event::OrderRejected { decided_by, reason } => {
                 Self::Refused { decided_by: decided_by.as_str(), reason }
             }
+            Event::OrderCancelled { decided_by, reason, intervention } => Self::Cancelled {
+                decided_by: decided_by.as_str(),
+                reason,
+                intervention: intervention.as_ref(),
+            },
             Event::OrderExpired { accept_by } => Self::Expired { accept_by: (*accept_by).into() },
             Event::UserNotified { notification, channel, attempts } => Self::UserNotified {
                 notification: notification.as_str(),
@@ -96,19 +128,54 @@ impl<'a> Data<'a> {
             }
             Event::NotificationFailed { task, attempts, cause } => Self::Failed {
                 task: task.as_str(),
-                notification: match task {
-                    TaskKind::NotifyUser(notification) => Some(notification.as_str()),
-                    _ => None,
-                },
+                notification: notification(*task),
                 attempts: *attempts,
                 cause,
             },
-            Event::OrderRedriven { redriven_by, from, accept_by, complete_by } => Self::Redriven {
+            Event::OrderRedriven { redriven_by, from, accept_by, complete_by, intervention } => {
+                let moments = (*accept_by, *complete_by);
+                Self::redriven(*redriven_by, *from, moments, intervention.as_ref())
+            }
+            Event::DeadlineExtended { extended_by, deadline, from, to, intervention } => {
+                Self::extended(*extended_by, *deadline, (*from, *to), intervention.as_ref())
+            }
+            Event::TaskRedriven { task, was, redriven_by, intervention } => Self::TaskRedriven {
+                task: task.as_str(),
+                notification: notification(*task),
+                was: was.as_str(),
                 redriven_by: redriven_by.as_str(),
-                from: from.as_str(),
-                accept_by: (*accept_by).into(),
-                complete_by: (*complete_by).into(),
+                intervention: intervention.as_ref(),
             },
         }
+    }
+}
+
+impl<'a> Data<'a> {
+    fn redriven(
+        by: Role,
+        from: Status,
+        (accept_by, complete_by): (Timestamp, Timestamp),
+        intervention: Option<&'a Intervention>,
+    ) -> Self {
+        let (accept_by, complete_by) = (accept_by.into(), complete_by.into());
+        let (redriven_by, from) = (by.as_str(), from.as_str());
+        Self::Redriven { redriven_by, from, accept_by, complete_by, intervention }
+    }
+
+    fn extended(
+        by: Role,
+        deadline: Deadline,
+        (from, to): (Timestamp, Timestamp),
+        intervention: Option<&'a Intervention>,
+    ) -> Self {
+        let (extended_by, deadline) = (by.as_str(), deadline.as_str());
+        Self::Extended { extended_by, deadline, from: from.into(), to: to.into(), intervention }
+    }
+}
+
+fn notification(task: TaskKind) -> Option<&'static str> {
+    match task {
+        TaskKind::NotifyUser(notification) => Some(notification.as_str()),
+        _ => None,
     }
 }

@@ -75,22 +75,6 @@ async fn too_early_too_late_and_not_for_you_are_told_apart() {
 }
 
 #[tokio::test]
-async fn an_operator_redrives_what_expired() {
-    let takeaway = Takeaway::open().await;
-    let id = takeaway.dinner("expired").await;
-    let path = format!("/v1/orders/{id}");
-    takeaway.clock.advance_us(10 * 60_000_000);
-    takeaway.app.wake_order(id.clone()).await.unwrap();
-    assert_eq!(takeaway.get(&path).await.ok()["status"], "expired");
-    let body = json!({ "by": "restaurant" });
-    let refused = takeaway.post(&format!("{path}/redrive"), body).await.refused(409);
-    assert_eq!(refused["code"], "not_for_role");
-    let redriven = takeaway.call(Method::POST, &format!("{path}/redrive"), None).await.ok();
-    assert_eq!(redriven["status"], "placed");
-    assert_eq!(redriven["accept_by"], "2026-09-21T18:20:00.000000Z");
-}
-
-#[tokio::test]
 async fn every_reason_of_the_list_is_accepted_and_no_other() {
     let takeaway = Takeaway::open().await;
     for reason in [

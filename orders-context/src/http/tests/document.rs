@@ -47,8 +47,11 @@ async fn the_document_is_served_and_describes_every_route() {
             "post /v1/orders/{id}/accept",
             "post /v1/orders/{id}/cancel",
             "post /v1/orders/{id}/complete",
+            "post /v1/orders/{id}/extend",
             "post /v1/orders/{id}/redrive",
+            "post /v1/orders/{id}/redrive-task",
             "post /v1/orders/{id}/reject",
+            "post /v1/orders/{id}/retry",
             "put /v1/restaurants/{id}",
         ]
     );

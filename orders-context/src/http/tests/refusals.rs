@@ -13,7 +13,6 @@ async fn what_does_not_exist_is_not_found() {
         (Method::GET, "/v1/orders/none", "order_not_found"),
         (Method::GET, "/v1/orders/none/history", "order_not_found"),
         (Method::POST, "/v1/orders/none/accept", "order_not_found"),
-        (Method::POST, "/v1/orders/none/redrive", "order_not_found"),
         (Method::GET, "/v1/restaurants/none", "restaurant_not_found"),
         (Method::GET, "/v1/pizzas", "not_found"),
     ] {

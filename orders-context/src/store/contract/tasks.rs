@@ -172,3 +172,38 @@ pub async fn a_report_does_not_touch_its_order(open: impl Fn() -> Arc<dyn Store>
     assert_eq!(store.next_wake_at().await.unwrap(), wakes);
     assert_eq!(journal(&*store).len(), 2);
 }
+
+/// To a sooner attempt and a later end only.
+pub async fn what_is_open_is_hurried_or_prolonged_and_nothing_else(
+    open: impl Fn() -> Arc<dyn Store>,
+) {
+    let store = open();
+    let row = (1..=3).map(|n| task(n, TaskKind::NotifyRestaurant, n * 100)).collect();
+    let order = with_tasks(&*store, row).await;
+    let of_another =
+        Task { order_id: "order-2".to_owned(), ..task(1, TaskKind::NotifyRestaurant, 300) };
+    let another = Commit { tasks: vec![TaskChange::Open(of_another.clone())], ..placed("order-2") };
+    let changes = vec![
+        another,
+        unmoved(&order, close(2, 1, TaskState::GivenUp)),
+        unmoved(&order, TaskChange::HurryOpen { due_at: after(150) }),
+        unmoved(&order, TaskChange::ProlongOpen { give_up_at: after(2_000) }),
+        unmoved(&order, TaskChange::ProlongOpen { give_up_at: after(1_500) }),
+    ];
+    commit(&*store, changes).await;
+    let moments: Vec<_> = tasks(&*store)
+        .await
+        .iter()
+        .map(|task| (task.sequence, task.next_attempt_at, task.give_up_at))
+        .collect();
+    assert_eq!(
+        moments,
+        [
+            (1, after(100), after(2_000)),
+            (2, after(200), after(1_000)),
+            (3, after(150), after(2_000)),
+        ]
+    );
+    let other = store.order("order-2".to_owned()).await.unwrap().expect("it is there");
+    assert_eq!(other.tasks, [of_another]);
+}

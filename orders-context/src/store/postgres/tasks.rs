@@ -13,6 +13,8 @@ pub struct Statements {
     try_again: Statement,
     close: Statement,
     withdraw_open: Statement,
+    hurry_open: Statement,
+    prolong_open: Statement,
     insert: Statement,
 }
 
@@ -22,6 +24,8 @@ impl Statements {
             try_again: client.prepare_cached(TRY_AGAIN).await?,
             close: client.prepare_cached(CLOSE).await?,
             withdraw_open: client.prepare_cached(WITHDRAW_OPEN).await?,
+            hurry_open: client.prepare_cached(HURRY_OPEN).await?,
+            prolong_open: client.prepare_cached(PROLONG_OPEN).await?,
             insert: client.prepare_cached(INSERT).await?,
         })
     }
@@ -44,6 +48,15 @@ const CLOSE: &str = "UPDATE tasks SET attempts = closed.attempts, state = closed
 const WITHDRAW_OPEN: &str = "UPDATE tasks SET state = 'withdrawn'
     WHERE order_id = ANY($1::text[]) AND state = 'open'";
 
+const HURRY_OPEN: &str = "UPDATE tasks
+    SET next_attempt_at = least(tasks.next_attempt_at, hurried.at)
+    FROM unnest($1::text[], $2::bigint[]) AS hurried (order_id, at)
+    WHERE tasks.order_id = hurried.order_id AND tasks.state = 'open'";
+
+const PROLONG_OPEN: &str = "UPDATE tasks SET give_up_at = greatest(tasks.give_up_at, prolonged.at)
+    FROM unnest($1::text[], $2::bigint[]) AS prolonged (order_id, at)
+    WHERE tasks.order_id = prolonged.order_id AND tasks.state = 'open'";
+
 const INSERT: &str = "INSERT INTO tasks (order_id, sequence, kind, state, attempts,
         next_attempt_at, give_up_at, last_error, event_id, traceparent)
     SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::bigint[],
@@ -62,6 +75,8 @@ struct Wave<'a> {
     tried: Attempts<'a>,
     closed: Attempts<'a>,
     withdrawn: Vec<&'a str>,
+    hurried: Moments<'a>,
+    prolonged: Moments<'a>,
     opened: Opened<'a>,
 }
 
@@ -74,6 +89,13 @@ struct Attempts<'a> {
     next_attempt_at: Vec<i64>,
     state: Vec<&'a str>,
     last_error: Vec<Option<&'a str>>,
+}
+
+/// A moment for all that is open of an order.
+#[derive(Default)]
+struct Moments<'a> {
+    order_id: Vec<&'a str>,
+    at: Vec<i64>,
 }
 
 #[derive(Default)]
@@ -111,6 +133,8 @@ impl<'a> Waves<'a> {
                 wave.closed.push(order_id, *sequence, *attempts, 0, *state, error);
             }
             TaskChange::WithdrawOpen => wave.withdrawn.push(order_id),
+            TaskChange::HurryOpen { due_at } => wave.hurried.push(order_id, due_at.0),
+            TaskChange::ProlongOpen { give_up_at } => wave.prolonged.push(order_id, give_up_at.0),
         }
         Ok(())
     }
@@ -153,6 +177,14 @@ impl Wave<'_> {
                 Ok(client.query(&statements.withdraw_open, &[&self.withdrawn]).await?)
             }));
         }
+        for (moments, statement) in
+            [(&self.hurried, &statements.hurry_open), (&self.prolonged, &statements.prolong_open)]
+        {
+            if !moments.order_id.is_empty() {
+                let values: [Value<'_>; 2] = [&moments.order_id, &moments.at];
+                sendings.push(Box::pin(async move { Ok(client.query(statement, &values).await?) }));
+            }
+        }
         if !self.opened.order_id.is_empty() {
             sendings.push(Box::pin(async {
                 Ok(client.query(&statements.insert, &self.opened.values()).await?)
@@ -178,6 +210,13 @@ impl<'a> Attempts<'a> {
         self.next_attempt_at.push(next_attempt_at);
         self.state.push(state.as_str());
         self.last_error.push(last_error);
+    }
+}
+
+impl<'a> Moments<'a> {
+    fn push(&mut self, order_id: &'a str, at: i64) {
+        self.order_id.push(order_id);
+        self.at.push(at);
     }
 }
 

@@ -224,6 +224,20 @@ fn change_task(tx: &Transaction<'_>, order_id: &str, change: &TaskChange) -> Res
             )?
             .execute([order_id])?;
         }
+        TaskChange::HurryOpen { due_at } => {
+            tx.prepare_cached(
+                "UPDATE tasks SET next_attempt_at = min(next_attempt_at, ?2)
+                 WHERE order_id = ?1 AND state = 'open'",
+            )?
+            .execute(params![order_id, due_at.0])?;
+        }
+        TaskChange::ProlongOpen { give_up_at } => {
+            tx.prepare_cached(
+                "UPDATE tasks SET give_up_at = max(give_up_at, ?2)
+                 WHERE order_id = ?1 AND state = 'open'",
+            )?
+            .execute(params![order_id, give_up_at.0])?;
+        }
     }
     Ok(())
 }

@@ -1,0 +1,81 @@
+//! The orders API as the command line calls it.
+//!
+//! Operators act through the API of the running context and not on its database: what the context
+//! remembers of orders and restaurants stays right, its rules and limits hold, and the same command
+//! works from any machine.
+
+use anyhow::{Context, bail};
+use chassis::config::Settings;
+use reqwest::{Client, Method, RequestBuilder};
+use serde_json::Value;
+use std::time::Duration;
+
+/// How long an answer may take.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// A running orders context.
+pub struct Api {
+    url: String,
+    client: Client,
+}
+
+impl Api {
+    /// The one at `ORDERS_URL`.
+    ///
+    /// # Errors
+    /// When the address is none.
+    pub fn from_env() -> anyhow::Result<Self> {
+        let mut settings = Settings::from_env();
+        let url = settings.or("ORDERS_URL", "http://127.0.0.1:8080".to_owned());
+        let url = settings.finish(url)?;
+        let client = Client::builder().timeout(LIMIT).build()?;
+        Ok(Self { url: url.trim_end_matches('/').to_owned(), client })
+    }
+
+    /// What is there.
+    ///
+    /// # Errors
+    /// When it does not answer, or with its refusal.
+    pub async fn get(&self, path: &str) -> anyhow::Result<Value> {
+        self.send(self.request(Method::GET, path)).await
+    }
+
+    /// Does what `body` says.
+    ///
+    /// # Errors
+    /// When it does not answer, or with its refusal.
+    pub async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        self.send(self.request(Method::POST, path).json(body)).await
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.url))
+    }
+
+    async fn send(&self, request: RequestBuilder) -> anyhow::Result<Value> {
+        let answer = request.send().await.with_context(|| {
+            format!("the orders context at {} does not answer: set ORDERS_URL", self.url)
+        })?;
+        let status = answer.status();
+        let body: Value = answer.json().await.context("the answer is not JSON")?;
+        if status.is_success() {
+            return Ok(body);
+        }
+        bail!("{}", refusal(&body))
+    }
+}
+
+/// A problem in one line: what is wrong and where the order stands.
+fn refusal(problem: &Value) -> String {
+    let text = |member: &str| problem[member].as_str();
+    let detail = text("detail").unwrap_or("The request was refused.");
+    let mut told = format!("{detail} ({})", text("code").unwrap_or("unknown"));
+    for (member, name) in
+        [("current_status", "status"), ("deadline", "deadline"), ("limit", "limit")]
+    {
+        if let Some(value) = text(member) {
+            told.push_str(&format!(" [{name}: {value}]"));
+        }
+    }
+    told
+}
