@@ -2,5 +2,7 @@
 //! what other people's tools and readers find. Needs `deploy/setup --tests`.
 
 mod asyncapi;
+mod evolution;
+mod guide;
 mod kit;
 mod support;
