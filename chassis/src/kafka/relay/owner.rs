@@ -189,15 +189,16 @@ impl<J: Journal> Owner<J> {
 
     /// Publishes after `position` until something happens.
     fn publish_from(&mut self, session: &Session, mut position: i64) -> End {
-        let mut rows: Vec<Outgoing> = Vec::with_capacity(self.config.batch);
+        let (mut rows, mut next) = (Vec::new(), Vec::new());
         let mut pace = Pace::default();
         let mut last_commit = Instant::now();
         loop {
             if self.shutdown.is_cancelled() {
                 return End::Stopped;
             }
-            rows.clear();
-            if let Err(error) = self.journal.read_after(position, self.config.batch, &mut rows) {
+            if rows.is_empty()
+                && let Err(error) = self.journal.read_after(position, self.config.batch, &mut rows)
+            {
                 return End::Refused(error.context("the journal failed"));
             }
             let Some(last) = rows.last().map(|row| row.position) else {
@@ -206,8 +207,8 @@ impl<J: Journal> Owner<J> {
                 continue;
             };
             self.show_rows(&rows);
-            if let Err(error) = session.publish(&rows, &Progress::new(last, &self.run)) {
-                return End::Again(error);
+            if let Err(end) = self.publish_and_read_on(session, &rows, last, &mut next) {
+                return end;
             }
             position = last;
             if let Err(error) = self.note_commit(&rows, position) {
@@ -216,10 +217,36 @@ impl<J: Journal> Owner<J> {
             pace.committed(rows.len(), last_commit.elapsed());
             last_commit = Instant::now();
             let pause = pace.pause(rows.len(), self.config.batch, self.config.busy_pause);
+            rows.clear();
+            std::mem::swap(&mut rows, &mut next);
             if !pause.is_zero() {
                 std::thread::sleep(pause);
             }
         }
+    }
+
+    /// Publishes `rows`, of which `last` is the last position. A full batch is part of a backlog:
+    /// what comes after it is read into `next` meanwhile.
+    fn publish_and_read_on(
+        &mut self,
+        session: &Session,
+        rows: &[Outgoing],
+        last: i64,
+        next: &mut Vec<Outgoing>,
+    ) -> Result<(), End> {
+        let progress = Progress::new(last, &self.run);
+        let batch = self.config.batch;
+        if rows.len() < batch {
+            return session.publish(rows, &progress).map_err(End::Again);
+        }
+        let journal = &mut self.journal;
+        let (published, read) = std::thread::scope(|scope| {
+            let reading = scope.spawn(|| journal.read_after(last, batch, next));
+            let published = session.publish(rows, &progress);
+            (published, reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        });
+        read.map_err(|error| End::Refused(error.context("the journal failed")))?;
+        published.map_err(End::Again)
     }
 
     fn note_commit(&mut self, rows: &[Outgoing], position: i64) -> anyhow::Result<()> {
