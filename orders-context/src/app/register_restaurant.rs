@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-/// How long a menu is served from memory: another instance's change is seen after this.
+/// How long a menu is served from memory where other instances may change it too.
 const FRESH_FOR: Duration = Duration::from_secs(1);
 
 /// How many restaurants are kept; beyond that the memory starts anew.
@@ -14,26 +14,44 @@ const KEPT: usize = 10_000;
 
 /// Restaurants looked up recently.
 #[derive(Default)]
-pub struct Restaurants(RwLock<HashMap<String, (Instant, Arc<Restaurant>)>>);
+pub struct Restaurants(RwLock<Menus>);
+
+#[derive(Default)]
+struct Menus {
+    kept: HashMap<String, (Instant, Arc<Restaurant>)>,
+    /// How many restaurants this process has changed.
+    changes: u64,
+}
 
 impl Restaurants {
-    fn recent(&self, id: &str) -> Option<Arc<Restaurant>> {
-        let kept = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let (read_at, restaurant) = kept.get(id)?;
-        (read_at.elapsed() < FRESH_FOR).then(|| Arc::clone(restaurant))
+    /// The restaurant, if it is remembered, and else what to say to [`Restaurants::keep`].
+    fn recent(&self, id: &str, is_shared: bool) -> Result<Arc<Restaurant>, u64> {
+        let menus = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        match menus.kept.get(id) {
+            Some((read_at, restaurant)) if !is_shared || read_at.elapsed() < FRESH_FOR => {
+                Ok(Arc::clone(restaurant))
+            }
+            _ => Err(menus.changes),
+        }
     }
 
-    fn keep(&self, restaurant: &Arc<Restaurant>) {
-        let mut kept = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() >= KEPT {
-            kept.clear();
+    /// Keeps what was read, unless something was changed since: it may have been that.
+    fn keep(&self, restaurant: &Arc<Restaurant>, changes: u64) {
+        let mut menus = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if menus.changes != changes {
+            return;
+        }
+        if menus.kept.len() >= KEPT {
+            menus.kept.clear();
         }
         let id = restaurant.restaurant_id.clone();
-        kept.insert(id, (Instant::now(), Arc::clone(restaurant)));
+        menus.kept.insert(id, (Instant::now(), Arc::clone(restaurant)));
     }
 
     fn forget(&self, id: &str) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(id);
+        let mut menus = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        menus.changes += 1;
+        menus.kept.remove(id);
     }
 }
 
@@ -49,17 +67,19 @@ impl App {
         Ok(stored?)
     }
 
-    /// The restaurant with this id, at most a second old.
+    /// The restaurant with this id as this process left it, and where other instances may change it
+    /// too, at most a second old.
     ///
     /// # Errors
     /// [`Failure::Unavailable`].
     pub async fn restaurant(&self, id: &str) -> Result<Option<Arc<Restaurant>>, Failure> {
-        if let Some(recent) = self.restaurants.recent(id) {
-            return Ok(Some(recent));
-        }
+        let changes = match self.restaurants.recent(id, self.store.is_shared()) {
+            Ok(recent) => return Ok(Some(recent)),
+            Err(changes) => changes,
+        };
         let found = self.store.restaurant(id.to_owned()).await?.map(Arc::new);
         if let Some(restaurant) = &found {
-            self.restaurants.keep(restaurant);
+            self.restaurants.keep(restaurant, changes);
         }
         Ok(found)
     }

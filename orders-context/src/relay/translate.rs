@@ -8,17 +8,17 @@ use schemas::order_events::OrderFact as F;
 
 /// The integration event of a journal row.
 #[must_use]
-pub fn to_event(row: &JournalRow) -> out::OrderEvent {
+pub fn to_event(row: JournalRow) -> out::OrderEvent {
     out::OrderEvent {
-        event_id: row.event_id.clone(),
-        order_id: row.order_id.clone(),
+        event_id: row.event_id,
+        order_id: row.order_id,
         sequence: row.sequence,
         occurred_at_us: row.occurred_at.0,
         status: row.status.as_str().to_owned(),
-        restaurant_id: row.restaurant_id.clone(),
-        customer_id: row.customer_id.clone(),
+        restaurant_id: row.restaurant_id,
+        customer_id: row.customer_id,
         total_minor: row.total_minor,
-        currency: row.currency.clone(),
+        currency: row.currency,
         flow_version: None,
         fact: to_fact(&row.event),
     }

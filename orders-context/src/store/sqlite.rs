@@ -7,6 +7,7 @@ mod listing;
 mod read;
 mod rows;
 mod schema;
+mod statements;
 #[cfg(test)]
 mod tests;
 mod threads;
@@ -65,6 +66,10 @@ impl Sqlite {
 }
 
 impl Store for Sqlite {
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     fn load(&self, wanted: Wanted) -> Answer<'_, Loaded> {
         // On the writer, so that a group is decided on what the group before it has written.
         self.write(move |conn| read::load(conn, &wanted))

@@ -1,6 +1,7 @@
 //! Orders at rest on their way to compact history, and back.
 
 use super::rows::{JOURNAL, TASK};
+use super::statements::Statements;
 use super::write::{insert_order, insert_task};
 use crate::store::Error;
 use crate::store::archive::{
@@ -98,8 +99,8 @@ pub fn find(conn: &Connection, order_id: &str) -> Result<Option<Whole>, Error> {
 
 /// Moves an order that stood at `version` when it was archived back into the tables, as it stood
 /// there: whether it was one.
-pub fn bring_back(tx: &Transaction<'_>, order_id: &str, version: i64) -> Result<bool, Error> {
-    let Some(whole) = find(tx, order_id)? else { return Ok(false) };
+pub fn bring_back(tx: &mut Statements<'_>, order_id: &str, version: i64) -> Result<bool, Error> {
+    let Some(whole) = find(tx.conn(), order_id)? else { return Ok(false) };
     if whole.row.version != version {
         return Ok(false);
     }
@@ -108,7 +109,7 @@ pub fn bring_back(tx: &Transaction<'_>, order_id: &str, version: i64) -> Result<
     for task in whole.tasks()? {
         insert_task(tx, &task)?;
     }
-    let mut statement = tx.prepare_cached(&format!(
+    let mut statement = tx.conn().prepare_cached(&format!(
         "INSERT INTO journal ({JOURNAL})
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
     ))?;

@@ -1,27 +1,30 @@
 //! Changes of the database: one transaction for a whole group of commits.
 
 use super::archive;
+use super::statements::Statements;
 use crate::domain::{Order, Restaurant, Timestamp};
 use crate::store::{Commit, Entry, Error, Outcome, Remembered, Task, TaskChange, Wake};
 use std::collections::HashSet;
 
-use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, TransactionBehavior, params};
 
 pub fn commit(conn: &mut Connection, commits: &[Commit]) -> Result<Vec<Outcome>, Error> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let mut statements = Statements::on(&tx);
     let mut outcomes = Vec::with_capacity(commits.len());
     let mut contended = HashSet::new();
     for commit in commits {
         let order_id = &commit.order.order_id;
         let outcome = match contended.contains(order_id) {
             true => Outcome::Conflict,
-            false => write_commit(&tx, commit)?,
+            false => write_commit(&mut statements, commit)?,
         };
         if outcome == Outcome::Conflict {
             contended.insert(order_id);
         }
         outcomes.push(outcome);
     }
+    drop(statements);
     tx.commit()?;
     Ok(outcomes)
 }
@@ -44,7 +47,7 @@ pub fn forget_keys(conn: &mut Connection, before: Timestamp, limit: usize) -> Re
 }
 
 /// The guard comes first: when the order has moved, nothing of this commit has been written yet.
-fn write_commit(tx: &Transaction<'_>, commit: &Commit) -> Result<Outcome, Error> {
+fn write_commit(tx: &mut Statements<'_>, commit: &Commit) -> Result<Outcome, Error> {
     if let Some(remembered) = &commit.remember
         && !insert_remembered(tx, remembered)?
     {
@@ -52,7 +55,8 @@ fn write_commit(tx: &Transaction<'_>, commit: &Commit) -> Result<Outcome, Error>
     }
     if !put_order(tx, commit)? {
         if let Some(remembered) = &commit.remember {
-            tx.execute("DELETE FROM idempotency WHERE key = ?1", [&remembered.key])?;
+            tx.prepare_cached("DELETE FROM idempotency WHERE key = ?1")?
+                .execute([&remembered.key])?;
         }
         return Ok(Outcome::Conflict);
     }
@@ -76,7 +80,7 @@ fn write_commit(tx: &Transaction<'_>, commit: &Commit) -> Result<Outcome, Error>
     Ok(Outcome::Committed)
 }
 
-fn insert_remembered(tx: &Transaction<'_>, remembered: &Remembered) -> Result<bool, Error> {
+fn insert_remembered(tx: &mut Statements<'_>, remembered: &Remembered) -> Result<bool, Error> {
     let inserted = tx
         .prepare_cached(
             "INSERT INTO idempotency (key, request_hash, order_id, at) VALUES (?1, ?2, ?3, ?4)
@@ -92,7 +96,7 @@ fn insert_remembered(tx: &Transaction<'_>, remembered: &Remembered) -> Result<bo
 }
 
 /// Whether the order was still at the expected version.
-fn put_order(tx: &Transaction<'_>, commit: &Commit) -> Result<bool, Error> {
+fn put_order(tx: &mut Statements<'_>, commit: &Commit) -> Result<bool, Error> {
     let order = &commit.order;
     let wake_at = match commit.wake {
         Wake::At(at) => Some(at.0),
@@ -110,7 +114,7 @@ fn put_order(tx: &Transaction<'_>, commit: &Commit) -> Result<bool, Error> {
 
 /// Whether it was new.
 pub fn insert_order(
-    tx: &Transaction<'_>,
+    tx: &mut Statements<'_>,
     order: &Order,
     wake_at: Option<i64>,
 ) -> Result<bool, Error> {
@@ -137,7 +141,11 @@ pub fn insert_order(
     Ok(inserted == 1)
 }
 
-fn move_order(tx: &Transaction<'_>, commit: &Commit, wake_at: Option<i64>) -> Result<bool, Error> {
+fn move_order(
+    tx: &mut Statements<'_>,
+    commit: &Commit,
+    wake_at: Option<i64>,
+) -> Result<bool, Error> {
     let order = &commit.order;
     let (since, deadline) = (order.since.0, order.deadline().map(|at| at.0));
     let moved = if commit.entries.is_empty() {
@@ -164,7 +172,7 @@ fn move_order(tx: &Transaction<'_>, commit: &Commit, wake_at: Option<i64>) -> Re
     Ok(moved == 1)
 }
 
-fn insert_entry(tx: &Transaction<'_>, commit: &Commit, entry: &Entry) -> Result<(), Error> {
+fn insert_entry(tx: &mut Statements<'_>, commit: &Commit, entry: &Entry) -> Result<(), Error> {
     let order = &commit.order;
     tx.prepare_cached(
         "INSERT INTO journal (event_id, order_id, sequence, occurred_at, status, actor, data,
@@ -189,7 +197,7 @@ fn insert_entry(tx: &Transaction<'_>, commit: &Commit, entry: &Entry) -> Result<
     Ok(())
 }
 
-fn change_task(tx: &Transaction<'_>, order_id: &str, change: &TaskChange) -> Result<(), Error> {
+fn change_task(tx: &mut Statements<'_>, order_id: &str, change: &TaskChange) -> Result<(), Error> {
     match change {
         TaskChange::Open(task) => insert_task(tx, task)?,
         TaskChange::TryAgain { sequence, attempts, next_attempt_at, last_error } => {
@@ -242,7 +250,7 @@ fn change_task(tx: &Transaction<'_>, order_id: &str, change: &TaskChange) -> Res
     Ok(())
 }
 
-pub fn insert_task(tx: &Transaction<'_>, task: &Task) -> Result<(), Error> {
+pub fn insert_task(tx: &mut Statements<'_>, task: &Task) -> Result<(), Error> {
     tx.prepare_cached(
         "INSERT INTO tasks (order_id, sequence, kind, state, attempts, next_attempt_at, give_up_at,
             last_error, event_id, traceparent)
