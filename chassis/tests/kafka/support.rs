@@ -55,6 +55,13 @@ impl Broker {
         let pid = std::fs::read_to_string(self.var.join("run/kafka.pid")).unwrap();
         let killed = Command::new("kill").args(["-9", pid.trim()]).status().unwrap();
         assert!(killed.success());
+        // Until the process is gone its port is taken.
+        let program = Path::new("/proc").join(pid.trim()).join("exe");
+        let start = Instant::now();
+        while std::fs::read_link(&program).is_ok() {
+            assert!(start.elapsed() < LIMIT, "the broker does not die");
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
 
     fn config(&self) -> KafkaConfig {
