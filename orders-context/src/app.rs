@@ -4,6 +4,7 @@
 //! [`App`] is what HTTP, tasks and deadlines hold. Once a change returns here, it is durable.
 
 mod act;
+mod bulk;
 mod cursor;
 mod decide_order;
 mod forget_keys;
@@ -17,12 +18,14 @@ mod step;
 mod wake_order;
 
 pub use act::Acted;
+pub use bulk::{BulkRefusal, BulkWanted, DryRun, Interrupt};
 pub use group::{Group, StartedTask};
 pub use list_orders::{ListOrders, OrderPage};
 pub use place_order::{PlaceOrder, Placed};
 pub use report_task::TaskReport;
 
 /// What the use cases take and give, as it is stored.
+pub use crate::store::bulk::{Bulk, BulkState, Tally};
 pub use crate::store::{
     Contact, Due, Found, JournalRow, OrdersFilter, OrdersSort, Task, TaskCondition, TaskState,
 };

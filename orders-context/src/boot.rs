@@ -11,7 +11,7 @@ use crate::store::sqlite::Sqlite;
 use crate::tasks::mail::{self, Mailer};
 use crate::tasks::post::Poster;
 use crate::tasks::{Channels, Customers};
-use crate::{conformance, deadlines, housekeeping, http, tasks};
+use crate::{bulk_actions, conformance, deadlines, housekeeping, http, tasks};
 use anyhow::Context;
 use chassis::backoff::Backoff;
 use chassis::clock::Clock;
@@ -103,6 +103,12 @@ pub async fn run(
         let (leases, config, clock) = archivist;
         let work = |_, stop| archive(&config, &archived, &clock, stop);
         leases.run("archive", work, stop).await
+    });
+    let bulk = (leases, app.clone(), Arc::clone(&clock));
+    loops.spawn("bulk-actions", |stop| async move {
+        let (leases, app, clock) = bulk;
+        let work = |held, stop| bulk_actions::run(app.clone(), Arc::clone(&clock), held, stop);
+        leases.run("bulk-actions", work, stop).await
     });
     let (ticking, runtime) = (Arc::clone(&clock), tokio::runtime::Handle::current());
     loops.spawn_thread("conformance", move |stop| {

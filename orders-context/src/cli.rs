@@ -1,6 +1,7 @@
 //! The subcommands of `orders`.
 
 mod api;
+mod bulk;
 mod operate;
 mod table;
 
@@ -67,6 +68,9 @@ enum Command {
     Extend(operate::Extend),
     /// Call orders off.
     Cancel(operate::Cancel),
+    /// Do one of these to many orders, in the background.
+    #[command(subcommand)]
+    Bulk(bulk::Bulk),
 }
 
 #[derive(Subcommand)]
@@ -133,6 +137,7 @@ impl Cli {
             Command::Retry(retry) => retry.run().await,
             Command::Extend(extend) => extend.run().await,
             Command::Cancel(cancel) => cancel.run().await,
+            Command::Bulk(bulk) => bulk.run().await,
         }
     }
 }

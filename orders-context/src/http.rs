@@ -4,6 +4,7 @@
 //! in `problem.rs`. Handlers read the request, ask [`App`] and show the answer: no rule of the
 //! business is here. Who may do what is not judged here either: a caller says in what capacity it acts.
 
+mod bulk_actions;
 mod decide_order;
 mod document;
 mod etag;
@@ -74,6 +75,11 @@ fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(operate_order::retry))
         .routes(routes!(operate_order::extend))
         .routes(routes!(order_history::history))
+        .routes(routes!(bulk_actions::start, bulk_actions::list))
+        .routes(routes!(bulk_actions::show))
+        .routes(routes!(bulk_actions::pause))
+        .routes(routes!(bulk_actions::resume))
+        .routes(routes!(bulk_actions::cancel))
 }
 
 /// The request as the cause of what it changes.

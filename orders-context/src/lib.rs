@@ -3,6 +3,7 @@
 pub mod app;
 pub mod archiving;
 pub mod boot;
+pub mod bulk_actions;
 pub mod check;
 pub mod cli;
 pub mod config;

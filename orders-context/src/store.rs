@@ -5,6 +5,7 @@
 //! instances. SQL is written below this module and nowhere else.
 
 mod archive;
+pub mod bulk;
 #[cfg(test)]
 pub(crate) mod contract;
 pub mod listing;
@@ -64,6 +65,9 @@ pub trait Store: Send + Sync + 'static {
     /// A page of orders. Orders that move while pages are read are judged as they stand when theirs is.
     fn orders(&self, query: OrdersQuery) -> Answer<'_, OrdersPage>;
 
+    /// How many orders there are of a filter, as of `now`.
+    fn count_orders(&self, filter: OrdersFilter, now: Timestamp) -> Answer<'_, u64>;
+
     /// Journal of one order after `sequence`, at most `limit` rows, ascending.
     fn history(&self, order_id: String, after: i64, limit: usize) -> Answer<'_, Vec<JournalRow>>;
 
@@ -95,6 +99,21 @@ pub trait Store: Send + Sync + 'static {
     /// leaves no row of it in the journal. What moves meanwhile stays. One who does this at a time is
     /// enough; several do no harm.
     fn archive(&self, portion: Portion) -> Answer<'_, Archived>;
+
+    /// Keeps a new bulk action, unless its key was used before or `most_open` are open already.
+    fn start_bulk(&self, new: bulk::NewBulk, most_open: usize) -> Answer<'_, bulk::Started>;
+
+    /// Replaces a bulk action by its next round; whether the round before was the one kept.
+    fn replace_bulk(&self, next: bulk::Bulk) -> Answer<'_, bool>;
+
+    /// The bulk action with this id.
+    fn bulk(&self, bulk_id: String) -> Answer<'_, Option<bulk::Bulk>>;
+
+    /// Bulk actions, the newest first, those before `before`, at most `limit`.
+    fn bulks(&self, before: Option<String>, limit: usize) -> Answer<'_, Vec<bulk::Bulk>>;
+
+    /// Bulk actions that have something left to do or to write down, the oldest first.
+    fn open_bulks(&self) -> Answer<'_, Vec<bulk::Bulk>>;
 
     /// Ids after `after` that an order or a journal has, each once, at most `limit`, ascending.
     fn known_ids(&self, after: String, limit: usize) -> Answer<'_, Vec<String>>;

@@ -11,6 +11,8 @@ mod sink;
 #[path = "app/support.rs"]
 mod support;
 
+#[path = "app/bulk.rs"]
+mod bulk;
 #[path = "app/deadlines.rs"]
 mod deadlines;
 #[path = "app/deciding.rs"]

@@ -6,12 +6,14 @@ use super::{App, Failure};
 pub const REMEMBERED_FOR_MS: i64 = 24 * 3_600_000;
 
 impl App {
-    /// Forgets keys that are older than a day, at most `limit`; how many.
+    /// Forgets keys that are older than a day, at most `limit`; how many. Those by which a bulk action
+    /// will recognise what it has done stay for as long as it needs them.
     ///
     /// # Errors
     /// [`Failure::Unavailable`].
     pub async fn forget_keys(&self, limit: usize) -> Result<usize, Failure> {
-        let before = self.now().plus_ms(-REMEMBERED_FOR_MS);
+        let day_old = self.now().plus_ms(-REMEMBERED_FOR_MS);
+        let before = self.oldest_portion().await?.map_or(day_old, |needed| needed.min(day_old));
         Ok(self.store.forget_keys(before, limit).await?)
     }
 }

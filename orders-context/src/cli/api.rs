@@ -48,6 +48,15 @@ impl Api {
         self.send(self.request(Method::POST, path).json(body)).await
     }
 
+    /// The same, once for each key.
+    ///
+    /// # Errors
+    /// When it does not answer, or with its refusal.
+    pub async fn post_once(&self, path: &str, key: &str, body: &Value) -> anyhow::Result<Value> {
+        let request = self.request(Method::POST, path).header("Idempotency-Key", key);
+        self.send(request.json(body)).await
+    }
+
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("{}{path}", self.url))
     }

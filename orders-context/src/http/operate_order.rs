@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use chassis::clock::parse_rfc3339;
 use chassis::http::{Json, Path};
 use chassis::telemetry::trace::TraceParent;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// Who of the operators acts, and why.
@@ -49,7 +49,7 @@ pub struct Extending {
 }
 
 /// A promise about time.
-#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DeadlineWord {
     /// Until when the restaurant may answer.
@@ -193,7 +193,11 @@ async fn act(
 }
 
 impl Acting {
-    fn intervention(self) -> Answer<Intervention> {
+    /// Who acts, and why.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn intervention(self) -> Answer<Intervention> {
         let intervention = Intervention { actor: self.actor, reason: self.reason };
         let mut faults = Faults::default();
         faults.in_intervention(&intervention, "/reason");

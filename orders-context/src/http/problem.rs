@@ -1,6 +1,6 @@
 //! Every "no" of the application as a problem: the one place where failures get a status.
 
-use crate::app::Failure;
+use crate::app::{BulkRefusal, Failure};
 use crate::domain::{Rejection, Status};
 use axum::http::StatusCode;
 use chassis::clock::rfc3339;
@@ -25,6 +25,23 @@ impl axum::response::IntoResponse for Refusal {
 impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Self {
         Self(Box::new(problem))
+    }
+}
+
+impl From<BulkRefusal> for Refusal {
+    fn from(refusal: BulkRefusal) -> Self {
+        let detail = refusal.to_string();
+        match refusal {
+            BulkRefusal::Failed(failure) => failure.into(),
+            BulkRefusal::Unknown => {
+                Problem::new(StatusCode::NOT_FOUND, "bulk_action_not_found", detail).into()
+            }
+            BulkRefusal::TooMany => Problem::conflict("too_many_bulk_actions", detail).into(),
+            BulkRefusal::Ended(state) => {
+                let problem = Problem::conflict("bulk_action_ended", detail);
+                problem.with("current_status", state.as_str()).into()
+            }
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //! law for a place to store in, which opens the same store again each time it is asked.
 
 pub mod archive;
+pub mod bulk;
 pub mod checks;
 pub mod commits;
 pub mod earlier;
@@ -27,6 +28,7 @@ macro_rules! store_contract {
                 a_move_decided_on_an_uncommitted_move_falls_with_it,
                 a_key_is_remembered_with_its_order,
                 a_key_is_used_once,
+                a_key_guards_a_move_too,
                 old_keys_are_forgotten_in_portions_the_oldest_first,
                 of_many_at_once_one_moves_the_order,
                 a_group_of_nothing_is_nothing,
@@ -57,6 +59,14 @@ macro_rules! store_contract {
                 a_listing_keeps_to_what_is_asked_for,
                 a_cursor_stays_put_while_orders_come_in,
                 orders_of_one_moment_are_listed_once_each,
+            ]
+            bulk: [
+                a_bulk_action_is_kept_whole,
+                a_bulk_action_is_started_once_for_each_key,
+                only_so_many_bulk_actions_are_open,
+                a_bulk_action_is_changed_by_one_at_a_time,
+                bulk_actions_are_listed_the_newest_first,
+                orders_are_counted_as_they_are_listed,
             ]
             moments: [
                 an_order_is_due_from_its_moment_on,

@@ -9,6 +9,7 @@
 //!   refuses those of another version.
 
 mod archive;
+mod bulk;
 mod columns;
 mod journal;
 mod kept;
@@ -22,9 +23,10 @@ mod tasks;
 mod tests;
 mod write;
 
+use super::bulk::{Bulk, NewBulk, Started};
 use super::{
     Answer, Archived, Claim, Commit, Contact, Due, Error, Found, JournalReader, JournalRow, Kept,
-    Loaded, OrdersPage, OrdersQuery, Outcome, Portion, Store, Task, Wanted,
+    Loaded, OrdersFilter, OrdersPage, OrdersQuery, Outcome, Portion, Store, Task, Wanted,
 };
 use crate::domain::{Restaurant, Timestamp};
 use anyhow::Context;
@@ -176,6 +178,32 @@ impl Store for Postgres {
             let write = async |client: &Client| archive::archive(client, archived, &packed).await;
             ask(&self.writers, write).await
         })
+    }
+
+    fn count_orders(&self, filter: OrdersFilter, now: Timestamp) -> Answer<'_, u64> {
+        Box::pin(ask(&self.readers, async move |client| listing::count(client, filter, now).await))
+    }
+
+    fn start_bulk(&self, new: NewBulk, most_open: usize) -> Answer<'_, Started> {
+        Box::pin(ask(&self.readers, async move |client| bulk::start(client, &new, most_open).await))
+    }
+
+    fn replace_bulk(&self, next: Bulk) -> Answer<'_, bool> {
+        Box::pin(ask(&self.readers, async move |client| bulk::replace(client, &next).await))
+    }
+
+    fn bulk(&self, bulk_id: String) -> Answer<'_, Option<Bulk>> {
+        Box::pin(ask(&self.readers, async move |client| bulk::find(client, &bulk_id).await))
+    }
+
+    fn bulks(&self, before: Option<String>, limit: usize) -> Answer<'_, Vec<Bulk>> {
+        Box::pin(ask(&self.readers, async move |client| {
+            bulk::list(client, before.as_deref(), limit).await
+        }))
+    }
+
+    fn open_bulks(&self) -> Answer<'_, Vec<Bulk>> {
+        Box::pin(ask(&self.readers, async move |client| bulk::open(client).await))
     }
 
     fn known_ids(&self, after: String, limit: usize) -> Answer<'_, Vec<String>> {

@@ -1,6 +1,7 @@
 //! The embedded store: one SQLite file, one thread that writes, a few that read.
 
 mod archive;
+mod bulk;
 mod journal;
 mod kept;
 mod listing;
@@ -13,9 +14,10 @@ mod tests;
 mod threads;
 mod write;
 
+use super::bulk::{Bulk, NewBulk, Started};
 use super::{
     Answer, Archived, Claim, Commit, Contact, Due, Error, Found, JournalReader, JournalRow, Kept,
-    Loaded, OrdersPage, OrdersQuery, Outcome, Portion, Store, Task, Wanted,
+    Loaded, OrdersFilter, OrdersPage, OrdersQuery, Outcome, Portion, Store, Task, Wanted,
 };
 use crate::domain::{Restaurant, Timestamp};
 use rusqlite::{Connection, ErrorCode};
@@ -136,6 +138,30 @@ impl Store for Sqlite {
             }
             self.write(move |conn| archive::archive(conn, archived, &packed)).await
         })
+    }
+
+    fn count_orders(&self, filter: OrdersFilter, now: Timestamp) -> Answer<'_, u64> {
+        self.read(move |conn| listing::count(conn, filter, now))
+    }
+
+    fn start_bulk(&self, new: NewBulk, most_open: usize) -> Answer<'_, Started> {
+        self.write(move |conn| bulk::start(conn, &new, most_open))
+    }
+
+    fn replace_bulk(&self, next: Bulk) -> Answer<'_, bool> {
+        self.write(move |conn| bulk::replace(conn, &next))
+    }
+
+    fn bulk(&self, bulk_id: String) -> Answer<'_, Option<Bulk>> {
+        self.read(move |conn| bulk::find(conn, &bulk_id))
+    }
+
+    fn bulks(&self, before: Option<String>, limit: usize) -> Answer<'_, Vec<Bulk>> {
+        self.read(move |conn| bulk::list(conn, before.as_deref(), limit))
+    }
+
+    fn open_bulks(&self) -> Answer<'_, Vec<Bulk>> {
+        self.read(bulk::open)
     }
 
     fn known_ids(&self, after: String, limit: usize) -> Answer<'_, Vec<String>> {

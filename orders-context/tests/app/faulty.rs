@@ -1,9 +1,10 @@
 //! A store that fails when it is told to, and counts what it is asked.
 
 use orders_context::domain::{Restaurant, Timestamp};
+use orders_context::store::bulk::{Bulk, NewBulk, Started};
 use orders_context::store::{
     Answer, Archived, Claim, Commit, Contact, Due, Error, Found, JournalReader, JournalRow, Kept,
-    Loaded, OrdersPage, OrdersQuery, Outcome, Portion, Store, Task, Wanted,
+    Loaded, OrdersFilter, OrdersPage, OrdersQuery, Outcome, Portion, Store, Task, Wanted,
 };
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,17 +23,48 @@ pub enum Fault {
 pub struct Faulty {
     inner: Arc<dyn Store>,
     faults: Mutex<VecDeque<Fault>>,
+    writes: Mutex<VecDeque<Option<Fault>>>,
     commits: AtomicUsize,
+    rounds: AtomicUsize,
 }
 
 impl Faulty {
     pub fn new(inner: Arc<dyn Store>) -> Self {
-        Self { inner, faults: Mutex::default(), commits: AtomicUsize::new(0) }
+        Self {
+            inner,
+            faults: Mutex::default(),
+            writes: Mutex::default(),
+            commits: AtomicUsize::new(0),
+            rounds: AtomicUsize::new(0),
+        }
     }
 
     /// The next commits fail like this, one by one.
     pub fn spoil(&self, faults: impl IntoIterator<Item = Fault>) {
         self.faults.lock().unwrap().extend(faults);
+    }
+
+    /// The writes after the next `spared` fail like this, one by one: commits, and rounds of bulk
+    /// actions.
+    pub fn spoil_writes_after(&self, spared: usize, faults: impl IntoIterator<Item = Fault>) {
+        let spared = std::iter::repeat_n(None, spared);
+        let mut writes = self.writes.lock().unwrap();
+        writes.clear();
+        writes.extend(spared.chain(faults.into_iter().map(Some)));
+    }
+
+    /// No write fails any more.
+    pub fn spoil_nothing(&self) {
+        self.writes.lock().unwrap().clear();
+    }
+
+    fn next_write(&self) -> Option<Fault> {
+        self.writes.lock().unwrap().pop_front().flatten()
+    }
+
+    /// How many commits and rounds of bulk actions were asked for.
+    pub fn writes(&self) -> usize {
+        self.commits() + self.rounds.load(Ordering::SeqCst)
     }
 
     /// How many transactions were asked for.
@@ -48,7 +80,7 @@ fn lost() -> Error {
 impl Store for Faulty {
     fn commit(&self, commits: Vec<Commit>) -> Answer<'_, Vec<Outcome>> {
         self.commits.fetch_add(1, Ordering::SeqCst);
-        let fault = self.faults.lock().unwrap().pop_front();
+        let fault = self.faults.lock().unwrap().pop_front().or_else(|| self.next_write());
         Box::pin(async move {
             match fault {
                 None => self.inner.commit(commits).await,
@@ -56,6 +88,38 @@ impl Store for Faulty {
                 Some(Fault::After) => self.inner.commit(commits).await.and(Err(lost())),
             }
         })
+    }
+
+    fn replace_bulk(&self, next: Bulk) -> Answer<'_, bool> {
+        self.rounds.fetch_add(1, Ordering::SeqCst);
+        let fault = self.next_write();
+        Box::pin(async move {
+            match fault {
+                None => self.inner.replace_bulk(next).await,
+                Some(Fault::Before) => Err(lost()),
+                Some(Fault::After) => self.inner.replace_bulk(next).await.and(Err(lost())),
+            }
+        })
+    }
+
+    fn start_bulk(&self, new: NewBulk, most_open: usize) -> Answer<'_, Started> {
+        self.inner.start_bulk(new, most_open)
+    }
+
+    fn bulk(&self, bulk_id: String) -> Answer<'_, Option<Bulk>> {
+        self.inner.bulk(bulk_id)
+    }
+
+    fn bulks(&self, before: Option<String>, limit: usize) -> Answer<'_, Vec<Bulk>> {
+        self.inner.bulks(before, limit)
+    }
+
+    fn open_bulks(&self) -> Answer<'_, Vec<Bulk>> {
+        self.inner.open_bulks()
+    }
+
+    fn count_orders(&self, filter: OrdersFilter, now: Timestamp) -> Answer<'_, u64> {
+        self.inner.count_orders(filter, now)
     }
 
     fn load(&self, wanted: Wanted) -> Answer<'_, Loaded> {

@@ -39,10 +39,16 @@ async fn the_document_is_served_and_describes_every_route() {
     assert_eq!(
         described,
         [
+            "get /v1/bulk-actions",
+            "get /v1/bulk-actions/{id}",
             "get /v1/orders",
             "get /v1/orders/{id}",
             "get /v1/orders/{id}/history",
             "get /v1/restaurants/{id}",
+            "post /v1/bulk-actions",
+            "post /v1/bulk-actions/{id}/cancel",
+            "post /v1/bulk-actions/{id}/pause",
+            "post /v1/bulk-actions/{id}/resume",
             "post /v1/orders",
             "post /v1/orders/{id}/accept",
             "post /v1/orders/{id}/cancel",

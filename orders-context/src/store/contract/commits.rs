@@ -209,3 +209,25 @@ pub async fn old_keys_are_forgotten_in_portions_the_oldest_first(
     assert_eq!(store.forget_keys(before, 2).await.unwrap(), 1, "the fourth is not old yet");
     assert!(known(4).await);
 }
+
+/// By such keys a bulk action acts on an order once.
+pub async fn a_key_guards_a_move_too(open: impl Fn() -> Arc<dyn Store>) {
+    let store = open();
+    let born = placed("order-1");
+    let order = Arc::clone(&born.order);
+    commit(&*store, vec![born]).await;
+    let keyed = |order: &Arc<crate::domain::Order>, event| Commit {
+        remember: Some(remembered("bulk-1 order-1", "order-1")),
+        ..moved(order, after(1), event)
+    };
+    let told = keyed(&order, restaurant_notified());
+    let order = Arc::clone(&told.order);
+    commit(&*store, vec![told]).await;
+    let again = keyed(&order, order_accepted());
+    let on_top = moved(&again.order, after(2), order_rejected());
+    let outcomes = store.commit(vec![again, on_top]).await.unwrap();
+    assert_eq!(outcomes, [Outcome::Conflict; 2]);
+    assert_eq!(journal(&*store).len(), 2);
+    let loaded = store.load(key("bulk-1 order-1")).await.unwrap();
+    assert_eq!(loaded.remembered.len(), 1, "and the key stays");
+}

@@ -1,6 +1,7 @@
 //! A question for a page as one statement, in the SQL that both databases speak.
 
 use super::{OrdersFilter, OrdersQuery, OrdersSort, TaskCondition};
+use crate::domain::Timestamp;
 
 /// A statement and its values: the first is `$1`.
 #[derive(Debug, Default)]
@@ -18,6 +19,14 @@ pub enum Value {
     Number(i64),
     /// An id or a word.
     Text(String),
+}
+
+/// How many orders there are of a filter.
+pub fn count(filter: OrdersFilter, now: Timestamp) -> Statement {
+    let mut statement = Statement::default();
+    statement.add("SELECT count(*) FROM orders WHERE ");
+    statement.conditions(&OrdersQuery::newest(filter, 0, now));
+    statement
 }
 
 /// One row more than the page holds, if there is one.

@@ -132,4 +132,17 @@ pub const MIGRATIONS: &[&str] = &[
     -- The last position that went there.
     ALTER TABLE journal_base ADD COLUMN archived BIGINT NOT NULL DEFAULT 0;
 "#,
+    r#"
+    -- One action on many orders, while it runs and afterwards. `data` is all of it, the columns are
+    -- what it is found and guarded by.
+    CREATE TABLE bulk_actions (
+        bulk_id      TEXT COLLATE "C" PRIMARY KEY,
+        round        BIGINT NOT NULL,
+        is_open      BOOLEAN NOT NULL,
+        key          TEXT COLLATE "C" NOT NULL UNIQUE,
+        request_hash BYTEA NOT NULL,
+        data         TEXT NOT NULL
+    );
+    CREATE INDEX bulk_actions_open ON bulk_actions (bulk_id) WHERE is_open;
+"#,
 ];

@@ -3,18 +3,32 @@
 use super::rows::json;
 use crate::domain::Timestamp;
 use crate::store::listing::sql::{self, Value};
-use crate::store::{Error, OrdersPage, OrdersQuery, Place};
+use crate::store::{Error, OrdersFilter, OrdersPage, OrdersQuery, Place};
 use rusqlite::types::ToSqlOutput;
-use rusqlite::{Connection, ToSql};
+use rusqlite::{CachedStatement, Connection, ToSql};
 
-pub fn orders(conn: &mut Connection, query: &OrdersQuery) -> Result<OrdersPage, Error> {
-    let sql::Statement { sql, values } = sql::page(query);
+pub fn count(conn: &mut Connection, filter: OrdersFilter, now: Timestamp) -> Result<u64, Error> {
+    let mut statement = prepared(conn, sql::count(filter, now))?;
+    let mut rows = statement.raw_query();
+    let count: i64 = rows.next()?.map(|row| row.get(0)).transpose()?.unwrap_or(0);
+    Ok(count.unsigned_abs())
+}
+
+fn prepared(
+    conn: &mut Connection,
+    sql::Statement { sql, values }: sql::Statement,
+) -> Result<CachedStatement<'_>, Error> {
     let mut statement = conn.prepare_cached(&sql)?;
     for (at, value) in values.iter().enumerate() {
         if let Some(index) = statement.parameter_index(&format!("${}", at + 1))? {
             statement.raw_bind_parameter(index, value)?;
         }
     }
+    Ok(statement)
+}
+
+pub fn orders(conn: &mut Connection, query: &OrdersQuery) -> Result<OrdersPage, Error> {
+    let mut statement = prepared(conn, sql::page(query))?;
     let mut found = Vec::new();
     let mut rows = statement.raw_query();
     while let Some(row) = rows.next()? {

@@ -115,4 +115,16 @@ pub const MIGRATIONS: &[&str] = &[
         status   TEXT NOT NULL,
         data     BLOB NOT NULL
     );
+", "
+    -- One action on many orders, while it runs and afterwards. `data` is all of it, the columns are
+    -- what it is found and guarded by.
+    CREATE TABLE bulk_actions (
+        bulk_id      TEXT PRIMARY KEY,
+        round        INTEGER NOT NULL,
+        is_open      INTEGER NOT NULL,
+        key          TEXT NOT NULL UNIQUE,
+        request_hash BLOB NOT NULL,
+        data         TEXT NOT NULL
+    );
+    CREATE INDEX bulk_actions_open ON bulk_actions (bulk_id) WHERE is_open;
 "];

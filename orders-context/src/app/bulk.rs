@@ -1,0 +1,299 @@
+//! One action on many orders: found by a filter, acted on in the background at a stated rate.
+//!
+//! A portion of orders is written down before any of them is acted on, and what became of them after
+//! all of them were. Each is acted on under a key of its own that is stored in the order's commit: a
+//! portion that is repeated, after a crash or by an instance that took over, finds the keys and acts on
+//! nobody twice, and the tally counts each order once.
+
+mod dry_run;
+mod progress;
+
+pub use dry_run::DryRun;
+pub use progress::{Interrupt, Outcome};
+
+use super::{Acted, App, Cause, Failure};
+use crate::domain::{Action, Intervention, Timestamp};
+use crate::store::bulk::{Ahead, Bulk, BulkState, NewBulk, Portion, Started, Tally};
+use crate::store::{OrdersFilter, OrdersQuery, OrdersSort, Remembered, Wanted};
+use std::collections::HashMap;
+use tokio::task::JoinSet;
+
+/// How many orders are acted on together at most.
+const AT_ONCE: u32 = 100;
+
+/// How many bulk actions may be open at once.
+pub const MOST_OPEN: usize = 20;
+
+/// How often a step is tried on what others are changing too.
+const ATTEMPTS: usize = 10;
+
+/// What somebody wants done to many orders.
+#[derive(Clone, Debug)]
+pub struct BulkWanted {
+    /// What.
+    pub action: Action,
+    /// To which orders.
+    pub filter: OrdersFilter,
+    /// Who wants it, and why.
+    pub intervention: Intervention,
+    /// How many orders a second at most.
+    pub per_second: u32,
+}
+
+/// Why a bulk action was not started or interrupted.
+#[derive(Debug, thiserror::Error)]
+pub enum BulkRefusal {
+    /// There is no such bulk action.
+    #[error("There is no such bulk action.")]
+    Unknown,
+    /// Too many are open already.
+    #[error("Too many bulk actions are open already: wait for one to end, or cancel one.")]
+    TooMany,
+    /// It has ended.
+    #[error("The bulk action is {0}; nothing can be changed any more.")]
+    Ended(BulkState),
+    /// As with any other use case.
+    #[error(transparent)]
+    Failed(#[from] Failure),
+}
+
+impl From<crate::store::Error> for BulkRefusal {
+    fn from(error: crate::store::Error) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl App {
+    /// Starts a bulk action, durably: it will run to its end whatever crashes. The same key again is
+    /// the same bulk action, as it stands now.
+    ///
+    /// # Errors
+    /// [`BulkRefusal`]; the key was used for another request, or too many are open.
+    pub async fn start_bulk(
+        &self,
+        wanted: BulkWanted,
+        key: String,
+        request_hash: Vec<u8>,
+    ) -> Result<Bulk, BulkRefusal> {
+        let now = self.now();
+        let bulk = Bulk {
+            bulk_id: self.ids.next().to_string(),
+            round: 1,
+            state: BulkState::Running,
+            filter: before(wanted.filter, now),
+            action: wanted.action,
+            intervention: wanted.intervention,
+            per_second: wanted.per_second,
+            created_at: now,
+            ended_at: None,
+            matched: 0,
+            ahead: Ahead::Everything,
+            portion: Portion { number: 0, taken_at: now, order_ids: Vec::new() },
+            tally: Tally::default(),
+            interruptions: Vec::new(),
+        };
+        let matched = self.store.count_orders(bulk.filter.clone(), now).await?;
+        let bulk = Bulk { matched, ..bulk };
+        let hash = request_hash.clone();
+        let new = NewBulk { bulk: bulk.clone(), key, request_hash };
+        match self.store.start_bulk(new, MOST_OPEN).await? {
+            Started::New => Ok(bulk),
+            Started::Before { request_hash, bulk } if request_hash == hash => Ok(*bulk),
+            Started::Before { .. } => Err(Failure::KeyReused.into()),
+            Started::TooMany => Err(BulkRefusal::TooMany),
+        }
+    }
+
+    /// A bulk action as it stands.
+    ///
+    /// # Errors
+    /// [`BulkRefusal`]; there is none with this id.
+    pub async fn bulk(&self, bulk_id: &str) -> Result<Bulk, BulkRefusal> {
+        self.store.bulk(bulk_id.to_owned()).await?.ok_or(BulkRefusal::Unknown)
+    }
+
+    /// Bulk actions that were started before the one with this id, the newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// [`Failure::Unavailable`].
+    pub async fn bulks(&self, before: Option<String>, limit: usize) -> Result<Vec<Bulk>, Failure> {
+        Ok(self.store.bulks(before, limit).await?)
+    }
+
+    /// Bulk actions that have something left to do, the oldest first.
+    ///
+    /// # Errors
+    /// [`Failure::Unavailable`].
+    pub async fn open_bulks(&self) -> Result<Vec<Bulk>, Failure> {
+        Ok(self.store.open_bulks().await?)
+    }
+
+    /// Pauses, resumes or cancels a bulk action, durably. Orders that are being acted on at this
+    /// moment are. Again: the same answer.
+    ///
+    /// # Errors
+    /// [`BulkRefusal`]; there is none with this id, or it has ended.
+    pub async fn interrupt_bulk(
+        &self,
+        bulk_id: &str,
+        interrupt: Interrupt,
+        intervention: Intervention,
+    ) -> Result<Bulk, BulkRefusal> {
+        for _ in 0..ATTEMPTS {
+            let bulk = self.bulk(bulk_id).await?;
+            let next = bulk.clone().interrupt(interrupt, intervention.clone(), self.now());
+            let Some(next) = next.map_err(BulkRefusal::Ended)? else { return Ok(bulk) };
+            if self.store.replace_bulk(next.clone()).await? {
+                return Ok(next);
+            }
+        }
+        Err(Failure::Contended.into())
+    }
+
+    /// Takes a bulk action one portion further: how many orders it dealt with. Safe to repeat,
+    /// wherever it was left off and whoever else does the same.
+    ///
+    /// # Errors
+    /// [`Failure::Unavailable`]; the portion stays as it is.
+    pub async fn advance_bulk(&self, bulk: Bulk) -> Result<usize, Failure> {
+        let bulk = match (bulk.state, bulk.portion.order_ids.is_empty()) {
+            (BulkState::Running, true) => match self.take_portion(bulk).await? {
+                Some(bulk) => bulk,
+                None => return Ok(0),
+            },
+            (BulkState::Running | BulkState::Cancelled, false) => bulk,
+            _ => return Ok(0),
+        };
+        let outcomes = match bulk.state {
+            BulkState::Running => self.act_on_portion(&bulk).await?,
+            // Nobody knows any more which of them were acted on: their keys do.
+            _ => bulk.portion.order_ids.iter().map(|id| (id.clone(), Outcome::Left)).collect(),
+        };
+        let outcomes = self.with_those_remembered(&bulk, outcomes).await?;
+        self.settle_portion(&bulk, &outcomes).await?;
+        Ok(outcomes.len())
+    }
+
+    /// Writes down which orders come next; `None` if somebody else has changed it meanwhile.
+    async fn take_portion(&self, bulk: Bulk) -> Result<Option<Bulk>, Failure> {
+        let after = match &bulk.ahead {
+            Ahead::Everything => None,
+            Ahead::After(place) => Some(place.clone()),
+            Ahead::Nothing => return Ok(None),
+        };
+        let page = self.store.orders(OrdersQuery {
+            filter: bulk.filter.clone(),
+            sort: OrdersSort::Oldest,
+            after,
+            limit: bulk.portion_size(),
+            now: bulk.created_at,
+        });
+        let page = page.await?;
+        let order_ids = page.orders.into_iter().map(|order| order.order_id).collect();
+        let ahead = page.next.map_or(Ahead::Nothing, Ahead::After);
+        let next = bulk.take(order_ids, ahead, self.now());
+        Ok(self.store.replace_bulk(next.clone()).await?.then_some(next))
+    }
+
+    /// Acts on each order of the portion; of those that could not be decided about nothing is said.
+    async fn act_on_portion(&self, bulk: &Bulk) -> Result<HashMap<String, Outcome>, Failure> {
+        let mut acting = JoinSet::new();
+        for order_id in bulk.portion.order_ids.iter().cloned() {
+            let (app, action, intervention) =
+                (self.clone(), bulk.action.clone(), bulk.intervention.clone());
+            let cause = Cause { traceparent: None, causation_id: Some(bulk.bulk_id.clone()) };
+            let remember = Remembered {
+                key: bulk.key(&order_id),
+                request_hash: Vec::new(),
+                order_id: order_id.clone(),
+                at: self.now(),
+            };
+            acting.spawn(async move {
+                let acted =
+                    app.act_once(&order_id, &action, intervention, cause, Some(remember)).await;
+                (order_id, acted)
+            });
+        }
+        let mut outcomes = HashMap::with_capacity(bulk.portion.order_ids.len());
+        while let Some(ended) = acting.join_next().await {
+            let (order_id, acted) =
+                ended.map_err(|panicked| Failure::Unavailable(panicked.into()))?;
+            match acted {
+                Ok(Acted::Before) => outcomes.insert(order_id, Outcome::Acted),
+                Ok(Acted::Stands(_)) => outcomes.insert(order_id, Outcome::Unchanged),
+                Err(Failure::Rejected(rejection)) => {
+                    outcomes.insert(order_id, Outcome::Refused(rejection.code()))
+                }
+                // Of these it is not known, or nothing was done: the next attempt will tell.
+                Err(failure) => {
+                    tracing::warn!(order.id = %order_id, error = %failure, "an order waits");
+                    None
+                }
+            };
+        }
+        Ok(outcomes)
+    }
+
+    /// Whose key is there was acted on, now or in an attempt before.
+    async fn with_those_remembered(
+        &self,
+        bulk: &Bulk,
+        mut outcomes: HashMap<String, Outcome>,
+    ) -> Result<HashMap<String, Outcome>, Failure> {
+        let keys = outcomes.keys().map(|order_id| bulk.key(order_id)).collect();
+        let wanted = Wanted { idempotency_keys: keys, ..Wanted::default() };
+        for (_, remembered) in self.store.load(wanted).await?.remembered {
+            outcomes.insert(remembered.order_id, Outcome::Acted);
+        }
+        Ok(outcomes)
+    }
+
+    /// Writes down what became of the portion, unless somebody else has.
+    async fn settle_portion(
+        &self,
+        bulk: &Bulk,
+        outcomes: &HashMap<String, Outcome>,
+    ) -> Result<(), Failure> {
+        let mut bulk = bulk.clone();
+        for _ in 0..ATTEMPTS {
+            let (bulk_id, portion) = (bulk.bulk_id.clone(), bulk.portion.number);
+            let Some(next) = bulk.settle(portion, outcomes, self.now()) else { return Ok(()) };
+            if self.store.replace_bulk(next).await? {
+                return Ok(());
+            }
+            // It was paused, resumed or cancelled meanwhile, or settled by another instance.
+            match self.store.bulk(bulk_id).await? {
+                Some(present) if present.portion.number == portion => bulk = present,
+                _ => return Ok(()),
+            }
+        }
+        Err(Failure::Contended)
+    }
+
+    /// Forgets nothing that a portion still needs: the moment of the oldest one.
+    pub(super) async fn oldest_portion(&self) -> Result<Option<Timestamp>, Failure> {
+        let open = self.open_bulks().await?;
+        let taken = open.into_iter().filter(|bulk| !bulk.portion.order_ids.is_empty());
+        Ok(taken.map(|bulk| bulk.portion.taken_at).min())
+    }
+}
+
+impl Bulk {
+    /// How many orders are taken together: half a second's worth, within bounds.
+    fn portion_size(&self) -> usize {
+        (self.per_second / 2).clamp(1, AT_ONCE) as usize
+    }
+
+    /// How long a portion takes at its rate, in microseconds.
+    #[must_use]
+    pub fn pause_us(&self) -> i64 {
+        let size = i64::try_from(self.portion_size()).unwrap_or(1);
+        size * 1_000_000 / i64::from(self.per_second.max(1))
+    }
+}
+
+/// Orders that are placed from `now` on are not touched.
+fn before(filter: OrdersFilter, now: Timestamp) -> OrdersFilter {
+    let placed_before = Some(filter.placed_before.map_or(now, |before| before.min(now)));
+    OrdersFilter { placed_before, ..filter }
+}

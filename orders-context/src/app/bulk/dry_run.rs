@@ -1,0 +1,66 @@
+//! What would come of a bulk action: counted and decided, and nothing done.
+
+use super::progress::Outcome;
+use super::{BulkWanted, before};
+use crate::app::{App, Failure};
+use crate::domain::{Order, decide};
+use crate::store::bulk::Tally;
+use crate::store::{OrdersQuery, OrdersSort};
+
+/// How many orders are looked at.
+const SAMPLE: usize = 200;
+
+/// What would come of a bulk action at this moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DryRun {
+    /// How many orders match, exactly.
+    pub matched: u64,
+    /// How many of them were looked at: the oldest.
+    pub sampled: u64,
+    /// What would become of those.
+    pub tally: Tally,
+}
+
+impl App {
+    /// How many orders a bulk action would be about, and what would become of a sample of them.
+    ///
+    /// # Errors
+    /// [`Failure::Unavailable`].
+    pub async fn try_bulk(&self, wanted: BulkWanted) -> Result<DryRun, Failure> {
+        let now = self.now();
+        let filter = before(wanted.filter.clone(), now);
+        let mut dry = DryRun {
+            matched: self.store.count_orders(filter.clone(), now).await?,
+            ..DryRun::default()
+        };
+        let mut after = None;
+        loop {
+            let limit = SAMPLE - usize::try_from(dry.sampled).unwrap_or(SAMPLE);
+            let (filter, sort) = (filter.clone(), OrdersSort::Oldest);
+            let page = self.store.orders(OrdersQuery { filter, sort, after, limit, now }).await?;
+            for order in page.orders {
+                let outcome = self.try_action(&order, &wanted).await?;
+                dry.sampled += 1;
+                dry.tally.count(order.order_id, outcome);
+            }
+            match page.next {
+                Some(next) if dry.sampled < SAMPLE as u64 => after = Some(next),
+                _ => return Ok(dry),
+            }
+        }
+    }
+
+    async fn try_action(&self, order: &Order, wanted: &BulkWanted) -> Result<Outcome, Failure> {
+        let command = self.command_of(&order.order_id, &wanted.action, &wanted.intervention).await;
+        let command = match command {
+            Ok(command) => command,
+            Err(Failure::Rejected(rejection)) => return Ok(Outcome::Refused(rejection.code())),
+            Err(failure) => return Err(failure),
+        };
+        Ok(match decide(Some(order), &command) {
+            Ok(events) if events.is_empty() => Outcome::Unchanged,
+            Ok(_) => Outcome::Acted,
+            Err(rejection) => Outcome::Refused(rejection.code()),
+        })
+    }
+}

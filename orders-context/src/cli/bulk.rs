@@ -1,0 +1,241 @@
+//! `orders bulk`: one action on many orders, started, looked at, paused, resumed and cancelled.
+
+use super::api::Api;
+use super::operate::{Acting, DeadlineName};
+use super::table::{Table, text};
+use super::{Form, print};
+use anyhow::bail;
+use chassis::ids::{Ids, UuidV7Ids};
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::{Map, Value, json};
+
+/// What is done about bulk actions.
+#[derive(Subcommand)]
+pub enum Bulk {
+    /// Start one, or with `--dry-run` see what would come of it.
+    Start(Box<Start>),
+    /// Show the newest ones.
+    List {
+        /// At most so many.
+        #[arg(long, default_value_t = 20)]
+        limit: u8,
+        /// One JSON object a line instead of a table.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show how far one has come.
+    Show {
+        /// Its id.
+        id: String,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Have one take no more orders until it is resumed.
+    Pause(Interrupt),
+    /// Have a paused one go on.
+    Resume(Interrupt),
+    /// End one: what it has done stays done.
+    Cancel(Interrupt),
+}
+
+/// An action, and the orders it is for: those for which everything holds that is given.
+#[derive(Args)]
+pub struct Start {
+    /// What is done to each order.
+    action: ActionName,
+    /// With `extend`: which deadline is moved.
+    #[arg(long, required_if_eq("action", "extend"))]
+    deadline: Option<DeadlineName>,
+    /// With `extend`: how many minutes later it is to be.
+    #[arg(long, required_if_eq("action", "extend"))]
+    by_minutes: Option<u32>,
+    /// With `cancel`: a code that stands for the reason.
+    #[arg(long, required_if_eq("action", "cancel"))]
+    code: Option<String>,
+    /// Orders in this status; may be repeated.
+    #[arg(long)]
+    status: Vec<String>,
+    /// Orders of this restaurant.
+    #[arg(long)]
+    restaurant: Option<String>,
+    /// Orders of this customer.
+    #[arg(long)]
+    customer: Option<String>,
+    /// Orders placed at this moment or later, in RFC 3339.
+    #[arg(long)]
+    placed_from: Option<String>,
+    /// Orders placed before this moment.
+    #[arg(long)]
+    placed_before: Option<String>,
+    /// Orders not at rest that have been in their status for so many minutes.
+    #[arg(long)]
+    older_than_minutes: Option<i64>,
+    /// Orders not at rest whose deadline comes within so many minutes.
+    #[arg(long)]
+    deadline_within_minutes: Option<i64>,
+    /// Orders with a task that is `open`, `retrying` or `given_up`.
+    #[arg(long)]
+    task: Option<String>,
+    /// Orders with a task whose last attempt failed with this code.
+    #[arg(long)]
+    last_error: Option<String>,
+    /// How many orders a second are taken at most.
+    #[arg(long, default_value_t = 50)]
+    per_second: u32,
+    /// Only say what would come of it.
+    #[arg(long)]
+    dry_run: bool,
+    /// Recognises a repetition of this command; a new one when absent.
+    #[arg(long)]
+    key: Option<String>,
+    #[command(flatten)]
+    acting: Acting,
+}
+
+/// Which one, by whom, and why.
+#[derive(Args)]
+pub struct Interrupt {
+    /// Its id.
+    id: String,
+    #[command(flatten)]
+    acting: Acting,
+}
+
+/// What is done to an order.
+#[derive(Clone, Copy, ValueEnum)]
+enum ActionName {
+    /// Set going again what expired or timed out.
+    Redrive,
+    /// Have the task that was given up tried again.
+    RedriveTask,
+    /// Have what waits for its next attempt tried at once.
+    RetryNow,
+    /// Give more time.
+    Extend,
+    /// Call off.
+    Cancel,
+}
+
+impl Bulk {
+    /// # Errors
+    /// When the context does not answer, or with its refusal.
+    pub async fn run(self) -> anyhow::Result<()> {
+        let api = Api::from_env()?;
+        match self {
+            Self::Start(start) => start.run(&api).await,
+            Self::List { limit, json } => {
+                let page = api.get(&format!("/v1/bulk-actions?limit={limit}")).await?;
+                let bulks = page["bulk_actions"].as_array().cloned().unwrap_or_default();
+                match Form::of(json) {
+                    form @ Form::Lines => bulks.iter().try_for_each(|bulk| form.show(bulk)),
+                    Form::Prose => print(&table(&bulks).text()),
+                }
+            }
+            Self::Show { id, json } => {
+                let bulk = api.get(&format!("/v1/bulk-actions/{id}")).await?;
+                show(&bulk, Form::of(json))
+            }
+            Self::Pause(interrupt) => interrupt.run(&api, "pause").await,
+            Self::Resume(interrupt) => interrupt.run(&api, "resume").await,
+            Self::Cancel(interrupt) => interrupt.run(&api, "cancel").await,
+        }
+    }
+}
+
+impl Interrupt {
+    async fn run(self, api: &Api, what: &str) -> anyhow::Result<()> {
+        let Self { id, acting } = self;
+        let body = acting.with(json!({}));
+        let bulk = api.post(&format!("/v1/bulk-actions/{id}/{what}"), &body).await?;
+        show(&bulk, Form::of(acting.json))
+    }
+}
+
+impl Start {
+    async fn run(self, api: &Api) -> anyhow::Result<()> {
+        let form = Form::of(self.acting.json);
+        let key = self.key.clone().unwrap_or_else(|| UuidV7Ids.next().to_string());
+        let body = self.acting.with(json!({
+            "action": self.action()?,
+            "filter": self.filter(),
+            "per_second": self.per_second,
+            "dry_run": self.dry_run,
+        }));
+        show(&api.post_once("/v1/bulk-actions", &key, &body).await?, form)
+    }
+
+    fn action(&self) -> anyhow::Result<Value> {
+        Ok(match self.action {
+            ActionName::Redrive => json!({ "type": "redrive" }),
+            ActionName::RedriveTask => json!({ "type": "redrive_task" }),
+            ActionName::RetryNow => json!({ "type": "retry_now" }),
+            ActionName::Cancel => json!({ "type": "cancel", "reason": self.code }),
+            ActionName::Extend => match (self.deadline, self.by_minutes) {
+                (Some(deadline), Some(minutes)) => json!({ "type": "extend",
+                    "deadline": deadline.as_str(), "by_ms": i64::from(minutes) * 60_000 }),
+                _ => bail!("extend needs --deadline and --by-minutes"),
+            },
+        })
+    }
+
+    fn filter(&self) -> Value {
+        let minutes = |minutes: Option<i64>| minutes.map(|m| json!(m.saturating_mul(60_000)));
+        let text = |text: &Option<String>| text.clone().map(Value::from);
+        let status = (!self.status.is_empty()).then(|| json!(self.status));
+        let said = [
+            ("status", status),
+            ("restaurant_id", text(&self.restaurant)),
+            ("customer_id", text(&self.customer)),
+            ("placed_from", text(&self.placed_from)),
+            ("placed_before", text(&self.placed_before)),
+            ("age_ms", minutes(self.older_than_minutes)),
+            ("deadline_within_ms", minutes(self.deadline_within_minutes)),
+            ("task", text(&self.task)),
+            ("last_error", text(&self.last_error)),
+        ];
+        let said = said.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        Value::Object(Map::from_iter(said))
+    }
+}
+
+/// A bulk action or a dry run: the row, and below it what was refused.
+fn show(bulk: &Value, form: Form) -> anyhow::Result<()> {
+    if let Form::Lines = form {
+        return form.show(bulk);
+    }
+    print(&table(std::slice::from_ref(bulk)).text())?;
+    let refused = bulk["refused"].as_array().cloned().unwrap_or_default();
+    if refused.is_empty() {
+        return Ok(());
+    }
+    let mut causes = Table::new(&["refused because", "orders", "for example"]);
+    for cause in &refused {
+        let example = text(&cause["order_ids"][0]);
+        causes.row([text(&cause["code"]), text(&cause["count"]), example]);
+    }
+    print(&format!("\n{}", causes.text()))
+}
+
+fn table(bulks: &[Value]) -> Table {
+    let head =
+        ["bulk action", "state", "action", "actor", "matched", "taken", "acted", "unchanged"];
+    let mut table = Table::new(&head);
+    for bulk in bulks {
+        let cell = |member: &str| text(&bulk[member]);
+        // A dry run has looked at a sample, and has neither an id nor a state.
+        let taken = if bulk["sampled"].is_null() { cell("taken") } else { cell("sampled") };
+        let state = if bulk["sampled"].is_null() { cell("state") } else { "dry run".to_owned() };
+        table.row([
+            cell("id"),
+            state,
+            text(&bulk["action"]["type"]),
+            cell("actor"),
+            cell("matched"),
+            taken,
+            cell("acted"),
+            cell("unchanged"),
+        ]);
+    }
+    table
+}

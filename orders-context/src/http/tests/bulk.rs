@@ -1,0 +1,146 @@
+//! One action on many orders, over the API: tried, started, looked at, interrupted.
+
+use super::restaurants::pointers;
+use super::*;
+
+fn bulk(action: &Value, filter: &Value) -> Value {
+    json!({ "actor": "operator-7", "reason": "No power at the harbour", "action": action,
+        "filter": filter })
+}
+
+fn cancelling() -> Value {
+    let action = json!({ "type": "cancel", "reason": "restaurant_closed" });
+    bulk(&action, &json!({ "restaurant_id": "nino", "status": ["placed"] }))
+}
+
+impl Takeaway {
+    async fn start_bulk(&self, key: &str, body: &Value) -> Answer {
+        let request = Request::post("/v1/bulk-actions")
+            .header("content-type", "application/json")
+            .header("idempotency-key", key)
+            .body(Body::from(body.to_string()));
+        self.send(request.expect("a request")).await
+    }
+
+    /// Takes every bulk action to its end.
+    async fn finish_bulks(&self) {
+        loop {
+            let open = self.app.open_bulks().await.expect("bulk actions");
+            if open.is_empty() {
+                return;
+            }
+            for bulk in open {
+                self.app.advance_bulk(bulk).await.expect("a portion");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_bulk_action_is_tried_started_and_looked_at() {
+    let takeaway = Takeaway::open().await;
+    let ids = [takeaway.dinner("one").await, takeaway.dinner("two").await];
+    takeaway.clock.advance_us(1);
+    let mut dry = cancelling();
+    dry["dry_run"] = json!(true);
+    let tried = takeaway.post("/v1/bulk-actions", dry).await.ok();
+    assert_eq!(
+        tried,
+        json!({ "matched": 2, "sampled": 2, "acted": 2, "unchanged": 0, "refused": [] })
+    );
+
+    let started = takeaway.start_bulk("harbour", &cancelling()).await;
+    assert_eq!(started.status, 202);
+    let view = started.json();
+    let location = started.header("location").to_owned();
+    assert_eq!(location, format!("/v1/bulk-actions/{}", view["id"].as_str().unwrap()));
+    assert_eq!((&view["state"], &view["matched"]), (&json!("running"), &json!(2)));
+    assert_eq!(view["action"], json!({ "type": "cancel", "reason": "restaurant_closed" }));
+    assert_eq!(view["filter"]["status"], json!(["placed"]));
+    let again = takeaway.start_bulk("harbour", &cancelling()).await;
+    assert_eq!((again.status, again.json()["id"].clone()), (202, view["id"].clone()));
+    let other = bulk(&json!({ "type": "redrive" }), &json!({ "restaurant_id": "nino" }));
+    let reused = takeaway.start_bulk("harbour", &other).await.refused(422);
+    assert_eq!(reused["code"], "idempotency_key_reused");
+
+    takeaway.finish_bulks().await;
+    let done = takeaway.get(&location).await.ok();
+    assert_eq!(
+        (&done["state"], &done["taken"], &done["acted"]),
+        (&json!("done"), &json!(2), &json!(2))
+    );
+    assert_eq!(
+        (&done["actor"], &done["reason"]),
+        (&json!("operator-7"), &json!("No power at the harbour"))
+    );
+    for id in ids {
+        assert_eq!(takeaway.get(&format!("/v1/orders/{id}")).await.ok()["status"], "cancelled");
+    }
+    let ended = json!({ "actor": "operator-7", "reason": "Power again" });
+    let ended = takeaway.post(&format!("{location}/pause"), ended).await.refused(409);
+    assert_eq!(
+        (&ended["code"], &ended["current_status"]),
+        (&json!("bulk_action_ended"), &json!("done"))
+    );
+}
+
+#[tokio::test]
+async fn bulk_actions_are_paused_resumed_cancelled_and_listed() {
+    let takeaway = Takeaway::open().await;
+    takeaway.dinner("one").await;
+    takeaway.clock.advance_us(1);
+    let by = json!({ "actor": "operator-8", "reason": "Wait for the kitchen" });
+    let first = takeaway.start_bulk("first", &cancelling()).await.ok();
+    let path = format!("/v1/bulk-actions/{}", first["id"].as_str().unwrap());
+    for (what, state) in [("pause", "paused"), ("resume", "running"), ("cancel", "cancelled")] {
+        let done = takeaway.post(&format!("{path}/{what}"), by.clone()).await;
+        assert_eq!(done.ok()["state"], state);
+        let again = takeaway.post(&format!("{path}/{what}"), by.clone()).await;
+        assert_eq!((again.status, again.body), (200, done.body), "{what} again: the same answer");
+    }
+    let shown = takeaway.get(&path).await.ok();
+    assert_eq!(shown["interruptions"][2]["actor"], "operator-8");
+    let second = takeaway.start_bulk("second", &cancelling()).await.ok();
+    let page = takeaway.get("/v1/bulk-actions?limit=1").await.ok();
+    assert_eq!(page["bulk_actions"][0]["id"], second["id"]);
+    let cursor = page["next_cursor"].as_str().unwrap();
+    let next = takeaway.get(&format!("/v1/bulk-actions?limit=1&cursor={cursor}")).await.ok();
+    assert_eq!(
+        (&next["bulk_actions"][0]["id"], &next["next_cursor"]),
+        (&first["id"], &Value::Null)
+    );
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_bulk_action_is_told_at_once() {
+    let takeaway = Takeaway::open().await;
+    let nino = json!({ "restaurant_id": "nino" });
+    let extend = |more: Value| {
+        let mut action = json!({ "type": "extend", "deadline": "accept_by" });
+        action.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        action
+    };
+    let redrive = json!({ "type": "redrive" });
+    for (action, filter, wrong) in [
+        (redrive.clone(), json!({}), &["/filter"][..]),
+        (redrive.clone(), json!({ "age_ms": -1 }), &["/filter/age_ms"]),
+        (redrive.clone(), json!({ "placed_from": "noon" }), &["/filter/placed_from", "/filter"]),
+        (json!({ "type": "cancel", "reason": "No!" }), nino.clone(), &["/action/reason"]),
+        (extend(json!({})), nino.clone(), &["/action"]),
+        (extend(json!({ "by_ms": 0 })), nino.clone(), &["/action/by_ms"]),
+        (extend(json!({ "to": "soon" })), nino.clone(), &["/action/to"]),
+        (extend(json!({ "by_ms": 1, "to": "soon" })), nino.clone(), &["/action"]),
+    ] {
+        let problem = takeaway.start_bulk("wrong", &bulk(&action, &filter)).await.refused(422);
+        assert_eq!(pointers(&problem), wrong, "{action} {filter}");
+    }
+    let mut fast = cancelling();
+    fast["per_second"] = json!(1_001);
+    fast["actor"] = json!("");
+    let problem = takeaway.start_bulk("fast", &fast).await.refused(422);
+    assert_eq!(pointers(&problem), ["/actor", "/per_second"]);
+    let keyless = takeaway.post("/v1/bulk-actions", cancelling()).await.refused(400);
+    assert_eq!(keyless["code"], "idempotency_key_required");
+    let unknown = takeaway.get("/v1/bulk-actions/none").await.refused(404);
+    assert_eq!(unknown["code"], "bulk_action_not_found");
+}
