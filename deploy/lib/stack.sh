@@ -18,6 +18,7 @@ declare -rA base_ports=(
   [mail]=8025 [mail-smtp]=1025 [mail-imap]=1143
   [orders]=8080 [promotions]=8082 [analytics]=8083
   [postgres]=5432
+  [secured]=9392 [secured-controller]=9393
 )
 contexts=(orders promotions analytics)
 
@@ -58,6 +59,7 @@ ports_of() {
   case $1 in
     kafka*) printf '%s\n' "$1" "$1-controller" ;;
     registry) printf '%s\n' registry registry-management ;;
+    secured) printf '%s\n' secured secured-controller ;;
     mail) printf '%s\n' mail mail-smtp mail-imap ;;
     *) printf '%s\n' "$1" ;;
   esac

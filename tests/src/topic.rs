@@ -70,7 +70,7 @@ pub async fn records<F>(kafka: &str, topic: &str, keep: F) -> Result<Vec<Incomin
 where
     F: Fn(&Incoming) -> bool + Send + 'static,
 {
-    let config = KafkaConfig { bootstrap: kafka.to_owned(), client_id: "system-tests".to_owned() };
+    let config = KafkaConfig::named(kafka, "system-tests");
     let name = topic.to_owned();
     let read = tokio::task::spawn_blocking(move || {
         let mut records = Vec::new();

@@ -4,6 +4,10 @@ use rdkafka::ClientConfig;
 
 use crate::config::Settings;
 
+mod security;
+
+pub use security::Security;
+
 /// Where Kafka is and under which name this process talks to it.
 #[derive(Clone, Debug)]
 pub struct KafkaConfig {
@@ -11,18 +15,27 @@ pub struct KafkaConfig {
     pub bootstrap: String,
     /// The name that brokers show in their logs and quotas.
     pub client_id: String,
+    /// How this process logs in; not at all where Kafka trusts everybody.
+    pub security: Security,
 }
 
 impl KafkaConfig {
-    /// Reads `KAFKA_BOOTSTRAP`; problems are remembered in `settings`.
+    /// Reads `KAFKA_BOOTSTRAP` and what [`Security`] reads; problems are remembered in `settings`.
     pub fn from_settings(settings: &mut Settings, client_id: &str) -> Self {
         let bootstrap = settings.or("KAFKA_BOOTSTRAP", "127.0.0.1:9092".to_string());
-        Self { bootstrap, client_id: client_id.to_string() }
+        let security = Security::from_settings(settings);
+        Self { bootstrap, client_id: client_id.to_string(), security }
     }
 
     /// A configuration for tests against the broker at `bootstrap`.
     pub fn for_testing(bootstrap: &str) -> Self {
-        Self { bootstrap: bootstrap.to_string(), client_id: "test".to_string() }
+        Self::named(bootstrap, "test")
+    }
+
+    /// A configuration for a broker that trusts everybody.
+    pub fn named(bootstrap: &str, client_id: &str) -> Self {
+        let (bootstrap, client_id) = (bootstrap.to_string(), client_id.to_string());
+        Self { bootstrap, client_id, security: Security::default() }
     }
 }
 
@@ -58,6 +71,7 @@ fn common(config: &KafkaConfig) -> ClientConfig {
         .set("log.connection.close", "false")
         // Topics are declared and applied, never created by asking for them.
         .set("allow.auto.create.topics", "false");
+    config.security.add_to(&mut client);
     client
 }
 

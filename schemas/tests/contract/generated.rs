@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+use schemas::access::PRINCIPALS;
 use schemas::catalogue::{self, CHAPTERS};
 use schemas::golden::GOLDEN;
-use schemas::{asyncapi, topics};
+use schemas::{access, asyncapi, topics};
 use serde_json::Value;
 
 fn path(file: &str) -> PathBuf {
@@ -105,5 +106,24 @@ fn a_golden_record_brings_its_schema_its_key_and_its_headers() {
         assert!(kind.1.contains(golden.event_type), "{golden:?}");
         assert!(golden.schema().contains("\"record\""), "{golden:?}");
         assert_eq!(golden.framed(0x0102_0304)[..5], [0, 1, 2, 3, 4]);
+    }
+}
+
+#[test]
+fn the_access_text_is_what_the_code_describes() {
+    let text = access::text();
+    assert!(
+        committed("access.txt", &text) == text,
+        "schemas/access.txt is not what the code describes. Write it anew, look at the difference, \
+         and bring it to the brokers (deploy/access): BLESS=1 cargo test -p schemas access_text"
+    );
+}
+
+#[test]
+fn every_topic_has_one_writer() {
+    for topic in topics::ALL {
+        let writers = PRINCIPALS.iter().filter(|principal| principal.may_write(topic));
+        let writers: Vec<_> = writers.map(|principal| principal.name).collect();
+        assert_eq!(writers, [topic.owner.context()], "{}", topic.name);
     }
 }

@@ -44,7 +44,7 @@ impl Watcher {
         let seen = Arc::new(Mutex::new(HashMap::new()));
         let shutdown = Shutdown::new();
         let config = ConsumerConfig {
-            kafka: KafkaConfig { bootstrap: kafka.to_owned(), client_id: "load".to_owned() },
+            kafka: KafkaConfig::named(kafka, "load"),
             group: "load".to_owned(),
             topics: vec![schemas::topics::ORDER_EVENTS.name.to_owned()],
             max_records: 1_000,

@@ -33,8 +33,7 @@ pub async fn addresses() -> Result<&'static Addresses> {
 
 /// A client of the broker.
 pub fn kafka(addresses: &Addresses) -> KafkaConfig {
-    let bootstrap = addresses.kafka.clone();
-    KafkaConfig { bootstrap, client_id: "contract-tests".to_owned() }
+    KafkaConfig::named(&addresses.kafka, "contract-tests")
 }
 
 /// A kit whose topics and schemas are there.

@@ -8,7 +8,7 @@ use tokio::runtime::Handle;
 
 /// Blocks: reading Kafka belongs on a thread of its own.
 pub fn read(kafka: &str, registry: &str, topic: &str, runtime: &Handle) -> Result<Vec<String>> {
-    let kafka = KafkaConfig { bootstrap: kafka.to_owned(), ..KafkaConfig::for_testing("") };
+    let kafka = KafkaConfig::named(kafka, "your-team");
     let registry = RegistryClient::new(registry)?;
     let mut decoder = Decoder::<OrderEvent>::new();
     let mut lines = Vec::new();
