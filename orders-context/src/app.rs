@@ -97,6 +97,8 @@ pub struct Submission {
     task: Option<TaskChange>,
     contact: Option<Contact>,
     remember: Option<Remembered>,
+    /// The order as it was read a moment ago, if it was.
+    seen: Option<Arc<Order>>,
     reply: oneshot::Sender<Result<Reply, Failure>>,
 }
 
@@ -159,13 +161,14 @@ struct Change {
     task: Option<TaskChange>,
     contact: Option<Contact>,
     remember: Option<Remembered>,
+    seen: Option<Arc<Order>>,
 }
 
 impl Change {
     fn submission(self) -> (Submission, oneshot::Receiver<Result<Reply, Failure>>) {
         let (reply, answer) = oneshot::channel();
-        let Self { order_id, command, cause, task, contact, remember } = self;
-        (Submission { order_id, command, cause, task, contact, remember, reply }, answer)
+        let Self { order_id, command, cause, task, contact, remember, seen } = self;
+        (Submission { order_id, command, cause, task, contact, remember, seen, reply }, answer)
     }
 }
 

@@ -54,7 +54,7 @@ async fn wake_due(app: &App, share: usize, shutdown: &Shutdown) -> Result<i64, F
     loop {
         let page = app.due_orders(after, PAGE).await?;
         let is_last = page.len() < PAGE;
-        after = page.last().cloned();
+        after = page.last().map(Due::place);
         for due in page {
             if shutdown.is_cancelled() {
                 break;
@@ -90,8 +90,9 @@ impl<'a> Waking<'a> {
         }
         let app = self.app.clone();
         self.started.spawn(async move {
-            app.wake_order(due.order_id).await?;
-            let late_us = app.now().0.saturating_sub(due.wake_at.0);
+            let wake_at = due.wake_at;
+            app.wake_due(due).await?;
+            let late_us = app.now().0.saturating_sub(wake_at.0);
             metrics::histogram!(LATENESS).record(late_us as f64 / 1e6);
             Ok(())
         });

@@ -415,6 +415,16 @@ pub struct Due {
     pub wake_at: Timestamp,
     /// Which.
     pub order_id: String,
+    /// The order as it stood then, unless it cannot be read or is only a place.
+    pub order: Option<Arc<Order>>,
+}
+
+impl Due {
+    /// Where it stands among those that are due, and nothing else.
+    #[must_use]
+    pub fn place(&self) -> Self {
+        Self { wake_at: self.wake_at, order_id: self.order_id.clone(), order: None }
+    }
 }
 
 /// A wish to be the only one who does some work.

@@ -62,7 +62,7 @@ pub struct Group {
 /// What a decision rests on.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Trust {
-    /// What this process committed lately, checked by the commit: nothing is loaded for it.
+    /// What this process committed or read lately, checked by the commit: nothing is loaded for it.
     Recent,
     /// What the store says.
     Store,
@@ -137,7 +137,7 @@ impl Group {
         let mut group = Undurable::default();
         let mut again = Vec::new();
         for submission in pending {
-            let unsure = trust == Trust::Recent && self.recent.get(&submission.order_id).is_some();
+            let unsure = trust == Trust::Recent && self.known(&submission).is_some();
             match self.decide(&mut loaded, &submission) {
                 Ok(Decided::Changes(commit)) if !unsure || commit.is_checked(&submission) => {
                     group.change(submission, *commit);
@@ -168,7 +168,7 @@ impl Group {
                 wanted.idempotency_keys.extend(key);
             } else if is_new {
                 continue;
-            } else if let Some(order) = self.recent.get(order_id) {
+            } else if let Some(order) = self.known(submission) {
                 known.orders.insert(order_id.clone(), Arc::clone(order));
                 continue;
             }
@@ -178,8 +178,16 @@ impl Group {
             return Ok(known);
         }
         let mut loaded = self.store.load(wanted).await?;
-        loaded.orders.extend(known.orders);
+        for (order_id, order) in known.orders {
+            // What was loaded for another command of the group is newer than what was seen.
+            loaded.orders.entry(order_id).or_insert(order);
+        }
         Ok(loaded)
+    }
+
+    /// The order as this process saw it last, if that is remembered; others may have moved it since.
+    fn known<'a>(&'a self, submission: &'a Submission) -> Option<&'a Arc<Order>> {
+        self.recent.get(&submission.order_id).or(submission.seen.as_ref())
     }
 
     /// Later commands of a group see what earlier ones will have made of their order.

@@ -57,25 +57,28 @@ pub async fn the_most_overdue_come_first(open: impl Fn() -> Arc<dyn Store>) {
 pub async fn what_is_due_is_walked_through_once_each(open: impl Fn() -> Arc<dyn Store>) {
     let store = open();
     let moments = [30, 10, 20, 20, 20, 20, 10, 40];
-    let orders = moments
-        .iter()
-        .enumerate()
-        .map(|(number, us)| waking(&format!("order-{number}"), Wake::At(after(*us))));
-    commit(&*store, orders.collect()).await;
+    let waiting =
+        |(number, us): (usize, &i64)| waking(&format!("order-{number}"), Wake::At(after(*us)));
+    let orders: Vec<Commit> = moments.iter().enumerate().map(waiting).collect();
+    let stored: Vec<_> = orders.iter().map(|commit| Arc::clone(&commit.order)).collect();
+    commit(&*store, orders).await;
     let expected = [(10, 1), (10, 6), (20, 2), (20, 3), (20, 4), (20, 5), (30, 0)];
+    let due = expected.map(|(us, number)| Due {
+        wake_at: after(us),
+        order_id: format!("order-{number}"),
+        order: Some(Arc::clone(&stored[number])),
+    });
     for limit in 1..=8 {
         let (mut walked, mut place) = (Vec::new(), None);
         loop {
             let page = store.due_orders(after(30), place, limit).await.unwrap();
             assert!(page.len() <= limit);
-            place = page.last().cloned();
+            place = page.last().map(Due::place);
             walked.extend(page);
             if place.is_none() {
                 break;
             }
         }
-        let due = expected
-            .map(|(us, number)| Due { wake_at: after(us), order_id: format!("order-{number}") });
         assert_eq!(walked, due, "{limit} at a time");
     }
 }

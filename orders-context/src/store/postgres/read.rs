@@ -132,13 +132,16 @@ pub async fn due_orders(
     after: Option<&Due>,
     limit: usize,
 ) -> Result<Vec<Due>, Error> {
-    let sql = "SELECT wake_at, order_id FROM orders
+    let sql = "SELECT wake_at, order_id, state FROM orders
          WHERE wake_at IS NOT NULL AND wake_at <= $1 AND (wake_at, order_id) > ($2, $3)
          ORDER BY wake_at, order_id LIMIT $4";
     let (since, order_id) =
         after.map_or((i64::MIN, ""), |due| (due.wake_at.0, due.order_id.as_str()));
     let rows = select(client, sql, &[&now.0, &since, &order_id, &(limit as i64)]).await?;
-    let due = |row| Ok(Due { wake_at: Timestamp(get(row, 0)?), order_id: get(row, 1)? });
+    let due = |row| {
+        let order = json(row, 2).ok().map(Arc::new);
+        Ok(Due { wake_at: Timestamp(get(row, 0)?), order_id: get(row, 1)?, order })
+    };
     rows.iter().map(due).collect()
 }
 

@@ -88,13 +88,14 @@ pub fn due_orders(
     limit: usize,
 ) -> Result<Vec<Due>, Error> {
     let mut statement = conn.prepare_cached(
-        "SELECT wake_at, order_id FROM orders
+        "SELECT wake_at, order_id, state FROM orders
          WHERE wake_at IS NOT NULL AND wake_at <= ?1 AND (wake_at, order_id) > (?2, ?3)
          ORDER BY wake_at, order_id LIMIT ?4",
     )?;
     let (since, order_id) = after.map_or((i64::MIN, ""), |due| (due.wake_at.0, &due.order_id));
     let rows = statement.query_map(params![now.0, since, order_id, limit as i64], |row| {
-        Ok(Due { wake_at: Timestamp(row.get(0)?), order_id: row.get(1)? })
+        let order = json(row, 2).ok().map(Arc::new);
+        Ok(Due { wake_at: Timestamp(row.get(0)?), order_id: row.get(1)?, order })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
