@@ -34,6 +34,15 @@ order: ## take another order all the way and print its timeline
 	@[[ -f $(var)/stack.env ]] || { echo 'Nothing runs here yet. Start it: make up'; exit 1; }
 	@set -a; . $(var)/stack.env; set +a; deploy/step 'Take one order all the way' $(bin)/story
 
+.PHONY: instances
+instances: ## move the orders to PostgreSQL and start three instances on it, data included
+	@deploy/step 'Install what is missing' deploy/setup --tests
+	@deploy/step 'Build orders' cargo build $(locked) --workspace --bin orders --bin story
+	@deploy/step 'Move the orders and start three instances' deploy/instances up
+	@$(MAKE) --no-print-directory order
+	@deploy/local status
+	@echo 'Any of the three takes any order. Back to one instance and a file: deploy/instances back'
+
 .PHONY: status
 status: ## show what runs where
 	@deploy/local status || true

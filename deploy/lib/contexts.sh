@@ -7,10 +7,10 @@ context_env() {
   grep -E '^(KAFKA_BOOTSTRAP|SCHEMA_REGISTRY_URL)=' "$var/stack.env"
   printf '%s\n' "RUST_LOG=${RUST_LOG:-info}" "TAKEAWAY_LOG=${TAKEAWAY_LOG:-json}"
   case $1 in
-    orders)
+    orders*)
       # Webhooks to this machine are refused everywhere else: here restaurants live on it.
-      printf '%s\n' "ORDERS_LISTEN=127.0.0.1:$(port orders)" \
-        "ORDERS_DATABASE_URL=sqlite:$var/orders.db" \
+      printf '%s\n' "ORDERS_LISTEN=127.0.0.1:$(port "$1")" \
+        "ORDERS_DATABASE_URL=$(orders_database)" \
         "SMTP_URL=smtp://127.0.0.1:$(port mail-smtp)" \
         "ORDERS_MAIL_FROM=${ORDERS_MAIL_FROM:-orders@takeaway.example}" \
         "ORDERS_WEBHOOK_ALLOW_PRIVATE=true"
@@ -56,9 +56,11 @@ apply() {
 }
 
 prepare_context() {
-  [[ -x $bin/$1 ]] || die "$bin/$1 is missing. Build it: cargo build --workspace --bin $1"
+  local program=${1%%-*}
+  [[ -x $bin/$program ]] ||
+    die "$bin/$program is missing. Build it: cargo build --workspace --bin $program"
   case $1 in
-    orders) apply orders ;;
+    orders*) { ! instances_share || postgres up >/dev/null; } && apply orders ;;
     promotions) ensure_code_key && apply promotions ;;
     analytics) mkdir -p "$var/lake" ;;
   esac
@@ -67,7 +69,7 @@ prepare_context() {
 start_context() {
   local settings
   mapfile -t settings < <(context_env "$1")
-  spawn "$1" env "${settings[@]}" "$bin/$1" serve
+  spawn "$1" env "${settings[@]}" "$bin/${1%%-*}" serve
 }
 
 ready_context() {

@@ -17,6 +17,7 @@ declare -rA base_ports=(
   [registry]=8081 [registry-management]=8089
   [mail]=8025 [mail-smtp]=1025 [mail-imap]=1143
   [orders]=8080 [promotions]=8082 [analytics]=8083
+  [orders-2]=8084 [orders-3]=8085
   [postgres]=5432
   [secured]=9392 [secured-controller]=9393
 )

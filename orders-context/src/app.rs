@@ -30,7 +30,7 @@ pub use crate::store::{
     Contact, Due, Found, JournalRow, OrdersFilter, OrdersSort, Task, TaskCondition, TaskState,
 };
 
-use crate::domain::{Command, Order, Policy, Rejection, Timestamp};
+use crate::domain::{Command, Order, Rejection, Terms, Timestamp};
 use crate::store::{self, Remembered, Store, TaskChange};
 use chassis::clock::Clock;
 use chassis::ids::Ids;
@@ -45,7 +45,7 @@ pub struct App {
     queue: mpsc::Sender<Submission>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
-    policy: Arc<Policy>,
+    terms: Arc<Terms>,
     restaurants: Arc<Restaurants>,
 }
 
@@ -113,19 +113,19 @@ enum Reply {
 
 impl App {
     /// An application over `store`, and the loop that commits what it is given, which must be run.
-    /// `started` receives each task as soon as it is durable.
+    /// `started` receives each task as soon as it is durable. New orders are placed under `terms`.
     #[must_use]
     pub fn new(
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         ids: Arc<dyn Ids>,
-        policy: Policy,
+        terms: impl Into<Terms>,
         limits: group::Limits,
     ) -> (Self, Group) {
         let (queue, submissions) = mpsc::channel(limits.queue);
         let group = Group::new(Arc::clone(&store), Arc::clone(&ids), submissions, limits);
         let restaurants = Arc::new(Restaurants::default());
-        let app = Self { store, queue, clock, ids, policy: Arc::new(policy), restaurants };
+        let app = Self { store, queue, clock, ids, terms: Arc::new(terms.into()), restaurants };
         (app, group)
     }
 

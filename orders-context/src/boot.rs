@@ -58,7 +58,7 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let store = open_store(&config.database).await?;
     let (app, mut group) =
-        App::new(Arc::clone(&store), Arc::clone(&clock), ids, config.policy.clone(), config.limits);
+        App::new(Arc::clone(&store), Arc::clone(&clock), ids, config.terms.clone(), config.limits);
     let journal_grew = Signal::new();
     group.wake_on_journal(journal_grew.clone());
     let (hand_over, started) = mpsc::channel(HANDED_OVER);

@@ -127,8 +127,9 @@ fn replay(
     order.version = row.sequence;
     let repeated = (&row.restaurant_id, &row.customer_id, row.total_minor, &row.currency);
     let known = (&order.restaurant_id, &order.customer_id, order.total_minor, &order.currency);
-    if repeated != known {
-        let what = "restaurant, customer or total stand otherwise in the journal's columns";
+    let flow = row.flow_version.unwrap_or(order.flow_version);
+    if repeated != known || flow != order.flow_version {
+        let what = "restaurant, customer, total or flow stand otherwise in the journal's columns";
         breaches.push(Breach::new(BreachKind::Columns, what));
     }
     (Some((order, row.occurred_at)), breaches)

@@ -6,7 +6,7 @@ mod operate;
 mod table;
 
 use crate::config::{Config, Database};
-use crate::{boot, check, picture, verify};
+use crate::{boot, check, copy, picture, verify};
 use anyhow::{Context, bail};
 use chassis::clock::SteadyClock;
 use chassis::config::Settings;
@@ -51,6 +51,19 @@ enum Command {
     /// differs. Safe beside a running context.
     Check {
         /// One JSON object a line: each violation, then the totals.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Copy everything into another database, which has to be empty, and check it there. Nobody may
+    /// use either meanwhile; the source stays as it is.
+    Copy {
+        /// `sqlite:PATH` or `postgres://…`; else what `ORDERS_DATABASE_URL` says.
+        #[arg(long, required_unless_present = "to")]
+        from: Option<Database>,
+        /// `sqlite:PATH` or `postgres://…`; else what `ORDERS_DATABASE_URL` says.
+        #[arg(long)]
+        to: Option<Database>,
+        /// One JSON object a line: what was copied, each violation, then the totals.
         #[arg(long)]
         json: bool,
     },
@@ -126,7 +139,8 @@ impl Cli {
             Command::Topics(Apply::Apply) => apply_own_topics().await,
             Command::Schemas(Apply::Apply) => apply_own_schemas().await,
             Command::Verify { wait } => verify(Duration::from_secs(wait)).await,
-            Command::Check { json } => check(Form::of(json)).await,
+            Command::Check { json } => check_own(Form::of(json)).await,
+            Command::Copy { from, to, json } => copy(from, to, Form::of(json)).await,
             Command::Flow { format } => print(&match format {
                 Format::Mermaid => picture::mermaid(),
                 Format::Svg => picture::svg(),
@@ -210,10 +224,23 @@ async fn verify(wait: Duration) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn check(form: Form) -> anyhow::Result<()> {
+async fn copy(from: Option<Database>, to: Option<Database>, form: Form) -> anyhow::Result<()> {
+    let mut settings = Settings::from_env();
+    let own = settings.or("ORDERS_DATABASE_URL", Database::default());
+    let own = settings.finish(own)?;
+    let (from, to) = (from.unwrap_or_else(|| own.clone()), to.unwrap_or(own));
+    form.show(&copy::copy(&from, &to).await?)?;
+    check(&to, form).await
+}
+
+async fn check_own(form: Form) -> anyhow::Result<()> {
     let mut settings = Settings::from_env();
     let database = settings.or("ORDERS_DATABASE_URL", Database::default());
-    let store = boot::open_store(&settings.finish(database)?).await?;
+    check(&settings.finish(database)?, form).await
+}
+
+async fn check(database: &Database, form: Form) -> anyhow::Result<()> {
+    let store = boot::open_store(database).await?;
     let checked = check::check(&*store, |violation| form.show(violation)).await?;
     form.show(&checked)?;
     if checked.violations > 0 {

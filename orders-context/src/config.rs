@@ -1,7 +1,8 @@
 //! What the orders context is told from outside, all of it through the environment.
 
 use crate::app::group::Limits;
-use crate::domain::{Policy, Webhook};
+use crate::domain::{Policy, Terms, Webhook};
+use crate::policy_file;
 use crate::tasks::post::{Reach, key_of};
 use chassis::config::Settings;
 use chassis::kafka::KafkaConfig;
@@ -26,8 +27,9 @@ pub struct Config {
     /// `ORDERS_WEBHOOK_ALLOW_PRIVATE`: `true` lets webhooks, and the push gateway's, reach private
     /// addresses.
     pub webhook_reach: Reach,
-    /// `ORDERS_ACCEPT_WITHIN_MS`, `ORDERS_COMPLETE_WITHIN_MS`: for new orders.
-    pub policy: Policy,
+    /// `ORDERS_POLICY`, a policy file (see [`policy_file`]); or, for the standard policy with other
+    /// times, `ORDERS_ACCEPT_WITHIN_MS` and `ORDERS_COMPLETE_WITHIN_MS`. For new orders.
+    pub terms: Terms,
     /// `ORDERS_QUEUE`, `ORDERS_GROUP`: how many commands may wait, and go into one transaction.
     pub limits: Limits,
     /// `ORDERS_ARCHIVE_AFTER_MS`: how long after it came to rest an order moves to compact history.
@@ -66,6 +68,16 @@ impl Default for Database {
     }
 }
 
+impl std::fmt::Display for Database {
+    /// Without secrets.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Self::Postgres(address) => address.fmt(f),
+        }
+    }
+}
+
 impl FromStr for Database {
     type Err = String;
 
@@ -86,19 +98,7 @@ impl FromStr for Database {
 impl Config {
     /// Reads the environment's variables from `settings`.
     pub fn from_settings(settings: &mut Settings) -> Self {
-        let standard = Policy::standard();
-        let policy = Policy {
-            accept_within_ms: settings.or("ORDERS_ACCEPT_WITHIN_MS", standard.accept_within_ms),
-            complete_within_ms: settings
-                .or("ORDERS_COMPLETE_WITHIN_MS", standard.complete_within_ms),
-            ..standard
-        };
-        if policy.accept_within_ms <= 0 || policy.complete_within_ms < policy.accept_within_ms {
-            settings.problem(
-                "ORDERS_COMPLETE_WITHIN_MS",
-                "must not be shorter than ORDERS_ACCEPT_WITHIN_MS, which must be above 0",
-            );
-        }
+        let terms = terms(settings);
         let limits = Limits {
             queue: settings.or("ORDERS_QUEUE", 4_096),
             group: settings.or("ORDERS_GROUP", 512),
@@ -122,7 +122,7 @@ impl Config {
             registry_url: settings.required("SCHEMA_REGISTRY_URL"),
             customers: CustomerChannel::from_settings(settings, webhook_reach),
             webhook_reach,
-            policy,
+            terms,
             limits,
         }
     }
@@ -154,6 +154,35 @@ impl CustomerChannel {
     }
 }
 
+/// What new orders live by: in a file, or in two settings, not in both.
+fn terms(settings: &mut Settings) -> Terms {
+    let standard = Policy::standard();
+    let accept_within_ms = settings.optional("ORDERS_ACCEPT_WITHIN_MS");
+    let complete_within_ms = settings.optional("ORDERS_COMPLETE_WITHIN_MS");
+    let beside_a_file = accept_within_ms.or(complete_within_ms).is_some();
+    let policy = Policy {
+        accept_within_ms: accept_within_ms.unwrap_or(standard.accept_within_ms),
+        complete_within_ms: complete_within_ms.unwrap_or(standard.complete_within_ms),
+        ..standard
+    };
+    if policy.accept_within_ms <= 0 || policy.complete_within_ms < policy.accept_within_ms {
+        settings.problem(
+            "ORDERS_COMPLETE_WITHIN_MS",
+            "must not be shorter than ORDERS_ACCEPT_WITHIN_MS, which must be above 0",
+        );
+    }
+    let Some(file) = settings.optional::<PathBuf>("ORDERS_POLICY") else { return policy.into() };
+    if beside_a_file {
+        let what = "says the times that ORDERS_ACCEPT_WITHIN_MS and ORDERS_COMPLETE_WITHIN_MS say \
+                    too: unset those";
+        settings.problem("ORDERS_POLICY", what);
+    }
+    policy_file::read(&file).unwrap_or_else(|problems| {
+        problems.into_iter().for_each(|what| settings.problem("ORDERS_POLICY", what));
+        policy.into()
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,6 +205,7 @@ mod tests {
             ("ORDERS_LISTEN", "nowhere"),
             ("ORDERS_DATABASE_URL", "mysql://"),
             ("ORDERS_ACCEPT_WITHIN_MS", "0"),
+            ("ORDERS_POLICY", "no-such-file.json"),
         ]);
         let config = Config::from_settings(&mut settings);
         let problems = settings.finish(config).unwrap_err().to_string();
@@ -183,6 +213,8 @@ mod tests {
             "ORDERS_LISTEN",
             "ORDERS_DATABASE_URL",
             "ORDERS_COMPLETE_WITHIN_MS",
+            "ORDERS_POLICY: says the times",
+            "ORDERS_POLICY: no-such-file.json cannot be read",
             "SCHEMA_REGISTRY_URL",
             "SMTP_URL",
         ] {

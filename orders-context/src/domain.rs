@@ -1,7 +1,7 @@
 //! The order: pure rules, no clock, no id source, no network, no disk.
 //!
 //! Reading order: [`flow`] is the whole life of an order as one table; [`command`] and [`event`] are
-//! what comes in and what becomes true; [`order`] is the state. [`decide`](mod@decide) turns a command
+//! what comes in and what becomes true; [`order`] is the state and [`terms`] what it was promised. [`decide`](mod@decide) turns a command
 //! into events, [`evolve`](mod@evolve) folds events into state, [`react`](mod@react) asks for what has
 //! to happen outside. Time and ids arrive with the command. [`conformance`] judges what a journal holds.
 
@@ -19,9 +19,11 @@ pub mod policy;
 pub mod react;
 pub mod rejection;
 pub mod restaurant;
+pub mod terms;
 #[cfg(test)]
 pub(crate) mod tests;
 pub mod time;
+mod upcast;
 mod words;
 
 pub(crate) use words::words;
@@ -31,11 +33,12 @@ pub use command::{Announce, Command, Decision, Operation, Placement, Role, Until
 pub use decide::decide;
 pub use event::{Event, Notification, TaskKind};
 pub use evolve::evolve;
-pub use flow::{Status, Trigger};
+pub use flow::{FlowVersion, Status, Trigger};
 pub use intervention::{Deadline, Intervention, TaskWas};
 pub use order::{Decided, Item, Order};
 pub use policy::Policy;
 pub use react::{Effect, react, wake_at};
 pub use rejection::Rejection;
 pub use restaurant::{MenuItem, Restaurant, Webhook};
+pub use terms::Terms;
 pub use time::Timestamp;

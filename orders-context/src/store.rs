@@ -8,13 +8,14 @@ mod archive;
 pub mod bulk;
 #[cfg(test)]
 pub(crate) mod contract;
+pub mod copy;
 pub mod listing;
 pub mod postgres;
 pub mod sqlite;
 
 pub use archive::{Archived, Portion};
 
-use crate::domain::{Effect, Event, Order, Restaurant, Status, TaskKind, Timestamp};
+use crate::domain::{Effect, Event, FlowVersion, Order, Restaurant, Status, TaskKind, Timestamp};
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -260,6 +261,8 @@ pub struct JournalRow {
     pub actor: String,
     /// What happened.
     pub event: Event,
+    /// The flow that the order follows from then on; `None` in rows from before flows had numbers.
+    pub flow_version: Option<FlowVersion>,
     /// Where it is cooked.
     pub restaurant_id: String,
     /// Who ordered.

@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::addresses::{Addresses, binaries};
+use crate::addresses::{Addresses, binaries, checkout};
 
 /// Runs it and returns what it printed; anything but exit code 0 is a failure that shows all it
 /// said. Blocks.
@@ -12,7 +12,7 @@ pub fn run(addresses: &Addresses, context: &str, arguments: &[&str]) -> Result<S
     let program = binaries()?.join(context);
     let output = Command::new(&program)
         .args(arguments)
-        .envs(settings(addresses))
+        .envs(settings(addresses)?)
         .stdin(Stdio::null())
         .output()
         .with_context(|| format!("{} does not start", program.display()))?;
@@ -25,16 +25,29 @@ pub fn run(addresses: &Addresses, context: &str, arguments: &[&str]) -> Result<S
     Ok(said)
 }
 
-fn settings(addresses: &Addresses) -> [(&'static str, String); 8] {
+/// Where the orders of the stack are: `deploy/instances` moves them.
+fn orders_database(addresses: &Addresses) -> Result<String> {
+    if !addresses.var.join("orders.instances").exists() {
+        return Ok(format!("sqlite:{}/orders.db", addresses.var.display()));
+    }
+    let url = Command::new(checkout().join("deploy/postgres"))
+        .arg("url")
+        .env("TAKEAWAY_VAR", &addresses.var)
+        .output()
+        .context("deploy/postgres does not start")?;
+    Ok(String::from_utf8(url.stdout)?.trim().to_owned())
+}
+
+fn settings(addresses: &Addresses) -> Result<[(&'static str, String); 8]> {
     let var = addresses.var.display();
-    [
+    Ok([
         ("KAFKA_BOOTSTRAP", addresses.kafka.clone()),
         ("SCHEMA_REGISTRY_URL", addresses.registry.clone()),
         ("LAKE_URI", addresses.lake.clone()),
         ("SMTP_URL", addresses.smtp.clone()),
-        ("ORDERS_DATABASE_URL", format!("sqlite:{var}/orders.db")),
+        ("ORDERS_DATABASE_URL", orders_database(addresses)?),
         ("PROMOTIONS_DATABASE_URL", format!("sqlite:{var}/promotions.db")),
         ("PROMOTIONS_CODE_KEY_FILE", format!("{var}/promotions.key")),
         ("RUST_LOG", "warn".to_owned()),
-    ]
+    ])
 }

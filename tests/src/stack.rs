@@ -53,6 +53,11 @@ impl Stack {
         deploy(&self.addresses.var, self.port_offset, &[&["up"], parts].concat())
     }
 
+    /// Runs `deploy/instances COMMAND` for it (`up` or `back`) and returns what was said. Blocks.
+    pub fn instances(&self, command: &str) -> Result<String> {
+        script("instances", &self.addresses.var, self.port_offset, &[command])
+    }
+
     /// The process of that part.
     pub fn pid(&self, part: &str) -> Result<u32> {
         let file = self.addresses.var.join("run").join(format!("{part}.pid"));
@@ -93,18 +98,22 @@ impl Drop for Stack {
 }
 
 fn deploy(var: &Path, port_offset: u16, arguments: &[&str]) -> Result<String> {
-    let output = Command::new(checkout().join("deploy/local"))
+    script("local", var, port_offset, arguments)
+}
+
+fn script(name: &str, var: &Path, port_offset: u16, arguments: &[&str]) -> Result<String> {
+    let output = Command::new(checkout().join("deploy").join(name))
         .args(arguments)
         .env("TAKEAWAY_VAR", var)
         .env("TAKEAWAY_PORT_OFFSET", port_offset.to_string())
         .env("TAKEAWAY_BIN", binaries()?)
         .stdin(Stdio::null())
         .output()
-        .context("deploy/local does not start")?;
+        .with_context(|| format!("deploy/{name} does not start"))?;
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     if !output.status.success() {
         let cause = String::from_utf8_lossy(&output.stderr);
-        bail!("deploy/local {} failed:\n{said}{cause}", arguments.join(" "));
+        bail!("deploy/{name} {} failed:\n{said}{cause}", arguments.join(" "));
     }
     Ok(said)
 }

@@ -82,7 +82,7 @@ impl App {
                 Some(_) => Announce::ByWebhook,
                 None => Announce::NotAtAll,
             },
-            policy: (*self.policy).clone(),
+            terms: (*self.terms).clone(),
             now,
         })
     }

@@ -1,7 +1,7 @@
 //! What somebody wants of an order: imperative, with the moment it is wanted.
 
 use super::words::words;
-use super::{Deadline, Intervention, Item, Notification, Policy, TaskKind, Timestamp};
+use super::{Deadline, Intervention, Item, Notification, TaskKind, Terms, Timestamp};
 use serde::{Deserialize, Serialize};
 
 words! {
@@ -145,8 +145,8 @@ pub struct Placement {
     pub currency: String,
     /// Whether there is a channel to the restaurant that a task can use.
     pub announce: Announce,
-    /// The times this order will live by.
-    pub policy: Policy,
+    /// What this order will live by.
+    pub terms: Terms,
     /// When it was placed.
     pub now: Timestamp,
 }

@@ -4,7 +4,6 @@
 //! [`super::decide()`] lets nothing else come into a journal, so a breach is a fault of the program or a
 //! hand in the database. What is judged here is the flow itself, and not whether a task was asked for.
 
-use super::flow::transition;
 use super::words::words;
 use super::{
     Announce, Deadline, Event, Notification, Order, Role, Status, TaskWas, Timestamp, Trigger,
@@ -156,11 +155,11 @@ fn follow(order: &Order, told: &Told<'_>, movement: &Move, breaches: &mut Vec<Br
         breaches.push(Breach::new(BreachKind::Repeated, what));
     }
     match movement {
-        Move::Fact(trigger) => trigger
-            .and_then(|trigger| transition(order.status, trigger))
-            .map_or(order.status, |arrow| arrow.to),
+        Move::Fact(trigger) => {
+            trigger.and_then(|trigger| order.arrow(trigger)).map_or(order.status, |arrow| arrow.to)
+        }
         Move::Arrow(trigger) => {
-            let Some(arrow) = transition(order.status, *trigger) else {
+            let Some(arrow) = order.arrow(*trigger) else {
                 breaches.push(forbidden(order, told.event));
                 return order.status;
             };

@@ -1,10 +1,9 @@
-//! Command and state → events, or a rejection. Pure; the flow itself is in [`super::flow::FLOW`].
+//! Command and state → events, or a rejection. Pure; the flow itself is in [`super::flow::FLOWS`].
 
-use super::flow::transition;
 use super::operate::operate;
 use super::{
     Command, Decision, Event, Intervention, Item, Order, Placement, Rejection, Role, Status,
-    TaskKind, Timestamp, Trigger,
+    TaskKind, Terms, Timestamp, Trigger,
 };
 
 /// What `command` makes true. No events means: that is how it stands already, nothing new.
@@ -36,6 +35,7 @@ fn place(new: &Placement) -> Result<Vec<Event>, Rejection> {
     if new.items.is_empty() {
         return Err(Rejection::NoItems);
     }
+    let Terms { flow, policy } = &new.terms;
     Ok(vec![Event::OrderPlaced {
         restaurant_id: new.restaurant_id.clone(),
         customer_id: new.customer_id.clone(),
@@ -43,9 +43,10 @@ fn place(new: &Placement) -> Result<Vec<Event>, Rejection> {
         total_minor: Item::total_minor(&new.items).ok_or(Rejection::TotalTooLarge)?,
         currency: new.currency.clone(),
         announce: new.announce,
-        policy: new.policy.clone(),
-        accept_by: new.now.plus_ms(new.policy.accept_within_ms),
-        complete_by: new.now.plus_ms(new.policy.complete_within_ms),
+        flow_version: *flow,
+        policy: policy.clone(),
+        accept_by: new.now.plus_ms(policy.accept_within_ms),
+        complete_by: new.now.plus_ms(policy.complete_within_ms),
     }])
 }
 
@@ -60,7 +61,7 @@ fn decide_by_person(
     if stands_already(order, decision) {
         return Ok(Vec::new());
     }
-    match transition(status, decision.trigger()) {
+    match order.arrow(decision.trigger()) {
         Some(arrow) if !arrow.by.contains(&by) => Err(Rejection::NotForRole { status, role: by }),
         Some(_) => match order.deadline() {
             Some(deadline) if now >= deadline => Err(Rejection::TooLate { status, deadline }),
@@ -80,9 +81,9 @@ fn stands_already(order: &Order, decision: &Decision) -> bool {
         | (Decision::Complete, S::Completed)
         | (Decision::Cancel { .. }, S::Cancelled) => true,
         // One that came to rest again since may be redriven again.
-        (Decision::Redrive, status) => {
+        (Decision::Redrive, _) => {
             order.decided.is_some_and(|d| d.what == Trigger::Redrive)
-                && transition(status, Trigger::Redrive).is_none()
+                && order.arrow(Trigger::Redrive).is_none()
         }
         _ => false,
     }
@@ -116,10 +117,10 @@ fn decided(
 
 fn wake(order: &Order, now: Timestamp) -> Vec<Event> {
     let passed = order.deadline().is_some_and(|deadline| now >= deadline);
-    if passed && transition(order.status, Trigger::AcceptDeadline).is_some() {
+    if passed && order.arrow(Trigger::AcceptDeadline).is_some() {
         return vec![Event::OrderExpired { accept_by: order.accept_by }];
     }
-    if passed && transition(order.status, Trigger::CompleteDeadline).is_some() {
+    if passed && order.arrow(Trigger::CompleteDeadline).is_some() {
         return vec![Event::OrderTimedOut { complete_by: order.complete_by }];
     }
     let due = order.reminders_due(now);

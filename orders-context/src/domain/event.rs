@@ -2,7 +2,9 @@
 
 use super::command::Announce;
 use super::words::words;
-use super::{Deadline, Intervention, Item, Policy, Role, Status, TaskWas, Timestamp};
+use super::{
+    Deadline, FlowVersion, Intervention, Item, Policy, Role, Status, TaskWas, Timestamp, upcast,
+};
 use serde::{Deserialize, Serialize};
 
 /// A fact about one order, as it is stored in the journal. The field names are a stored format:
@@ -24,6 +26,9 @@ pub enum Event {
         currency: String,
         /// How the restaurant learns of it.
         announce: Announce,
+        /// The flow it follows.
+        #[serde(default = "upcast::flow_version")]
+        flow_version: FlowVersion,
         /// The times it lives by.
         policy: Policy,
         /// The answer is due before this moment.

@@ -1,6 +1,5 @@
 //! Events → state. Total: whatever the journal holds can be folded, and replay equals live.
 
-use super::flow::transition;
 use super::{
     Deadline, Decided, Event, Notification, Order, Role, Status, TaskWas, Timestamp, Trigger,
 };
@@ -65,6 +64,7 @@ fn born(order_id: &str, at: Timestamp, event: &Event) -> Option<Order> {
         total_minor,
         currency,
         announce,
+        flow_version,
         policy,
         accept_by,
         complete_by,
@@ -83,6 +83,7 @@ fn born(order_id: &str, at: Timestamp, event: &Event) -> Option<Order> {
         total_minor: *total_minor,
         currency: currency.clone(),
         announce: *announce,
+        flow_version: *flow_version,
         policy: policy.clone(),
         placed_at: at,
         window_opened_at: at,
@@ -101,7 +102,7 @@ fn born(order_id: &str, at: Timestamp, event: &Event) -> Option<Order> {
 impl Order {
     /// Takes the arrow if the flow has it; a late fact finds none and moves nothing.
     fn follow(&mut self, trigger: Trigger) {
-        if let Some(arrow) = transition(self.status, trigger) {
+        if let Some(arrow) = self.arrow(trigger) {
             self.status = arrow.to;
         }
     }

@@ -1,8 +1,12 @@
 //! The life of an order as one table. `decide` consults it, the picture is drawn from it, the
-//! journal is checked against it. A change of the flow is a change of [`FLOW`], and of nothing else.
+//! journal is checked against it.
+//!
+//! A table that has shipped never changes: orders live by it. A change of the flow is another table
+//! behind it in [`FLOWS`], and nothing else; each order follows the one that it carries the number of.
 
 use super::Role;
 use super::words::words;
+use serde::{Deserialize, Serialize};
 
 words! {
     /// Where an order stands.
@@ -76,9 +80,14 @@ const KITCHEN: &[Role] = &[Role::Restaurant, Role::Operator];
 const ANYONE: &[Role] = &[Role::Customer, Role::Restaurant, Role::Operator];
 const OPERATOR: &[Role] = &[Role::Operator];
 
-/// The flow.
+/// Every flow that has shipped, the newest last. The one at place n is version n + 1.
+pub const FLOWS: &[&[Transition]] = &[FLOW_1];
+
+/// The newest flow: the one of new orders.
+pub const FLOW: &[Transition] = FLOWS[FLOWS.len() - 1];
+
 #[rustfmt::skip]
-pub const FLOW: &[Transition] = {
+const FLOW_1: &[Transition] = {
     use Status as S;
     use Trigger as T;
     &[
@@ -108,10 +117,66 @@ pub const FLOW: &[Transition] = {
     ]
 };
 
-/// The arrow that leaves `from` by `on`.
-#[must_use]
-pub fn transition(from: Status, on: Trigger) -> Option<&'static Transition> {
-    FLOW.iter().find(|arrow| arrow.from == from && arrow.on == on)
+/// Names one of [`FLOWS`]. A number that this program has no table for cannot be read: such an order
+/// was placed by a newer one, and nothing is decided about it here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "i32", into = "i32")]
+pub struct FlowVersion(i32);
+
+impl FlowVersion {
+    /// The one of orders that were placed before flows had numbers.
+    pub const FIRST: Self = Self(1);
+
+    /// The newest.
+    pub const LATEST: Self = Self(FLOWS.len() as i32);
+
+    /// The number in tables, on topics and in the API.
+    #[must_use]
+    pub const fn number(self) -> i32 {
+        self.0
+    }
+
+    /// Its arrows.
+    #[must_use]
+    pub fn table(self) -> &'static [Transition] {
+        let place = usize::try_from(self.0 - 1).ok();
+        place.and_then(|place| FLOWS.get(place)).copied().unwrap_or_default()
+    }
+
+    /// The arrow that leaves `from` by `on`.
+    #[must_use]
+    pub fn transition(self, from: Status, on: Trigger) -> Option<&'static Transition> {
+        self.table().iter().find(|arrow| arrow.from == from && arrow.on == on)
+    }
+
+    /// Whether an order can stand there.
+    #[must_use]
+    pub fn knows(self, status: Status) -> bool {
+        self.table().iter().any(|arrow| arrow.from == status || arrow.to == status)
+    }
+}
+
+impl TryFrom<i32> for FlowVersion {
+    type Error = String;
+
+    fn try_from(number: i32) -> Result<Self, String> {
+        match number {
+            1.. if number <= Self::LATEST.0 => Ok(Self(number)),
+            _ => Err(format!("this version knows the flows 1 to {}, not {number}", Self::LATEST)),
+        }
+    }
+}
+
+impl From<FlowVersion> for i32 {
+    fn from(version: FlowVersion) -> Self {
+        version.0
+    }
+}
+
+impl std::fmt::Display for FlowVersion {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
 }
 
 impl Status {

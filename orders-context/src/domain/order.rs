@@ -1,7 +1,10 @@
 //! The order as its events have made it.
 
 use super::command::Announce;
-use super::{Notification, Policy, Role, Status, TaskKind, Timestamp, Trigger};
+use super::flow::Transition;
+use super::{
+    FlowVersion, Notification, Policy, Role, Status, TaskKind, Timestamp, Trigger, upcast,
+};
 use serde::{Deserialize, Serialize};
 
 /// The state of one order: nothing but a fold of its events.
@@ -28,6 +31,9 @@ pub struct Order {
     pub currency: String,
     /// How the restaurant learns of it.
     pub announce: Announce,
+    /// The flow it follows.
+    #[serde(default = "upcast::flow_version")]
+    pub flow_version: FlowVersion,
     /// The times it lives by.
     pub policy: Policy,
     /// When it was taken.
@@ -90,6 +96,12 @@ impl Item {
 }
 
 impl Order {
+    /// The arrow that leaves its status by `on`, in the flow that it follows.
+    #[must_use]
+    pub fn arrow(&self, on: Trigger) -> Option<&'static Transition> {
+        self.flow_version.transition(self.status, on)
+    }
+
     /// The moment after which no decision counts in the present status, if there is one.
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {

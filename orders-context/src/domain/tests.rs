@@ -2,12 +2,13 @@
 //! every status, [`edges`] of moments and roles, [`operating`] of what operators do beside the flow,
 //! [`effects`] what is asked of the outside, [`laws`]
 //! what holds for every life an order can have, [`breaches`] what of a journal is not such a life,
-//! [`stored_format`] what was written once and is read
-//! for ever. [`mother`] has the orders of all of them.
+//! [`stored_format`] what was written once and is read for ever, [`flows`] what has shipped of the
+//! flow. [`mother`] has the orders of all of them.
 
 mod breaches;
 mod edges;
 mod effects;
+mod flows;
 mod laws;
 pub mod mother;
 mod operating;

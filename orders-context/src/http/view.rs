@@ -40,6 +40,12 @@ pub struct OrderView<'a> {
     /// Completion counts before this moment.
     #[schema(value_type = String, format = DateTime)]
     complete_by: Moment,
+    /// The version of the flow that it follows.
+    #[schema(example = 1)]
+    flow_version: i32,
+    /// The version of the policy whose times it lives by.
+    #[schema(example = 1)]
+    policy_version: u32,
     /// When this answer was made, by the clock that judges the two moments above.
     #[schema(value_type = String, format = DateTime)]
     server_time: Moment,
@@ -100,6 +106,8 @@ impl<'a> OrderView<'a> {
             placed_at: order.placed_at.into(),
             accept_by: order.accept_by.into(),
             complete_by: order.complete_by.into(),
+            flow_version: order.flow_version.number(),
+            policy_version: order.policy.version,
             server_time: server_time.into(),
             tasks: None,
         }

@@ -19,7 +19,7 @@ pub fn to_event(row: JournalRow) -> out::OrderEvent {
         customer_id: row.customer_id,
         total_minor: row.total_minor,
         currency: row.currency,
-        flow_version: None,
+        flow_version: row.flow_version.map(domain::FlowVersion::number),
         fact: to_fact(&row.event),
     }
 }

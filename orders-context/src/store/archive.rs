@@ -7,7 +7,7 @@
 //! written to a database never changes, nor does its dictionary; a new one stands beside it.
 
 use super::{Error, JournalRow, Kept, KeptRow, Task, TaskState};
-use crate::domain::{Order, Status, Timestamp, evolve};
+use crate::domain::{FlowVersion, Order, Status, Timestamp, evolve};
 use anyhow::anyhow;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -119,6 +119,8 @@ pub struct RawEvent {
     pub traceparent: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub causation_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flow_version: Option<i32>,
 }
 
 /// An order on its way to compact history, and what must still hold of its rows when it gets there.
@@ -243,6 +245,7 @@ impl RawEvent {
             status: word(&self.status, Status::from_word)?,
             actor: self.actor.clone(),
             event: serde_json::from_str(self.data.get())?,
+            flow_version: self.flow_version.map(flow).transpose()?,
             restaurant_id: self.restaurant_id.clone(),
             customer_id: self.customer_id.clone(),
             total_minor: self.total_minor,
@@ -251,6 +254,10 @@ impl RawEvent {
             causation_id: self.causation_id.clone(),
         })
     }
+}
+
+fn flow(number: i32) -> Result<FlowVersion, Error> {
+    FlowVersion::try_from(number).map_err(|what| Error::Corrupt(anyhow!(what)))
 }
 
 fn word<T>(text: &str, parse: fn(&str) -> Option<T>) -> Result<T, Error> {

@@ -11,6 +11,7 @@
 mod archive;
 mod bulk;
 mod columns;
+pub mod copy;
 mod journal;
 mod kept;
 mod leases;

@@ -2,6 +2,7 @@
 
 mod archive;
 mod bulk;
+pub mod copy;
 mod journal;
 mod kept;
 mod listing;

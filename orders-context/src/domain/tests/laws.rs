@@ -6,7 +6,6 @@ use super::mother::{
     extend, gave_up, operates, placement, reject,
 };
 use crate::domain::conformance::{Told, judge, judge_wake};
-use crate::domain::flow::transition;
 use crate::domain::{
     Announce, Command, Deadline, Decision, Event, Notification, Operation, Order, Placement, Role,
     Status, TaskKind, Timestamp, Trigger, decide, evolve, wake_at,
@@ -221,7 +220,7 @@ proptest! {
     fn every_move_is_an_arrow_of_the_flow_by_who_may_take_it(lived in lived()) {
         for Step { command, before, event, after } in &lived.steps {
             let Some(event) = event else { continue };
-            match trigger(event).and_then(|on| transition(before.status, on)) {
+            match trigger(event).and_then(|on| before.arrow(on)) {
                 Some(arrow) => {
                     prop_assert_eq!(after.status, arrow.to);
                     prop_assert!(arrow.by.contains(&command.by()), "{} by {}", arrow.on, command.by());

@@ -2,8 +2,9 @@
 //! from real events, by the path that its status is most often reached by or that has most to say.
 
 use crate::domain::{
-    Announce, Command, Deadline, Decision, Event, Intervention, Item, Notification, Operation,
-    Order, Placement, Policy, Role, Status, TaskKind, TaskWas, Timestamp, Until, evolve, wake_at,
+    Announce, Command, Deadline, Decision, Event, FlowVersion, Intervention, Item, Notification,
+    Operation, Order, Placement, Role, Status, TaskKind, TaskWas, Terms, Timestamp, Until, evolve,
+    wake_at,
 };
 
 /// 21 September 2026, in the evening: when every order here is placed.
@@ -72,7 +73,7 @@ pub fn placement(order_id: &str) -> Placement {
         ],
         currency: "EUR".to_owned(),
         announce: Announce::ByWebhook,
-        policy: Policy::standard(),
+        terms: Terms::standard(),
         now: EVENING,
     }
 }
@@ -170,7 +171,12 @@ pub fn tried_again() -> Order {
 
 /// Rosa ordered.
 pub fn order_placed() -> Event {
-    let Placement { restaurant_id, customer_id, items, currency, announce, policy, .. } =
+    order_placed_under(FlowVersion::LATEST)
+}
+
+/// Rosa ordered when that flow was the newest.
+pub fn order_placed_under(flow_version: FlowVersion) -> Event {
+    let Placement { restaurant_id, customer_id, items, currency, announce, terms, .. } =
         placement("order-1");
     Event::OrderPlaced {
         restaurant_id,
@@ -179,7 +185,8 @@ pub fn order_placed() -> Event {
         total_minor: 2_050,
         currency,
         announce,
-        policy,
+        flow_version,
+        policy: terms.policy,
         accept_by: ACCEPT_BY,
         complete_by: COMPLETE_BY,
     }

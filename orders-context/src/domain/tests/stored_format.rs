@@ -1,60 +1,82 @@
 //! What was stored once is read for ever: events of the journal, states of orders, restaurants and
-//! the kinds of tasks. A sample in `blessed/` never changes; `BLESS=1` adds those that are missing.
+//! the kinds of tasks. A sample in `blessed/KIND/VERSION/` never changes; when a stored form does,
+//! `BLESS=1` adds a sample of its next version.
 
 use super::mother;
-use crate::domain::{Event, MenuItem, Notification, Order, Restaurant, Status, TaskKind, Webhook};
+use crate::domain::{
+    Event, FlowVersion, MenuItem, Notification, Order, Restaurant, Status, TaskKind, Webhook,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 const REMEDY: &str = "BLESS=1 cargo test -p orders-context --lib stored_format";
 
-/// The generations of a kind's samples: a later one has what was added to the same names since.
-fn generations(kind: &str) -> Vec<PathBuf> {
-    let kind = Path::new(env!("CARGO_MANIFEST_DIR")).join("blessed").join(kind);
-    (1..).map(|number| kind.join(number.to_string())).take_while(|folder| folder.exists()).collect()
+/// Samples by name and version.
+type Samples<T> = BTreeMap<String, BTreeMap<u32, (Value, T)>>;
+
+fn folder(kind: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("blessed").join(kind)
 }
 
-fn folder(kind: &str, generation: u32) -> PathBuf {
-    let blessed = Path::new(env!("CARGO_MANIFEST_DIR")).join("blessed");
-    blessed.join(kind).join(generation.to_string())
-}
-
-/// Writes what is missing when asked to; never over what is there.
-fn bless<T: Serialize>(kind: &str, generation: u32, name: &str, sample: &T) {
-    let folder = folder(kind, generation);
-    let path = folder.join(format!("{name}.json"));
-    if std::env::var_os("BLESS").is_none() || path.exists() {
-        return;
-    }
-    fs::create_dir_all(folder).expect("a folder for samples");
-    let text = serde_json::to_string_pretty(sample).expect("it has a stored form");
-    fs::write(path, text + "\n").expect("a sample is written");
-}
-
-/// Every sample of a kind by its name, read as a `T` that has kept all it was written with.
-fn blessed<T: Serialize + DeserializeOwned>(kind: &str) -> Vec<(String, T)> {
-    let generations = generations(kind);
-    assert!(!generations.is_empty(), "no {kind}: run {REMEDY}");
-    let files =
-        generations.iter().flat_map(|folder| fs::read_dir(folder).expect("a folder of samples"));
-    let read = |path: PathBuf| {
-        let text = fs::read_to_string(&path).expect("a sample can be read");
-        let stored: Value = serde_json::from_str(&text).expect("a sample is JSON");
-        let place = path.display();
-        let value: T = serde_json::from_str(&text).unwrap_or_else(|error| {
-            panic!(
-                "{place} can no longer be read ({error}): read the stored form as well as the new"
-            )
-        });
-        let kept = serde_json::to_value(&value).expect("it has a stored form");
-        assert!(holds(&kept, &stored), "{place} loses something when read: {stored} became {kept}");
-        (path.file_stem().expect("a name").to_string_lossy().into_owned(), value)
+fn versions(kind: &str) -> Vec<(u32, PathBuf)> {
+    let folders = fs::read_dir(folder(kind)).unwrap_or_else(|_| panic!("no {kind}: run {REMEDY}"));
+    let version = |path: PathBuf| {
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        (name.parse().expect("a version"), path)
     };
-    files.map(|file| read(file.expect("a file").path())).collect()
+    folders.map(|folder| version(folder.expect("a folder").path())).collect()
+}
+
+/// Every sample of a kind, read as a `T` that has kept all it was written with.
+fn blessed<T: Serialize + DeserializeOwned>(kind: &str) -> Samples<T> {
+    let mut samples = Samples::new();
+    for (version, folder) in versions(kind) {
+        for file in fs::read_dir(folder).expect("a folder of samples") {
+            let path = file.expect("a file").path();
+            let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+            samples.entry(name).or_default().insert(version, read(&path));
+        }
+    }
+    samples
+}
+
+fn read<T: Serialize + DeserializeOwned>(path: &Path) -> (Value, T) {
+    let text = fs::read_to_string(path).expect("a sample can be read");
+    let stored: Value = serde_json::from_str(&text).expect("a sample is JSON");
+    let place = path.display();
+    let value: T = serde_json::from_str(&text).unwrap_or_else(|error| {
+        panic!("{place} can no longer be read ({error}): write an upcaster, see domain/upcast.rs")
+    });
+    let kept = serde_json::to_value(&value).expect("it has a stored form");
+    assert!(holds(&kept, &stored), "{place} loses something when read: {stored} became {kept}");
+    (stored, value)
+}
+
+/// Finds a sample of everything that is written today.
+fn assert_sampled<T: Serialize + DeserializeOwned>(kind: &str, today: &[(String, &T)]) {
+    for (name, value) in today {
+        let samples = blessed::<T>(kind);
+        let written = serde_json::to_value(value).expect("it has a stored form");
+        let versions = samples.get(name).into_iter().flatten();
+        if versions.clone().any(|(_, (stored, _))| *stored == written) {
+            continue;
+        }
+        let version = versions.last().map_or(1, |(version, _)| version + 1);
+        let path = folder(kind).join(version.to_string()).join(format!("{name}.json"));
+        assert!(
+            std::env::var_os("BLESS").is_some(),
+            "{} is missing: the stored form is another or new. See that what was written before is \
+             understood (domain/upcast.rs), run {REMEDY} and commit the new file",
+            path.display()
+        );
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder for samples");
+        let text = serde_json::to_string_pretty(&written).expect("it is JSON");
+        fs::write(path, text + "\n").expect("a sample is written");
+    }
 }
 
 /// Whether `new` has every member that `old` has; it may have more.
@@ -70,20 +92,6 @@ fn holds(new: &Value, old: &Value) -> bool {
     }
 }
 
-fn assert_all_sampled<T>(
-    kind: &str,
-    wanted: impl IntoIterator<Item = String>,
-    found: &[(String, T)],
-) {
-    let found: BTreeSet<&String> = found.iter().map(|(name, _)| name).collect();
-    let missing: Vec<String> = wanted.into_iter().filter(|name| !found.contains(name)).collect();
-    assert!(
-        missing.is_empty(),
-        "blessed/{kind} lacks {missing:?}: give domain/tests/mother.rs one of each, run {REMEDY} \
-         and commit the new files"
-    );
-}
-
 /// The names of all variants, asked of serde itself, so that none can be forgotten.
 fn event_types() -> Vec<String> {
     let unknown = serde_json::from_value::<Event>(json!({"type": "?"})).expect_err("no such type");
@@ -94,17 +102,12 @@ fn event_types() -> Vec<String> {
 
 #[test]
 fn every_event_of_the_journal_is_read_for_ever() {
-    for event in mother::every_event() {
-        bless("journal", 1, event.event_type(), &event);
+    for (name, versions) in &blessed::<Event>("journal") {
+        assert!(versions.values().all(|(_, event)| event.event_type() == name), "{name}");
     }
-    for event in mother::every_event_by_an_operator() {
-        bless("journal", 2, event.event_type(), &event);
-    }
-    let samples = blessed::<Event>("journal");
-    for (name, event) in &samples {
-        assert_eq!(event.event_type(), name);
-    }
-    assert_all_sampled("journal", event_types(), &samples);
+    let events = [mother::every_event(), mother::every_event_by_an_operator()].concat();
+    let today: Vec<_> = events.iter().map(|event| (event.event_type().to_owned(), event)).collect();
+    assert_sampled("journal", &today);
 }
 
 #[test]
@@ -116,15 +119,36 @@ fn serde_names_every_event_as_we_do() {
 
 #[test]
 fn every_state_of_an_order_is_read_for_ever() {
-    for &status in Status::ALL {
-        bless("order", 1, status.as_str(), &mother::order(status));
+    for (name, versions) in &blessed::<Order>("order") {
+        assert!(versions.values().all(|(_, order)| order.status.as_str() == name), "{name}");
     }
-    bless("order", 2, "placed", &mother::tried_again());
-    let samples = blessed::<Order>("order");
-    for (name, order) in &samples {
-        assert_eq!(order.status.as_str(), name);
+    let mut orders: Vec<_> = Status::ALL.iter().map(|&status| mother::order(status)).collect();
+    orders.push(mother::tried_again());
+    let today: Vec<_> = orders.iter().map(|order| (order.status.to_string(), order)).collect();
+    assert_sampled("order", &today);
+}
+
+/// What the upcasters say of the time before a member existed.
+#[test]
+fn what_was_stored_before_flows_had_numbers_is_of_the_first() {
+    let events = blessed::<Event>("journal");
+    let (_, placed) = &events["order_placed"][&1];
+    assert_eq!(placed, &mother::order_placed_under(FlowVersion::FIRST));
+    for (name, versions) in &blessed::<Order>("order") {
+        let (_, order) = &versions[&1];
+        assert_eq!((order.flow_version, order.policy.version), (FlowVersion::FIRST, 1), "{name}");
     }
-    assert_all_sampled("order", Status::ALL.iter().map(ToString::to_string), &samples);
+}
+
+/// An order that a newer program placed is left alone: it cannot be read.
+#[test]
+fn a_flow_of_the_future_cannot_be_read() {
+    let mut stored = serde_json::to_value(mother::order_placed()).expect("a stored form");
+    for number in [0, FlowVersion::LATEST.number() + 1, -1] {
+        stored["flow_version"] = json!(number);
+        let refused = serde_json::from_value::<Event>(stored.clone()).expect_err("no such flow");
+        assert!(refused.to_string().contains(&format!("not {number}")), "{refused}");
+    }
 }
 
 #[test]
@@ -144,11 +168,10 @@ fn every_restaurant_is_read_for_ever() {
         }),
     };
     let without = Restaurant { webhook: None, ..bella_napoli.clone() };
-    bless("restaurant", 1, "with_webhook", &bella_napoli);
-    bless("restaurant", 1, "without_webhook", &without);
-    let samples = blessed::<Restaurant>("restaurant");
-    let names = ["with_webhook", "without_webhook"].map(str::to_owned);
-    assert_all_sampled("restaurant", names, &samples);
+    blessed::<Restaurant>("restaurant");
+    let today =
+        [("with_webhook".to_owned(), &bella_napoli), ("without_webhook".to_owned(), &without)];
+    assert_sampled("restaurant", &today);
 }
 
 #[test]

@@ -18,6 +18,8 @@ pub enum Data<'a> {
         announce: Announce,
         accept_by: Moment,
         complete_by: Moment,
+        flow_version: i32,
+        policy_version: u32,
     },
     /// `restaurant_notified`.
     RestaurantNotified { channel: &'a str, attempts: u32 },
@@ -91,7 +93,8 @@ impl<'a> Data<'a> {
                 announce,
                 accept_by,
                 complete_by,
-                policy: _,
+                flow_version,
+                policy,
             } => Self::Placed {
                 restaurant_id,
                 customer_id,
@@ -101,6 +104,8 @@ impl<'a> Data<'a> {
                 announce: *announce,
                 accept_by: (*accept_by).into(),
                 complete_by: (*complete_by).into(),
+                flow_version: flow_version.number(),
+                policy_version: policy.version,
             },
             Event::RestaurantNotified { channel, attempts } => {
                 Self::RestaurantNotified { channel, attempts: *attempts }

@@ -40,6 +40,8 @@ async fn an_order_is_answered_as_it_was_placed() {
             "placed_at": "2026-09-21T18:00:00.000000Z",
             "accept_by": "2026-09-21T18:10:00.000000Z",
             "complete_by": "2026-09-21T20:00:00.000000Z",
+            "flow_version": 1,
+            "policy_version": 1,
             "server_time": "2026-09-21T18:00:00.000000Z",
             "tasks": [{
                 "kind": "notify_restaurant",

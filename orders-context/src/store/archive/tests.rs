@@ -26,6 +26,7 @@ pub fn completed(order_id: &str) -> Whole {
             currency: state.currency.clone(),
             traceparent: None,
             causation_id: (position > 44).then(|| format!("event-{}", position - 3)),
+            flow_version: Some(1),
         });
     }
     let order = order.expect("it exists");

@@ -132,7 +132,7 @@ async fn restore(client: &Client, whole: &Whole) -> Result<(), Error> {
     pipelined(waves.sendings(client, &statements).collect()).await?;
     let sql = format!(
         "INSERT INTO journal ({JOURNAL})
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
     );
     for row in &whole.journal {
         let data = row.data.get();
@@ -154,6 +154,7 @@ async fn restore(client: &Client, whole: &Whole) -> Result<(), Error> {
                 &row.currency,
                 &row.traceparent,
                 &row.causation_id,
+                &row.flow_version,
             ],
         )
         .await?;
@@ -240,5 +241,6 @@ fn raw_event(row: &Row) -> Result<RawEvent, Error> {
         currency: get(row, 11)?,
         traceparent: get(row, 12)?,
         causation_id: get(row, 13)?,
+        flow_version: get(row, 14)?,
     })
 }

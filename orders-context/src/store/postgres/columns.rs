@@ -130,6 +130,7 @@ pub struct Journal<'a> {
     currency: Vec<&'a str>,
     traceparent: Vec<Option<&'a str>>,
     causation_id: Vec<Option<&'a str>>,
+    flow_version: Vec<i32>,
 }
 
 impl<'a> Journal<'a> {
@@ -137,14 +138,16 @@ impl<'a> Journal<'a> {
         format!(
             "INSERT INTO journal (position, event_id, order_id, sequence, occurred_at, status,
                 actor, data, restaurant_id, customer_id, total_minor, currency, traceparent,
-                causation_id)
+                causation_id, flow_version)
              SELECT {FIRST} + place, event_id, order_id, sequence, occurred_at, status, actor, data,
-                restaurant_id, customer_id, total_minor, currency, traceparent, causation_id
+                restaurant_id, customer_id, total_minor, currency, traceparent, causation_id,
+                flow_version
              FROM unnest($1::bigint[], $2::text[], $3::text[],
                 $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[],
-                $10::text[], $11::bigint[], $12::text[], $13::text[], $14::text[])
+                $10::text[], $11::bigint[], $12::text[], $13::text[], $14::text[],
+                $15::int[])
                 AS entry (place, event_id, order_id, sequence, occurred_at, status, actor, data,
-                restaurant_id, customer_id, total_minor, currency, traceparent, causation_id)"
+                restaurant_id, customer_id, total_minor, currency, traceparent, causation_id, flow_version)"
         )
     }
 
@@ -164,10 +167,11 @@ impl<'a> Journal<'a> {
         self.currency.push(&order.currency);
         self.traceparent.push(entry.traceparent.as_deref());
         self.causation_id.push(entry.causation_id.as_deref());
+        self.flow_version.push(order.flow_version.number());
         Ok(())
     }
 
-    pub fn values(&self) -> [Value<'_>; 14] {
+    pub fn values(&self) -> [Value<'_>; 15] {
         [
             &self.place,
             &self.event_id,
@@ -183,6 +187,7 @@ impl<'a> Journal<'a> {
             &self.currency,
             &self.traceparent,
             &self.causation_id,
+            &self.flow_version,
         ]
     }
 

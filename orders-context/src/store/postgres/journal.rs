@@ -41,7 +41,7 @@ const HORIZON: &str = "(SELECT (base + pg_snapshot_xmin(pg_current_snapshot())::
     FROM journal_base)";
 
 /// The last position written, whether its row is still here or in compact history.
-const NEWEST: &str = "(SELECT greatest(archived, (SELECT max(position) FROM journal))
+pub const NEWEST: &str = "(SELECT greatest(archived, (SELECT max(position) FROM journal))
     FROM journal_base)";
 
 /// How many rows one transaction may write.

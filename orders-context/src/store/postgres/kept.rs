@@ -40,13 +40,13 @@ pub async fn kept(client: &Client, order_ids: &[String]) -> Result<Vec<Kept>, Er
 }
 
 fn place(row: &Row) -> Result<i64, Error> {
-    get(row, 14)
+    get(row, 15)
 }
 
 fn kept_of(order_id: &str, rows: &[Row]) -> Result<Kept, Error> {
     let mut kept = Kept { order_id: order_id.to_owned(), ..Kept::default() };
     for (number, row) in rows.iter().enumerate() {
-        if number == 0 && get::<Option<i64>>(row, 15)?.is_some() {
+        if number == 0 && get::<Option<i64>>(row, 16)?.is_some() {
             kept.row = readable(kept_row(row), "the row", &mut kept.unreadable)?;
         }
         if get::<Option<i64>>(row, 0)?.is_some() {
@@ -89,14 +89,14 @@ fn readable<T>(
 fn kept_row(row: &Row) -> Result<KeptRow, Error> {
     let moment = |at| Ok::<_, Error>(get::<Option<i64>>(row, at)?.map(Timestamp));
     Ok(KeptRow {
-        version: get(row, 15)?,
-        status: word(row, 16, Status::from_word)?,
-        restaurant_id: get(row, 17)?,
-        customer_id: get(row, 18)?,
-        placed_at: Timestamp(get(row, 19)?),
-        since: moment(20)?,
-        deadline: moment(21)?,
-        wake_at: moment(22)?,
-        order: json(row, 23)?,
+        version: get(row, 16)?,
+        status: word(row, 17, Status::from_word)?,
+        restaurant_id: get(row, 18)?,
+        customer_id: get(row, 19)?,
+        placed_at: Timestamp(get(row, 20)?),
+        since: moment(21)?,
+        deadline: moment(22)?,
+        wake_at: moment(23)?,
+        order: json(row, 24)?,
     })
 }

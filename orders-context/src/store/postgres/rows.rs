@@ -1,6 +1,6 @@
 //! Rows as values: one place that knows the columns.
 
-use crate::domain::{Status, Timestamp};
+use crate::domain::{FlowVersion, Status, Timestamp};
 use crate::store::{Error, JournalRow, Task, TaskState};
 use std::borrow::Cow;
 use tokio_postgres::Row;
@@ -8,7 +8,7 @@ use tokio_postgres::types::FromSql;
 
 /// The columns of [`journal_row`], in its order.
 pub const JOURNAL: &str = "position, event_id, order_id, sequence, occurred_at, status, actor, data, \
-    restaurant_id, customer_id, total_minor, currency, traceparent, causation_id";
+    restaurant_id, customer_id, total_minor, currency, traceparent, causation_id, flow_version";
 
 /// The columns of [`task`], in its order.
 pub const TASK: &str = "order_id, sequence, kind, state, attempts, next_attempt_at, give_up_at, \
@@ -24,6 +24,7 @@ pub fn journal_row(row: &Row) -> Result<JournalRow, Error> {
         status: word(row, 5, Status::from_word)?,
         actor: get(row, 6)?,
         event: json(row, 7)?,
+        flow_version: flow_version(row, 14)?,
         restaurant_id: get(row, 8)?,
         customer_id: get(row, 9)?,
         total_minor: get(row, 10)?,
@@ -47,6 +48,13 @@ pub fn task(row: &Row) -> Result<Task, Error> {
         event_id: get(row, 8)?,
         traceparent: get(row, 9)?,
     })
+}
+
+/// A column that older rows have nothing in.
+fn flow_version(row: &Row, at: usize) -> Result<Option<FlowVersion>, Error> {
+    let number: Option<i32> = get(row, at)?;
+    let unknown = |what: String| Error::Corrupt(anyhow::anyhow!(what));
+    number.map(|number| FlowVersion::try_from(number).map_err(unknown)).transpose()
 }
 
 /// A column as it is.

@@ -145,4 +145,9 @@ pub const MIGRATIONS: &[&str] = &[
     );
     CREATE INDEX bulk_actions_open ON bulk_actions (bulk_id) WHERE is_open;
 "#,
+    r#"
+    -- The flow that the order follows after the event. Nothing in rows from before: those were
+    -- published without it.
+    ALTER TABLE journal ADD COLUMN flow_version INTEGER;
+"#,
 ];

@@ -1,6 +1,7 @@
 //! The PostgreSQL store keeps the contract of every store, over a real server; and beyond it what
 //! several instances need.
 
+mod copy;
 mod horizon;
 mod instances;
 mod leases;

@@ -111,7 +111,7 @@ pub fn bring_back(tx: &mut Statements<'_>, order_id: &str, version: i64) -> Resu
     }
     let mut statement = tx.conn().prepare_cached(&format!(
         "INSERT INTO journal ({JOURNAL})
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
     ))?;
     for row in &whole.journal {
         statement.execute(params![
@@ -129,6 +129,7 @@ pub fn bring_back(tx: &mut Statements<'_>, order_id: &str, version: i64) -> Resu
             row.currency,
             row.traceparent,
             row.causation_id,
+            row.flow_version,
         ])?;
     }
     Ok(true)
@@ -204,5 +205,6 @@ fn raw_event(row: &Row<'_>) -> Result<RawEvent, Error> {
         currency: row.get(11)?,
         traceparent: row.get(12)?,
         causation_id: row.get(13)?,
+        flow_version: row.get(14)?,
     })
 }

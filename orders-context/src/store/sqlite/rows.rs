@@ -1,13 +1,13 @@
 //! Rows as values: one place that knows the columns.
 
-use crate::domain::{Status, Timestamp};
+use crate::domain::{FlowVersion, Status, Timestamp};
 use crate::store::{JournalRow, Task, TaskState};
 use rusqlite::Row;
 use rusqlite::types::Type;
 
 /// The columns of [`journal_row`], in its order.
 pub const JOURNAL: &str = "position, event_id, order_id, sequence, occurred_at, status, actor, data, \
-    restaurant_id, customer_id, total_minor, currency, traceparent, causation_id";
+    restaurant_id, customer_id, total_minor, currency, traceparent, causation_id, flow_version";
 
 /// The columns of [`task`], in its order.
 pub const TASK: &str = "order_id, sequence, kind, state, attempts, next_attempt_at, give_up_at, \
@@ -23,6 +23,7 @@ pub fn journal_row(row: &Row<'_>) -> rusqlite::Result<JournalRow> {
         status: word(row, 5, Status::from_word)?,
         actor: row.get(6)?,
         event: json(row, 7)?,
+        flow_version: flow_version(row, 14)?,
         restaurant_id: row.get(8)?,
         customer_id: row.get(9)?,
         total_minor: row.get(10)?,
@@ -45,6 +46,14 @@ pub fn task(row: &Row<'_>) -> rusqlite::Result<Task> {
         event_id: row.get(8)?,
         traceparent: row.get(9)?,
     })
+}
+
+/// A column that older rows have nothing in.
+fn flow_version(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<FlowVersion>> {
+    let number: Option<i32> = row.get(at)?;
+    let unknown =
+        |what: String| rusqlite::Error::FromSqlConversionFailure(at, Type::Integer, what.into());
+    number.map(|number| FlowVersion::try_from(number).map_err(unknown)).transpose()
 }
 
 /// A column of JSON.

@@ -127,4 +127,9 @@ pub const MIGRATIONS: &[&str] = &[
         data         TEXT NOT NULL
     );
     CREATE INDEX bulk_actions_open ON bulk_actions (bulk_id) WHERE is_open;
-"];
+", "
+    -- The flow that the order follows after the event. Nothing in rows from before: those were
+    -- published without it.
+    ALTER TABLE journal ADD COLUMN flow_version INTEGER;
+",
+];

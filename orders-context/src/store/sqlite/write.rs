@@ -176,8 +176,8 @@ fn insert_entry(tx: &mut Statements<'_>, commit: &Commit, entry: &Entry) -> Resu
     let order = &commit.order;
     tx.prepare_cached(
         "INSERT INTO journal (event_id, order_id, sequence, occurred_at, status, actor, data,
-            restaurant_id, customer_id, total_minor, currency, traceparent, causation_id)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+            restaurant_id, customer_id, total_minor, currency, traceparent, causation_id, flow_version)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
     )?
     .execute(params![
         entry.event_id,
@@ -193,6 +193,7 @@ fn insert_entry(tx: &mut Statements<'_>, commit: &Commit, entry: &Entry) -> Resu
         order.currency,
         entry.traceparent,
         entry.causation_id,
+        order.flow_version.number(),
     ])?;
     Ok(())
 }

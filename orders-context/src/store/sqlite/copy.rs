@@ -1,0 +1,181 @@
+//! Everything in the file, for another database; or everything of another, in a new file.
+//!
+//! While this goes on nobody else can open the file, and it does not begin while somebody has it open.
+
+use super::schema;
+use crate::store::copy::{
+    COPIED, Count, In, JOURNAL, Out, PAGE, Page, Part, Value, compare, same_columns,
+};
+use anyhow::{bail, ensure};
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, ErrorCode, ToSql, Transaction, TransactionBehavior};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often it is looked whether whoever used the file has gone.
+const LOOKS: u32 = 15;
+
+/// Between two looks.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
+
+/// Reads all of it. Blocks.
+///
+/// # Errors
+/// There is no such file, somebody uses it, it cannot be read, or nobody takes what is read.
+pub fn read(path: &Path, out: &Out) -> anyhow::Result<()> {
+    ensure!(path.exists(), "there is no such file");
+    alone(path, |tx| {
+        let mut counts = Vec::new();
+        for &table in COPIED {
+            let columns = columns(tx, table)?;
+            let rows = read_table(tx, table, &columns, out)?;
+            counts.push(Count { table, rows });
+        }
+        ensure!(counts == count(tx)?, "the file changed while it was read");
+        out.put_blocking(Part::End { positions: positions(tx)?, counts })
+    })
+}
+
+/// Writes all that comes, which is durable once this returns. Blocks.
+///
+/// # Errors
+/// The file has orders already, somebody uses it, or something went wrong on either side: it is as it
+/// was before then.
+pub fn write(path: &Path, mut parts: In) -> anyhow::Result<Vec<Count>> {
+    alone(path, |tx| {
+        for Count { table, rows } in count(tx)? {
+            ensure!(rows == 0, "it is not empty ({rows} rows in {table}): name a new file");
+        }
+        while let Some(part) = parts.blocking_recv() {
+            match part {
+                Part::Page(page) => write_page(tx, &page)?,
+                Part::End { positions, counts } => {
+                    go_on_behind(tx, positions)?;
+                    let here = count(tx)?;
+                    compare(&counts, &here)?;
+                    return Ok(here);
+                }
+            }
+        }
+        bail!("not everything came: nothing was copied")
+    })
+}
+
+/// Does `work` in one transaction, with nobody else there.
+fn alone<T>(
+    path: &Path,
+    work: impl FnOnce(&Transaction<'_>) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let mut conn = chassis::sqlite::open(path)?;
+    chassis::sqlite::migrate(&mut conn, schema::MIGRATIONS)?;
+    wait_until_left(&conn)?;
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Exclusive)?;
+    let done = work(&tx)?;
+    tx.commit()?;
+    Ok(done)
+}
+
+/// Only the last one to have the file open may leave the mode in which others can use it too. One that
+/// was stopped a moment ago may still have it.
+fn wait_until_left(conn: &Connection) -> anyhow::Result<()> {
+    for _ in 0..LOOKS {
+        let mode = conn.pragma_update_and_check(None, "journal_mode", "DELETE", |row| row.get(0));
+        match mode {
+            Ok::<String, _>(mode) if mode == "delete" => return Ok(()),
+            Err(cause) if cause.sqlite_error_code() != Some(ErrorCode::DatabaseBusy) => {
+                return Err(cause.into());
+            }
+            _ => std::thread::sleep(BETWEEN_LOOKS),
+        }
+    }
+    bail!("somebody uses the file: stop `orders serve` first")
+}
+
+fn read_table(
+    tx: &Transaction<'_>,
+    table: &'static str,
+    columns: &Arc<[String]>,
+    out: &Out,
+) -> anyhow::Result<i64> {
+    let mut statement =
+        tx.prepare(&format!("SELECT {} FROM {table} ORDER BY 1", columns.join(", ")))?;
+    let mut found = statement.query([])?;
+    let mut number = 0;
+    loop {
+        let mut rows = Vec::with_capacity(PAGE);
+        while rows.len() < PAGE
+            && let Some(row) = found.next()?
+        {
+            let values = (0..columns.len()).map(|at| value(table, row.get_ref(at)?));
+            rows.push(values.collect::<Result<Vec<_>, _>>()?);
+        }
+        let read = rows.len();
+        number += read as i64;
+        out.put_blocking(Part::Page(Page { table, columns: Arc::clone(columns), rows }))?;
+        if read < PAGE {
+            return Ok(number);
+        }
+    }
+}
+
+fn value(table: &str, value: ValueRef<'_>) -> anyhow::Result<Value> {
+    Ok(match value {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(number) => Value::Whole(number),
+        ValueRef::Text(text) => Value::Text(std::str::from_utf8(text)?.to_owned()),
+        ValueRef::Blob(bytes) => Value::Bytes(bytes.to_vec()),
+        ValueRef::Real(_) => bail!("there is a broken number in {table}"),
+    })
+}
+
+fn write_page(tx: &Transaction<'_>, page: &Page) -> anyhow::Result<()> {
+    let Page { table, columns: names, rows } = page;
+    same_columns(table, names, &columns(tx, table)?)?;
+    let places: Vec<String> = (1..=names.len()).map(|place| format!("?{place}")).collect();
+    let sql = format!("INSERT INTO {table} ({}) VALUES ({})", names.join(", "), places.join(", "));
+    let mut statement = tx.prepare_cached(&sql)?;
+    for row in rows {
+        statement.execute(rusqlite::params_from_iter(row))?;
+    }
+    Ok(())
+}
+
+fn columns(tx: &Connection, table: &str) -> rusqlite::Result<Arc<[String]>> {
+    let mut statement = tx.prepare_cached("SELECT name FROM pragma_table_info(?1) ORDER BY cid")?;
+    let names = statement.query_map([table], |row| row.get(0))?;
+    names.collect::<Result<Vec<_>, _>>().map(Into::into)
+}
+
+fn count(tx: &Connection) -> rusqlite::Result<Vec<Count>> {
+    let of_one = |&table: &&'static str| {
+        let sql = format!("SELECT count(*) FROM {table}");
+        Ok(Count { table, rows: tx.query_row(&sql, [], |row| row.get(0))? })
+    };
+    COPIED.iter().map(of_one).collect()
+}
+
+/// The highest position that was ever given.
+fn positions(tx: &Connection) -> rusqlite::Result<i64> {
+    let sql = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = ?1";
+    tx.query_row(sql, [JOURNAL], |row| row.get(0))
+}
+
+/// Rows of the journal to come have higher positions.
+fn go_on_behind(tx: &Connection, position: i64) -> rusqlite::Result<()> {
+    let highest = position.max(positions(tx)?);
+    tx.execute("DELETE FROM sqlite_sequence WHERE name = ?1", [JOURNAL])?;
+    let sql = "INSERT INTO sqlite_sequence (name, seq) VALUES (?1, ?2)";
+    tx.execute(sql, rusqlite::params![JOURNAL, highest]).map(drop)
+}
+
+impl ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Null => ValueRef::Null,
+            Self::Whole(number) => ValueRef::Integer(*number),
+            Self::Text(text) => ValueRef::Text(text.as_bytes()),
+            Self::Bytes(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
+}
