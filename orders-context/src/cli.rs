@@ -6,9 +6,10 @@ mod operate;
 mod table;
 
 use crate::config::{Config, Database};
-use crate::{boot, check, copy, picture, verify};
-use anyhow::{Context, bail};
-use chassis::clock::SteadyClock;
+use crate::domain::Timestamp;
+use crate::{boot, check, copy, picture, plan, policy_file, verify};
+use anyhow::{Context, anyhow, bail};
+use chassis::clock::{Clock, SteadyClock};
 use chassis::config::Settings;
 use chassis::ids::UuidV7Ids;
 use chassis::kafka::KafkaConfig;
@@ -18,6 +19,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use schemas::registry::{self, RegistryClient};
 use schemas::topics::{Owner, owned_by};
 use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -64,6 +66,15 @@ enum Command {
         #[arg(long)]
         to: Option<Database>,
         /// One JSON object a line: what was copied, each violation, then the totals.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say what moving the orders under way to other terms would do. Nothing is done.
+    Plan {
+        /// The policy file.
+        #[arg(long)]
+        policy: PathBuf,
+        /// One JSON object.
         #[arg(long)]
         json: bool,
     },
@@ -141,6 +152,7 @@ impl Cli {
             Command::Verify { wait } => verify(Duration::from_secs(wait)).await,
             Command::Check { json } => check_own(Form::of(json)).await,
             Command::Copy { from, to, json } => copy(from, to, Form::of(json)).await,
+            Command::Plan { policy, json } => plan(&policy, Form::of(json)).await,
             Command::Flow { format } => print(&match format {
                 Format::Mermaid => picture::mermaid(),
                 Format::Svg => picture::svg(),
@@ -231,6 +243,16 @@ async fn copy(from: Option<Database>, to: Option<Database>, form: Form) -> anyho
     let (from, to) = (from.unwrap_or_else(|| own.clone()), to.unwrap_or(own));
     form.show(&copy::copy(&from, &to).await?)?;
     check(&to, form).await
+}
+
+async fn plan(file: &Path, form: Form) -> anyhow::Result<()> {
+    let mut settings = Settings::from_env();
+    let database = settings.or("ORDERS_DATABASE_URL", Database::default());
+    let database = settings.finish(database)?;
+    let to = policy_file::read(file).map_err(|problems| anyhow!(problems.join("\n")))?;
+    let store = boot::open_store(&database).await?;
+    let now = Timestamp(SteadyClock::start().now_us());
+    form.show(&plan::plan(&*store, &to, now).await?)
 }
 
 async fn check_own(form: Form) -> anyhow::Result<()> {

@@ -13,6 +13,7 @@ pub mod event;
 pub mod evolve;
 pub mod flow;
 pub mod intervention;
+pub mod migrate;
 pub mod operate;
 pub mod order;
 pub mod policy;

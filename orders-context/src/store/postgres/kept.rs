@@ -60,7 +60,7 @@ fn kept_of(order_id: &str, rows: &[Row]) -> Result<Kept, Error> {
 }
 
 fn kept_in_archive(mut kept: Kept, row: Option<&Row>) -> Result<Kept, Error> {
-    let Some(data) = row.map(|row| get(row, 24)).transpose()?.flatten() else { return Ok(kept) };
+    let Some(data) = row.map(|row| get(row, 25)).transpose()?.flatten() else { return Ok(kept) };
     match unpack(data) {
         Ok(whole) => Ok(whole.kept()),
         Err(Error::Corrupt(cause)) => {
