@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use chassis::clock::{Clock, SystemClock};
 use chassis::http::Health;
-use chassis::kafka::admin::{TopicSpec, apply_topics};
+use chassis::kafka::admin::{Partitioning, TopicSpec, apply_topics};
 use chassis::kafka::consumer::{Batch, ConsumerConfig, Failure, Inbox, Position, run_consumer};
 use chassis::kafka::relay::{Journal, RelayConfig, run_relay};
 use chassis::kafka::{KafkaConfig, Outgoing};
@@ -99,8 +99,13 @@ async fn main() -> anyhow::Result<()> {
     let kafka = KafkaConfig::for_testing(&bootstrap);
     let run = format!("speed-{}", SystemClock.now_us());
     let (topic, progress) = (format!("{run}-rows"), format!("{run}-progress"));
-    let spec =
-        |name: &str, partitions| TopicSpec { name: name.to_string(), partitions, config: vec![] };
+    let partitioning = Partitioning::ByNumber;
+    let spec = |name: &str, partitions| TopicSpec {
+        name: name.to_string(),
+        partitions,
+        partitioning,
+        config: vec![],
+    };
     apply_topics(&kafka, &[spec(&topic, 6), spec(&progress, 1)]).await?;
     let config = RelayConfig::new(kafka, &run, &progress, &[]);
     let number = |index: usize| -> anyhow::Result<u64> {

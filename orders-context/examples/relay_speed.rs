@@ -16,7 +16,7 @@ use anyhow::{Context, bail};
 use chassis::clock::{Clock, SystemClock};
 use chassis::http::Health;
 use chassis::ids::UuidV7Ids;
-use chassis::kafka::admin::{TopicSpec, apply_topics};
+use chassis::kafka::admin::{Partitioning, TopicSpec, apply_topics};
 use chassis::kafka::consumer::{Batch, ConsumerConfig, Failure, Inbox, Position, run_consumer};
 use chassis::kafka::relay::{RelayConfig, read_position, run_relay};
 use chassis::kafka::{Incoming, KafkaConfig};
@@ -26,9 +26,10 @@ use one_order::{take, trattoria};
 use orders_context::app::App;
 use orders_context::app::group::Limits;
 use orders_context::domain::Policy;
+use orders_context::leases::Held;
 use orders_context::relay::OrderJournal;
-use orders_context::store::Store;
 use orders_context::store::sqlite::Sqlite;
+use orders_context::store::{Generation, Lease, Store};
 use schemas::topics::ORDER_EVENTS;
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -77,7 +78,12 @@ impl Bench {
         let bootstrap = std::env::var("KAFKA_BOOTSTRAP").context("KAFKA_BOOTSTRAP is not set")?;
         let kafka = KafkaConfig::for_testing(&bootstrap);
         let run = format!("speed-{}", SystemClock.now_us());
-        let positions = TopicSpec { name: run.clone(), partitions: 1, config: vec![] };
+        let positions = TopicSpec {
+            name: run.clone(),
+            partitions: 1,
+            partitioning: Partitioning::ByNumber,
+            config: vec![],
+        };
         apply_topics(&kafka, &[positions]).await?;
         let folder = std::env::temp_dir().join(&run);
         std::fs::create_dir_all(&folder)?;
@@ -94,7 +100,9 @@ impl Bench {
     }
 
     fn start_relay(&self) -> anyhow::Result<JoinHandle<anyhow::Result<()>>> {
-        let journal = OrderJournal::new(self.store.journal_reader()?, 1)?;
+        let lease = Lease { name: "relay-0".into(), token: 1 };
+        let held = Held::until(lease, Instant::now() + Duration::from_secs(86_400));
+        let journal = OrderJournal::new(self.store.journal_reader()?, Generation::ONLY, 1, held)?;
         let (config, wake, stop) = (self.relay.clone(), self.wake.clone(), self.stop.clone());
         Ok(std::thread::spawn(move || {
             run_relay(config, journal, wake, Arc::new(SystemClock), stop)

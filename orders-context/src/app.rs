@@ -31,7 +31,7 @@ pub use crate::store::{
 };
 
 use crate::domain::{Command, Order, Rejection, Terms, Timestamp};
-use crate::store::{self, Remembered, Store, TaskChange};
+use crate::store::{self, Lease, Remembered, Store, TaskChange};
 use chassis::clock::Clock;
 use chassis::ids::Ids;
 use register_restaurant::Restaurants;
@@ -74,6 +74,9 @@ pub enum Failure {
     /// Others keep changing the same order; try again.
     #[error("The order is being changed by others; try again.")]
     Contended,
+    /// Another instance does this work by now.
+    #[error("Another instance does this work now.")]
+    Fenced,
     /// The database does not answer, or the process is stopping.
     #[error("The orders database does not answer; try again in a moment.")]
     Unavailable(#[source] anyhow::Error),
@@ -99,6 +102,7 @@ pub struct Submission {
     remember: Option<Remembered>,
     /// The order as it was read a moment ago, if it was.
     seen: Option<Arc<Order>>,
+    fence: Option<Lease>,
     reply: oneshot::Sender<Result<Reply, Failure>>,
 }
 
@@ -162,13 +166,17 @@ struct Change {
     contact: Option<Contact>,
     remember: Option<Remembered>,
     seen: Option<Arc<Order>>,
+    fence: Option<Lease>,
 }
 
 impl Change {
     fn submission(self) -> (Submission, oneshot::Receiver<Result<Reply, Failure>>) {
         let (reply, answer) = oneshot::channel();
-        let Self { order_id, command, cause, task, contact, remember, seen } = self;
-        (Submission { order_id, command, cause, task, contact, remember, seen, reply }, answer)
+        let Self { order_id, command, cause, task, contact, remember, seen, fence } = self;
+        (
+            Submission { order_id, command, cause, task, contact, remember, seen, fence, reply },
+            answer,
+        )
     }
 }
 

@@ -5,14 +5,14 @@
 //! published. While Kafka is away nothing moves.
 
 use crate::domain::Timestamp;
+use crate::relay::shards::published;
 use crate::store::{Archived, Error, JournalReader, Portion, Store};
 use anyhow::{Context, ensure};
 use chassis::clock::Clock;
 use chassis::kafka::KafkaConfig;
-use chassis::kafka::relay::read_position;
 use chassis::shutdown::Shutdown;
-use schemas::topics::ORDERS_RELAY;
 use std::sync::Arc;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 /// How often it looks for more, in microseconds.
@@ -41,20 +41,26 @@ pub trait Published: Send + 'static {
 /// What Kafka holds: the relay writes its position in the transaction of the events.
 pub struct OnTopic {
     kafka: KafkaConfig,
+    store: Arc<dyn Store>,
     journal: Box<dyn JournalReader>,
+    runtime: Handle,
 }
 
 impl OnTopic {
-    /// For the journal that `journal` reads.
-    #[must_use]
-    pub fn new(kafka: KafkaConfig, journal: Box<dyn JournalReader>) -> Self {
-        Self { kafka, journal }
+    /// For the journal of `store`.
+    ///
+    /// # Errors
+    /// When the database cannot be opened.
+    pub fn new(kafka: KafkaConfig, store: Arc<dyn Store>, runtime: Handle) -> Result<Self, Error> {
+        let journal = store.journal_reader()?;
+        Ok(Self { kafka, store, journal, runtime })
     }
 }
 
 impl Published for OnTopic {
     fn position(&mut self) -> anyhow::Result<i64> {
-        let published = read_position(&self.kafka, ORDERS_RELAY.name, 0)?.unwrap_or(0);
+        let active = self.runtime.block_on(self.store.division())?.active;
+        let published = published(&self.kafka, active)?.into_iter().min().unwrap_or(0);
         let newest = self.journal.newest()?;
         ensure!(
             published <= newest,

@@ -1,10 +1,11 @@
 //! The one place where concrete parts meet.
 
+mod relays;
+
 use crate::app::App;
 use crate::archiving::{self, OnTopic};
 use crate::config::{Config, CustomerChannel, Database};
 use crate::leases::Leases;
-use crate::relay::OrderJournal;
 use crate::store::Store;
 use crate::store::postgres::Postgres;
 use crate::store::sqlite::Sqlite;
@@ -13,17 +14,13 @@ use crate::tasks::post::Poster;
 use crate::tasks::{Channels, Customers};
 use crate::{bulk_actions, conformance, deadlines, housekeeping, http, tasks};
 use anyhow::Context;
-use chassis::backoff::Backoff;
 use chassis::clock::Clock;
 use chassis::http::Health;
 use chassis::ids::{Ids, UuidV7Ids};
-use chassis::kafka::relay::{RelayConfig, run_relay};
 use chassis::postgres::Migrated;
 use chassis::shutdown::Shutdown;
-use chassis::signal::Signal;
 use chassis::supervisor::Supervisor;
-use schemas::registry::RegistryClient;
-use schemas::topics::{ORDER_EVENTS, ORDER_EVENTS_VALUE, ORDERS_RELAY};
+use relays::Relays;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,15 +32,6 @@ const HANDED_OVER: usize = 1_024;
 
 /// How long each loop may take to stop.
 const GRACE: Duration = Duration::from_secs(10);
-
-/// How often an idle relay looks at the journal without having been woken.
-const RELAY_LOOKS_EVERY: Duration = Duration::from_millis(500);
-
-/// The same where other instances write too, whose commits do not wake it.
-const RELAY_LOOKS_FOR_OTHERS_EVERY: Duration = Duration::from_millis(20);
-
-/// Between two questions to a registry that does not answer.
-const REGISTRY_AGAIN: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
 
 /// Runs the orders context until `shutdown`, a signal or the first failure, then stops it in order:
 /// no request that was accepted is lost.
@@ -59,8 +47,8 @@ pub async fn run(
     let store = open_store(&config.database).await?;
     let (app, mut group) =
         App::new(Arc::clone(&store), Arc::clone(&clock), ids, config.terms.clone(), config.limits);
-    let journal_grew = Signal::new();
-    group.wake_on_journal(journal_grew.clone());
+    let relays = Relays::of(&config, Arc::clone(&store), Arc::clone(&clock)).await?;
+    relays.wakes().iter().for_each(|wake| group.wake_on_journal(wake.clone()));
     let (hand_over, started) = mpsc::channel(HANDED_OVER);
     group.hand_tasks_to(hand_over);
     let channels = channels(&config)?;
@@ -73,43 +61,32 @@ pub async fn run(
     );
     let listener = TcpListener::bind(config.listen).await;
     let listener = listener.with_context(|| format!("cannot listen on {}", config.listen))?;
-    let leases = Leases::new(Arc::clone(&store), UuidV7Ids.next().to_string());
-    let (watched, archived) = (Arc::clone(&store), Arc::clone(&store));
-    let relay = Relay { config: config.clone(), store, journal_grew, clock: Arc::clone(&clock) };
+    let mut leases = Leases::new(Arc::clone(&store), UuidV7Ids.next().to_string());
+    let (watched, archived) = (Arc::clone(&store), store);
 
     // What others rely on is started first and stopped last.
     let mut loops = Supervisor::new();
     let stop_all = loops.shutdown();
     loops.spawn("group-commit", |stop| group.run(stop));
-    relay.start(&mut loops, leases.clone())?;
+    relays.add_to(&mut leases);
+    loops.spawn("relays", |stop| relays.count(stop));
     let (channels, started) = (Arc::new(channels), Arc::new(Mutex::new(started)));
-    let tasks = (leases.clone(), app.clone());
-    loops.spawn("tasks", |stop| async move {
-        let (leases, app) = tasks;
-        let work = |held, stop| {
-            tasks::run(app.clone(), Arc::clone(&channels), Arc::clone(&started), held, stop)
-        };
-        leases.run("tasks", work, stop).await
+    let carrying_out = app.clone();
+    leases.add("tasks", move |held, stop| {
+        let (channels, started) = (Arc::clone(&channels), Arc::clone(&started));
+        tasks::run(carrying_out.clone(), channels, started, held, stop)
     });
-    let deadlines = (leases.clone(), app.clone(), Arc::clone(&clock));
-    let share = config.limits.for_deadlines();
-    loops.spawn("deadlines", move |stop| async move {
-        let (leases, app, clock) = deadlines;
-        let work = |_, stop| deadlines::run(app.clone(), Arc::clone(&clock), share, stop);
-        leases.run("deadlines", work, stop).await
+    let waking = (app.clone(), Arc::clone(&clock), config.limits.for_deadlines());
+    leases.add("deadlines", move |_, stop| {
+        deadlines::run(waking.0.clone(), Arc::clone(&waking.1), waking.2, stop)
     });
-    let archivist = (leases.clone(), config.clone(), Arc::clone(&clock));
-    loops.spawn("archive", |stop| async move {
-        let (leases, config, clock) = archivist;
-        let work = |_, stop| archive(&config, &archived, &clock, stop);
-        leases.run("archive", work, stop).await
+    let archivist = (config.clone(), Arc::clone(&clock));
+    leases.add("archive", move |_, stop| archive(&archivist.0, &archived, &archivist.1, stop));
+    let bulk = (app.clone(), Arc::clone(&clock));
+    leases.add("bulk-actions", move |held, stop| {
+        bulk_actions::run(bulk.0.clone(), Arc::clone(&bulk.1), held, stop)
     });
-    let bulk = (leases, app.clone(), Arc::clone(&clock));
-    loops.spawn("bulk-actions", |stop| async move {
-        let (leases, app, clock) = bulk;
-        let work = |held, stop| bulk_actions::run(app.clone(), Arc::clone(&clock), held, stop);
-        leases.run("bulk-actions", work, stop).await
-    });
+    loops.spawn("leases", |stop| leases.run(stop));
     let (ticking, runtime) = (Arc::clone(&clock), tokio::runtime::Handle::current());
     loops.spawn_thread("conformance", move |stop| {
         runtime.block_on(conformance::run(watched, ticking, stop))
@@ -144,7 +121,8 @@ fn archive(
     let (kafka, after_ms) = (config.kafka.clone(), config.archive_after_ms);
     let (store, clock) = (Arc::clone(store), Arc::clone(clock));
     async move {
-        let published = OnTopic::new(kafka, store.journal_reader()?);
+        let runtime = tokio::runtime::Handle::current();
+        let published = OnTopic::new(kafka, Arc::clone(&store), runtime)?;
         archiving::run(store, clock, published, after_ms, stop).await
     }
 }
@@ -189,61 +167,4 @@ pub async fn migrate_store(database: &Database) -> anyhow::Result<String> {
 fn open_sqlite(path: &Path) -> anyhow::Result<Sqlite> {
     let store = Sqlite::open(path);
     store.with_context(|| format!("cannot open the orders database {}", path.display()))
-}
-
-struct Relay {
-    config: Config,
-    store: Arc<dyn Store>,
-    journal_grew: Signal,
-    clock: Arc<dyn Clock>,
-}
-
-impl Relay {
-    /// Kafka and the registry may be away: orders are taken all the same and the journal grows.
-    fn start(self, loops: &mut Supervisor, leases: Leases) -> anyhow::Result<()> {
-        let registry = RegistryClient::new(&self.config.registry_url)?;
-        let relay = Arc::new(self);
-        loops.spawn("relay", |stop| async move {
-            let Some(id) = schema_id(&registry, &stop).await? else { return Ok(()) };
-            let work = |_, stop| {
-                let relay = Arc::clone(&relay);
-                async move { tokio::task::spawn_blocking(move || relay.publish(id, stop)).await? }
-            };
-            leases.run("relay-0", work, stop).await
-        });
-        Ok(())
-    }
-
-    /// Blocks. Kafka fences whoever published before, so that nothing is published twice even if
-    /// they have not noticed that their lease is lost.
-    fn publish(&self, schema_id: u32, stop: Shutdown) -> anyhow::Result<()> {
-        let journal = OrderJournal::new(self.store.journal_reader()?, schema_id)?;
-        let kafka = self.config.kafka.clone();
-        let relay = RelayConfig {
-            look_every: match self.config.database {
-                // Nobody else writes: each commit wakes the relay.
-                Database::Sqlite(_) => RELAY_LOOKS_EVERY,
-                Database::Postgres(_) => RELAY_LOOKS_FOR_OTHERS_EVERY,
-            },
-            ..RelayConfig::new(kafka, "orders-relay-0", ORDERS_RELAY.name, &[ORDER_EVENTS.name])
-        };
-        let (wake, clock) = (self.journal_grew.clone(), Arc::clone(&self.clock));
-        run_relay(relay, journal, wake, clock, stop)
-    }
-}
-
-/// The id of our schema, asked until the registry answers; `None` when stopped meanwhile.
-async fn schema_id(registry: &RegistryClient, stop: &Shutdown) -> anyhow::Result<Option<u32>> {
-    let (subject, schema) = (ORDER_EVENTS_VALUE.name, ORDER_EVENTS_VALUE.latest());
-    for attempt in 0.. {
-        match registry.id_of(subject, schema).await {
-            Ok(known) => return Ok(Some(known.id)),
-            Err(error) => tracing::warn!(error = %error, "events wait for the schema registry"),
-        }
-        tokio::select! {
-            () = tokio::time::sleep(REGISTRY_AGAIN.delay(attempt)) => {}
-            () = stop.cancelled() => return Ok(None),
-        }
-    }
-    Ok(None)
 }

@@ -7,17 +7,17 @@ mod table;
 
 use crate::config::{Config, Database};
 use crate::domain::Timestamp;
-use crate::{boot, check, copy, picture, plan, policy_file, verify};
+use crate::{boot, check, copy, picture, plan, policy_file, reshard, verify};
 use anyhow::{Context, anyhow, bail};
 use chassis::clock::{Clock, SteadyClock};
 use chassis::config::Settings;
 use chassis::ids::UuidV7Ids;
 use chassis::kafka::KafkaConfig;
-use chassis::kafka::admin::{Applied, TopicSpec, apply_topics};
+use chassis::kafka::admin::{Applied, Partitioning, TopicSpec, apply_topics};
 use chassis::shutdown::Shutdown;
 use clap::{Parser, Subcommand, ValueEnum};
 use schemas::registry::{self, RegistryClient};
-use schemas::topics::{Owner, owned_by};
+use schemas::topics::{ORDERS_RELAY, Owner, owned_by};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -77,6 +77,15 @@ enum Command {
         /// One JSON object.
         #[arg(long)]
         json: bool,
+    },
+    /// Divide the journal among another number of relays, beside running instances. Safe to repeat.
+    Reshard {
+        /// How many, from 1 to 8.
+        #[arg(value_parser = clap::value_parser!(i32).range(1..=8))]
+        shards: i32,
+        /// How many seconds to wait until it is published so.
+        #[arg(long, default_value_t = 60)]
+        wait: u64,
     },
     /// Print the flow of an order.
     Flow {
@@ -150,6 +159,7 @@ impl Cli {
             Command::Topics(Apply::Apply) => apply_own_topics().await,
             Command::Schemas(Apply::Apply) => apply_own_schemas().await,
             Command::Verify { wait } => verify(Duration::from_secs(wait)).await,
+            Command::Reshard { shards, wait } => reshard(shards, Duration::from_secs(wait)).await,
             Command::Check { json } => check_own(Form::of(json)).await,
             Command::Copy { from, to, json } => copy(from, to, Form::of(json)).await,
             Command::Plan { policy, json } => plan(&policy, Form::of(json)).await,
@@ -191,6 +201,10 @@ async fn apply_own_topics() -> anyhow::Result<()> {
     let spec = |topic: &schemas::topics::Topic| TopicSpec {
         name: topic.name.to_owned(),
         partitions: topic.partitions,
+        partitioning: match topic.name == ORDERS_RELAY.name {
+            true => Partitioning::ByNumber,
+            false => Partitioning::ByKey,
+        },
         config: topic.config().into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
     };
     let specs: Vec<TopicSpec> = owned_by(Owner::Orders).map(spec).collect();
@@ -198,6 +212,7 @@ async fn apply_own_topics() -> anyhow::Result<()> {
         match applied {
             Applied::Created => print(&format!("{name}: created\n"))?,
             Applied::Unchanged => print(&format!("{name}: as declared\n"))?,
+            Applied::Grown { from } => print(&format!("{name}: more partitions than {from}\n"))?,
             Applied::Changed { settings } => print(&format!("{name}: changed {settings:?}\n"))?,
             Applied::Refused { reason } => bail!("{name}: {reason}"),
         }
@@ -234,6 +249,19 @@ async fn verify(wait: Duration) -> anyhow::Result<()> {
         bail!("journal and topic differ");
     }
     Ok(())
+}
+
+async fn reshard(shards: i32, wait: Duration) -> anyhow::Result<()> {
+    let mut settings = Settings::from_env();
+    let kafka = KafkaConfig::from_settings(&mut settings, "orders-reshard");
+    let database = settings.or("ORDERS_DATABASE_URL", Database::default());
+    let (kafka, database) = settings.finish((kafka, database))?;
+    if matches!(database, Database::Sqlite(_)) {
+        bail!("SQLite is used by one process, and one relay is all it needs");
+    }
+    let store = boot::open_store(&database).await?;
+    let done = reshard::reshard(store, kafka, shards, wait).await?;
+    print(&format!("{done}\n"))
 }
 
 async fn copy(from: Option<Database>, to: Option<Database>, form: Form) -> anyhow::Result<()> {

@@ -3,6 +3,7 @@
 use crate::app::group::Limits;
 use crate::domain::{Policy, Terms, Webhook};
 use crate::policy_file;
+use crate::store::MOST_SHARDS;
 use crate::tasks::post::{Reach, key_of};
 use chassis::config::Settings;
 use chassis::kafka::KafkaConfig;
@@ -30,6 +31,8 @@ pub struct Config {
     /// `ORDERS_POLICY`, a policy file (see [`policy_file`]); or, for the standard policy with other
     /// times, `ORDERS_ACCEPT_WITHIN_MS` and `ORDERS_COMPLETE_WITHIN_MS`. For new orders.
     pub terms: Terms,
+    /// `ORDERS_RELAY_SHARDS`: how many relays publish a new journal, from 1 to 8.
+    pub relay_shards: Option<i32>,
     /// `ORDERS_QUEUE`, `ORDERS_GROUP`: how many commands may wait, and go into one transaction.
     pub limits: Limits,
     /// `ORDERS_ARCHIVE_AFTER_MS`: how long after it came to rest an order moves to compact history.
@@ -106,6 +109,16 @@ impl Config {
         if limits.queue == 0 || limits.group == 0 {
             settings.problem("ORDERS_QUEUE", "must be above 0, and so must ORDERS_GROUP");
         }
+        let relay_shards = settings.optional("ORDERS_RELAY_SHARDS");
+        let database = settings.or("ORDERS_DATABASE_URL", Database::default());
+        if relay_shards.is_some_and(|shards| !(1..=MOST_SHARDS).contains(&shards)) {
+            settings.problem("ORDERS_RELAY_SHARDS", "must be a number from 1 to 8");
+        }
+        if relay_shards.is_some_and(|shards| shards > 1) && matches!(database, Database::Sqlite(_))
+        {
+            settings
+                .problem("ORDERS_RELAY_SHARDS", "must be 1 with SQLite, which one process uses");
+        }
         let webhook_reach = match settings.or("ORDERS_WEBHOOK_ALLOW_PRIVATE", false) {
             true => Reach::Anywhere,
             false => Reach::PublicOnly,
@@ -117,12 +130,13 @@ impl Config {
         Self {
             archive_after_ms,
             listen: settings.or("ORDERS_LISTEN", SocketAddr::from(([127, 0, 0, 1], 8080))),
-            database: settings.or("ORDERS_DATABASE_URL", Database::default()),
+            database,
             kafka: KafkaConfig::from_settings(settings, "orders"),
             registry_url: settings.required("SCHEMA_REGISTRY_URL"),
             customers: CustomerChannel::from_settings(settings, webhook_reach),
             webhook_reach,
             terms,
+            relay_shards,
             limits,
         }
     }

@@ -2,52 +2,107 @@
 //! when they die another takes over. The leases live in the database of the orders; there is no
 //! other coordinator.
 //!
-//! A lease says who should work, never what is true: decisions are guarded by versions, events by
-//! Kafka's fencing of the relay, calls to the outside by [`Held::is_valid`] right before each.
+//! A lease says who should work, never what is true. What is true is guarded where it is written:
+//! decisions by versions, reports of tasks by the lease's token in their own commit, events by Kafka's
+//! fencing of the relay and the token beside its position. A call to the outside begins only while
+//! [`Held::is_valid`].
+//!
+//! [`duty`] decides who takes and gives back what; here it is carried out.
 
-use crate::store::{Claim, Store};
+mod duty;
+
+use crate::store::{Claim, Error, Lease, Store};
+use chassis::postgres::pool::IDLE_LIMIT;
 use chassis::shutdown::Shutdown;
+use duty::{Changes, Duty, Ended, Look};
+use std::collections::{BTreeMap, HashMap};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::task::{Id, JoinError, JoinSet};
 
 /// How long a lease is held without being prolonged: after a `kill -9` nobody works for so long.
-const HELD_FOR: Duration = Duration::from_secs(4);
+const HELD_FOR: Duration = Duration::from_millis(3_000);
 
-/// How often a lease that is held is prolonged.
-const PROLONG_EVERY: Duration = Duration::from_secs(1);
+/// How often an instance prolongs what it holds and looks for what is free, in one question.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// How often a lease that another holds is asked for.
-const ASK_EVERY: Duration = Duration::from_millis(500);
+/// How long a work may take to stop when it is told to.
+pub const STOP_WITHIN: Duration = Duration::from_millis(400);
 
-/// The leases of one process.
-#[derive(Clone)]
+/// How long the database may take to answer a look, for what is promised to hold.
+const ANSWER_WITHIN: Duration = Duration::from_millis(500);
+
+/// How long an instance that stops goes on trying to give back what it holds.
+const GIVE_BACK_LIMIT: Duration = Duration::from_secs(2);
+
+/// The promises: others have taken over after a death, and after an orderly stop.
+const AFTER_DEATH: Duration = Duration::from_secs(5);
+const AFTER_STOP: Duration = Duration::from_secs(1);
+
+// Who already has its part takes what it finds free at the second look.
+const _: () = assert!(
+    HELD_FOR.as_millis() + 2 * (LOOK_EVERY.as_millis() + ANSWER_WITHIN.as_millis())
+        <= AFTER_DEATH.as_millis()
+);
+const _: () = assert!(
+    STOP_WITHIN.as_millis() + 2 * LOOK_EVERY.as_millis() < AFTER_STOP.as_millis(),
+    "the rest is for the database"
+);
+// A lease outlasts several looks that fail.
+const _: () = assert!(HELD_FOR.as_millis() >= 8 * LOOK_EVERY.as_millis());
+// A process that is stopped within a commit has lost its locks, on a lease too, before the lease
+// runs out.
+const _: () = assert!(IDLE_LIMIT.as_millis() + 3 * LOOK_EVERY.as_millis() <= HELD_FOR.as_millis());
+
+type Working = Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>;
+
+/// A work, and whether it is to be done at all.
+struct Work {
+    is_wanted: Box<dyn Fn() -> bool + Send>,
+    run: Box<dyn Fn(Held, Shutdown) -> Working + Send>,
+}
+
+/// The leases of one process, and the works that go with them.
 pub struct Leases {
     store: Arc<dyn Store>,
     owner: String,
+    works: BTreeMap<Arc<str>, Work>,
 }
 
 /// A lease as its holder knows it.
 #[derive(Clone, Debug)]
 pub struct Held {
+    lease: Lease,
     until: Arc<Mutex<Instant>>,
 }
 
 impl Held {
+    /// A lease that is held until that moment, if it is not prolonged.
+    #[must_use]
+    pub fn until(lease: Lease, until: Instant) -> Self {
+        Self { lease, until: Arc::new(Mutex::new(until)) }
+    }
+
     /// Whether nobody else can have taken it over yet, also after this process was stopped for a
     /// while and woken again.
     #[must_use]
     pub fn is_valid(&self) -> bool {
-        Instant::now() < *self.until.lock().unwrap_or_else(PoisonError::into_inner)
+        self.is_valid_at(Instant::now())
     }
 
-    /// A lease that was asked for at `asked_at` and granted for `granted`.
+    /// Name and token, to be shown where something is written.
     #[must_use]
-    pub fn since(asked_at: Instant, granted: Duration) -> Self {
-        Self { until: Arc::new(Mutex::new(asked_at + granted)) }
+    pub fn lease(&self) -> &Lease {
+        &self.lease
     }
 
-    fn prolong(&self, asked_at: Instant) {
-        *self.until.lock().unwrap_or_else(PoisonError::into_inner) = asked_at + HELD_FOR;
+    fn is_valid_at(&self, now: Instant) -> bool {
+        now < *self.until.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn prolong(&self, until: Instant) {
+        *self.until.lock().unwrap_or_else(PoisonError::into_inner) = until;
     }
 }
 
@@ -55,118 +110,211 @@ impl Leases {
     /// Leases in `store` for a process that nobody else calls `owner`.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, owner: String) -> Self {
-        Self { store, owner }
+        Self { store, owner, works: BTreeMap::new() }
     }
 
-    /// Does `work` whenever this process holds the lease `name`, until `shutdown`. The token that
-    /// `work` is given is cancelled when the lease is lost; it is to end soon after.
+    /// Does `work` whenever this process holds the lease `name`. The token that it is given is
+    /// cancelled when the lease is lost or another is to have it; it is to end within
+    /// [`STOP_WITHIN`], and not before.
+    pub fn add<Fut>(&mut self, name: &str, work: impl Fn(Held, Shutdown) -> Fut + Send + 'static)
+    where
+        Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
+    {
+        self.add_while(name, || true, work);
+    }
+
+    /// The same for a work that is done only while `is_wanted`, asked at each look at the leases.
+    pub fn add_while<Fut>(
+        &mut self,
+        name: &str,
+        is_wanted: impl Fn() -> bool + Send + 'static,
+        work: impl Fn(Held, Shutdown) -> Fut + Send + 'static,
+    ) where
+        Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
+    {
+        let (is_wanted, run) = (Box::new(is_wanted), Box::new(boxed(work)));
+        self.works.insert(name.into(), Work { is_wanted, run });
+    }
+
+    /// Does all works whose leases this process holds, until `shutdown`; then hands them over.
     ///
     /// # Errors
-    /// What `work` fails with while the lease is held. A failure after it was lost is of no account.
-    pub async fn run<Fut>(
-        self,
-        name: &'static str,
-        work: impl Fn(Held, Shutdown) -> Fut,
-        shutdown: Shutdown,
-    ) -> anyhow::Result<()>
-    where
-        Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
-    {
-        while !shutdown.is_cancelled() {
-            let asked_at = Instant::now();
-            if !self.take(name).await {
-                tokio::select! {
-                    () = tokio::time::sleep(ASK_EVERY) => continue,
-                    () = shutdown.cancelled() => return Ok(()),
-                }
-            }
-            tracing::info!(lease = name, "this instance does the work now");
-            let held = Held::since(asked_at, HELD_FOR);
-            self.work(name, &held, &work, &shutdown).await?;
-            if shutdown.is_cancelled() {
-                self.give_back(name).await;
-            }
-        }
-        Ok(())
+    /// What a work fails with while its lease is held; that it ends by itself then is a failure too.
+    /// What comes after a lease was lost is of no account.
+    pub async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
+        let mut shift = Shift {
+            duty: Duty::default(),
+            works: self.works,
+            desk: Desk { store: self.store, owner: self.owner },
+            working: JoinSet::new(),
+            running: HashMap::new(),
+            looks: JoinSet::new(),
+        };
+        let worked = shift.work(&shutdown).await;
+        let handed_over = shift.hand_over().await;
+        worked.and(handed_over)
     }
+}
 
-    /// Works until the lease is lost, `shutdown`, or the work ends.
-    async fn work<Fut>(
-        &self,
-        name: &'static str,
-        held: &Held,
-        work: &impl Fn(Held, Shutdown) -> Fut,
-        shutdown: &Shutdown,
-    ) -> anyhow::Result<()>
-    where
-        Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
-    {
-        let stop = Shutdown::new();
-        let _stop_when_dropped = stop.clone().drop_guard();
-        let mut working = tokio::spawn(work(held.clone(), stop.clone()));
+fn boxed<Fut>(work: impl Fn(Held, Shutdown) -> Fut) -> impl Fn(Held, Shutdown) -> Working
+where
+    Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
+{
+    move |held, stop| Box::pin(work(held, stop))
+}
+
+/// A process at its works.
+struct Shift {
+    duty: Duty,
+    works: BTreeMap<Arc<str>, Work>,
+    desk: Desk,
+    working: JoinSet<anyhow::Result<()>>,
+    running: HashMap<Id, (Arc<str>, Shutdown)>,
+    /// One at a time; it may take longer than a lease.
+    looks: JoinSet<Result<Look, Error>>,
+}
+
+impl Shift {
+    async fn work(&mut self, shutdown: &Shutdown) -> anyhow::Result<()> {
+        let mut look_at = Instant::now();
         loop {
             tokio::select! {
-                ended = &mut working => return judge(name, held, ended?),
-                () = shutdown.cancelled() => break,
-                () = tokio::time::sleep(PROLONG_EVERY) => {
-                    let asked_at = Instant::now();
-                    match self.take_or_wait(name, held).await {
-                        true => held.prolong(asked_at),
-                        false => break,
+                biased;
+                () = shutdown.cancelled() => return Ok(()),
+                Some(ended) = self.working.join_next_with_id() => self.end(ended)?,
+                Some(look) = self.looks.join_next() => self.settle(look?),
+                () = tokio::time::sleep_until(look_at.into()) => {
+                    look_at = Instant::now() + LOOK_EVERY;
+                    let lapsed = self.duty.lapse(Instant::now());
+                    self.change(lapsed);
+                    let wanted = self.works.iter().filter(|(_, work)| (work.is_wanted)());
+                    self.duty.want(wanted.map(|(name, _)| Arc::clone(name)));
+                    if self.looks.is_empty() {
+                        self.looks.spawn(self.desk.clone().look(self.duty.clone()));
                     }
                 }
             }
         }
-        stop.cancel();
-        judge(name, held, working.await?)
     }
 
-    /// Whether the lease is still held after asking for more of it. A database that does not answer
-    /// takes nothing away before the time is up.
-    async fn take_or_wait(&self, name: &'static str, held: &Held) -> bool {
-        while held.is_valid() {
-            match self.store.take_lease(self.claim(name)).await {
-                Ok(token) => return token.is_some(),
-                Err(error) => {
-                    tracing::warn!(lease = name, %error, "a lease was not prolonged yet");
-                    tokio::time::sleep(ASK_EVERY).await;
-                }
+    fn settle(&mut self, look: Result<Look, Error>) {
+        match look {
+            // This process was stopped meanwhile: what it was granted has run out.
+            Ok(look) if look.asked_at.elapsed() >= HELD_FOR => {}
+            Ok(look) => {
+                let changes = self.duty.settle(&look);
+                self.change(changes);
+            }
+            Err(error) => tracing::warn!(%error, "leases cannot be looked at"),
+        }
+    }
+
+    fn change(&mut self, changes: Changes) {
+        for name in changes.stop {
+            tracing::info!(lease = %name, "this instance no longer does the work");
+            let of_name = self.running.values().filter(|(running, _)| *running == name);
+            of_name.for_each(|(_, stop)| stop.cancel());
+        }
+        for held in changes.begin {
+            let name = Arc::clone(&held.lease.name);
+            let Some(work) = self.works.get(&name) else { continue };
+            tracing::info!(lease = %name, token = held.lease.token, "this instance does the work now");
+            let stop = Shutdown::new();
+            let id = self.working.spawn((work.run)(held, stop.clone())).id();
+            self.running.insert(id, (name, stop));
+        }
+    }
+
+    /// Judges the end of a work.
+    fn end(&mut self, ended: Result<(Id, anyhow::Result<()>), JoinError>) -> anyhow::Result<()> {
+        let (id, result) = match ended {
+            Ok((id, result)) => (id, result),
+            Err(cause) => (cause.id(), Err(cause.into())),
+        };
+        let Some((name, _)) = self.running.remove(&id) else { return result };
+        match (self.duty.ended(&name, Instant::now()), result) {
+            (Ended::ByItself, Ok(())) => anyhow::bail!("the work {name} ended by itself"),
+            (Ended::ByItself, Err(failure)) => Err(failure.context(format!("the work {name}"))),
+            (Ended::Expectedly, Ok(())) => Ok(()),
+            (Ended::Expectedly, Err(failure)) => {
+                let error = format!("{failure:#}");
+                tracing::warn!(lease = %name, error, "a work ended with its lease");
+                Ok(())
             }
         }
-        false
     }
 
-    fn claim(&self, name: &'static str) -> Claim {
-        let for_ms = i64::try_from(HELD_FOR.as_millis()).unwrap_or(i64::MAX);
-        Claim { name: name.to_owned(), owner: self.owner.clone(), for_ms }
-    }
-
-    async fn take(&self, name: &'static str) -> bool {
-        match self.store.take_lease(self.claim(name)).await {
-            Ok(token) => token.is_some(),
-            Err(error) => {
-                tracing::warn!(lease = name, %error, "a lease cannot be asked for");
-                false
+    /// Stops all works and gives each lease back as soon as its work has ended. The others know
+    /// from the beginning that they are one fewer.
+    async fn hand_over(&mut self) -> anyhow::Result<()> {
+        self.running.values().for_each(|(_, stop)| stop.cancel());
+        let (held, mut ended) = self.duty.to_ask();
+        if let Ok(Some(Ok(Ok(look)))) =
+            tokio::time::timeout(ANSWER_WITHIN, self.looks.join_next()).await
+        {
+            ended.extend(look.taken.into_iter().map(|lease| lease.name));
+        }
+        self.desk.leave().await;
+        self.desk.give_back(ended).await;
+        let mut outcome = Ok(());
+        while let Some(ended) = self.working.join_next_with_id().await {
+            let (id, result) = match ended {
+                Ok((id, result)) => (id, result),
+                Err(cause) => (cause.id(), Err(cause.into())),
+            };
+            let Some((name, _)) = self.running.remove(&id) else { continue };
+            if held.contains(&name) {
+                self.desk.give_back(vec![name]).await;
+                outcome = outcome.and(result);
             }
         }
-    }
-
-    /// Others need not wait for its end then.
-    async fn give_back(&self, name: &'static str) {
-        let claim = self.claim(name);
-        if let Err(error) = self.store.give_back_lease(claim).await {
-            tracing::warn!(lease = name, %error, "a lease was not given back and will run out");
-        }
+        outcome
     }
 }
 
-/// What an end of the work means: once the lease is lost, its successor may have made it fail.
-fn judge(name: &'static str, held: &Held, ended: anyhow::Result<()>) -> anyhow::Result<()> {
-    match ended {
-        Err(failure) if !held.is_valid() => {
-            tracing::warn!(lease = name, error = %format!("{failure:#}"), "work ended with its lease");
-            Ok(())
+/// Where this process asks for leases.
+#[derive(Clone)]
+struct Desk {
+    store: Arc<dyn Store>,
+    owner: String,
+}
+
+impl Desk {
+    /// Gives back what has ended, prolongs what is held, takes what is free.
+    async fn look(self, duty: Duty) -> Result<Look, Error> {
+        let asked_at = Instant::now();
+        let (prolonged, given_back) = duty.to_ask();
+        if !given_back.is_empty() {
+            self.store.give_back_leases(self.claim(given_back.clone())).await?;
         }
-        ended => ended,
+        let standing = self.store.prolong_leases(self.claim(prolonged.clone())).await?;
+        let wanted = duty.to_take(&standing);
+        let taken = match wanted.is_empty() {
+            true => Vec::new(),
+            false => self.store.take_leases(self.claim(wanted)).await?,
+        };
+        Ok(Look { asked_at, given_back, prolonged, standing, taken })
+    }
+
+    /// Others need not wait for their end then.
+    async fn give_back(&self, names: Vec<Arc<str>>) {
+        let giving = self.store.give_back_leases(self.claim(names));
+        match tokio::time::timeout(GIVE_BACK_LIMIT, giving).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "leases were not given back and will run out"),
+            Err(_) => tracing::warn!("leases were not given back in time and will run out"),
+        }
+    }
+
+    async fn leave(&self) {
+        let leaving = self.store.leave_leases(self.owner.clone());
+        if !matches!(tokio::time::timeout(GIVE_BACK_LIMIT, leaving).await, Ok(Ok(()))) {
+            tracing::warn!("the other instances are not told of this one's end");
+        }
+    }
+
+    fn claim(&self, names: Vec<Arc<str>>) -> Claim {
+        let for_ms = i64::try_from(HELD_FOR.as_millis()).unwrap_or(i64::MAX);
+        Claim { owner: self.owner.clone(), names, for_ms }
     }
 }

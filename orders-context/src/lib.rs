@@ -18,6 +18,7 @@ pub mod picture;
 pub mod plan;
 pub mod policy_file;
 pub mod relay;
+pub mod reshard;
 pub mod store;
 pub mod tasks;
 pub mod verify;

@@ -3,9 +3,11 @@
 //! The relay itself (transactions, position, pauses) is the chassis's; here is what orders say to
 //! the world, and nothing of Kafka.
 
+pub mod shards;
 mod translate;
 
-use crate::store::{Error, JournalReader, JournalRow};
+use crate::leases::Held;
+use crate::store::{Error, Generation, JournalReader, JournalRow};
 use chassis::backoff::Backoff;
 use chassis::kafka::Outgoing;
 use chassis::kafka::relay::Journal;
@@ -26,16 +28,25 @@ pub struct OrderJournal {
     encoder: Encoder<OrderEvent>,
     topic: Arc<str>,
     rows: Vec<JournalRow>,
+    generation: Generation,
+    held: Held,
 }
 
 impl OrderJournal {
-    /// Publishes what `reader` reads with the schema that the registry knows as `schema_id`.
+    /// Publishes what `reader` reads of `generation` with the schema that the registry knows as `schema_id`, while the
+    /// lease is `held`.
     ///
     /// # Errors
     /// When the shipped schema cannot be used.
-    pub fn new(reader: Box<dyn JournalReader>, schema_id: u32) -> anyhow::Result<Self> {
+    pub fn new(
+        reader: Box<dyn JournalReader>,
+        generation: Generation,
+        schema_id: u32,
+        held: Held,
+    ) -> anyhow::Result<Self> {
         let encoder = Encoder::new(schema_id)?;
-        Ok(Self { reader, encoder, topic: ORDER_EVENTS.name.into(), rows: Vec::new() })
+        let topic = ORDER_EVENTS.name.into();
+        Ok(Self { reader, encoder, topic, rows: Vec::new(), generation, held })
     }
 
     fn outgoing(&self, mut row: JournalRow) -> anyhow::Result<Outgoing> {
@@ -78,6 +89,18 @@ impl Journal for OrderJournal {
         }
         self.rows = rows;
         Ok(())
+    }
+
+    fn begins_after(&self) -> i64 {
+        self.generation.begins_after
+    }
+
+    fn end(&self) -> Option<i64> {
+        self.reader.end()
+    }
+
+    fn is_ours(&self) -> bool {
+        self.held.is_valid()
     }
 
     fn newest(&mut self) -> anyhow::Result<Option<i64>> {

@@ -9,11 +9,17 @@ pub mod bulk;
 #[cfg(test)]
 pub(crate) mod contract;
 pub mod copy;
+mod division;
+mod lease;
 pub mod listing;
 pub mod postgres;
+mod reader;
 pub mod sqlite;
 
 pub use archive::{Archived, Portion};
+pub use division::{Division, Generation, MOST_SHARDS, Resharded, SLOTS, slot};
+pub use lease::{Claim, Lease, Standing};
+pub use reader::JournalReader;
 
 use crate::domain::{Effect, Event, FlowVersion, Order, Restaurant, Status, TaskKind, Timestamp};
 use std::collections::HashMap;
@@ -87,13 +93,41 @@ pub trait Store: Send + Sync + 'static {
     /// Forgets idempotency keys first used before `before`, at most `limit`; how many.
     fn forget_keys(&self, before: Timestamp, limit: usize) -> Answer<'_, usize>;
 
-    /// Takes a lease that nobody else holds, or prolongs one's own: its token, which is larger for
-    /// each new owner, once this returns. `None`: another holds it. Judged by the database's clock; an
-    /// embedded store, which one process uses alone, grants every claim.
-    fn take_lease(&self, claim: Claim) -> Answer<'_, Option<i64>>;
+    /// Says that an instance is alive, prolongs those of the named leases that are its own, and says
+    /// how things stand. Judged by the database's clock. An embedded store, which one process uses
+    /// alone, grants every claim.
+    fn prolong_leases(&self, claim: Claim) -> Answer<'_, Standing>;
 
-    /// Ends a lease if it is the claimant's.
-    fn give_back_lease(&self, claim: Claim) -> Answer<'_, ()>;
+    /// Takes those of the named leases that nobody holds, or prolongs one's own: which are the
+    /// claimant's once this returns. A lease's token is larger for each new owner.
+    fn take_leases(&self, claim: Claim) -> Answer<'_, Vec<Lease>>;
+
+    /// Ends those of the named leases that are the claimant's.
+    fn give_back_leases(&self, claim: Claim) -> Answer<'_, ()>;
+
+    /// An instance that is about to end is no longer counted.
+    fn leave_leases(&self, owner: String) -> Answer<'_, ()>;
+
+    /// How the journal is divided among relays. An embedded store has one shard for ever.
+    fn division(&self) -> Answer<'_, Division>;
+
+    /// Begins a new generation of so many shards, at a position of the journal that no reader of the
+    /// generation before passes. An embedded store refuses.
+    fn reshard(&self, shards: i32) -> Answer<'_, Resharded>;
+
+    /// Lets the generation of this number be published: all before it is. Safe to repeat.
+    fn open_generation(&self, number: i64) -> Answer<'_, ()>;
+
+    /// A reader of one shard of a generation, for one thread of its own. It reads nothing of other
+    /// generations and knows when it has come to the end of its own.
+    ///
+    /// # Errors
+    /// When the database cannot be opened.
+    fn shard_reader(
+        &self,
+        generation: Generation,
+        shard: i32,
+    ) -> Result<Box<dyn JournalReader>, Error>;
 
     /// Moves orders at rest to compact history, where everything above finds them but listings; a
     /// commit that moves one brings it back first. Each goes whole, in one transaction for all, and
@@ -130,27 +164,6 @@ pub trait Store: Send + Sync + 'static {
     fn journal_reader(&self) -> Result<Box<dyn JournalReader>, Error>;
 }
 
-/// Reads the journal in commit order, for the relay and for checks.
-pub trait JournalReader: Send {
-    /// Appends up to `limit` rows after `position` to `rows`, ascending, and never skips one that
-    /// commits later with a lower position.
-    ///
-    /// # Errors
-    /// When the database does not answer or holds what cannot be read.
-    fn read_after(
-        &mut self,
-        position: i64,
-        limit: usize,
-        rows: &mut Vec<JournalRow>,
-    ) -> Result<(), Error>;
-
-    /// Position of the newest row; 0 when there is none.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    fn newest(&mut self) -> Result<i64, Error>;
-}
-
 /// What to load for a group of commands.
 #[derive(Debug, Default)]
 pub struct Wanted {
@@ -167,6 +180,8 @@ pub struct Loaded {
     pub orders: HashMap<String, Arc<Order>>,
     /// By key.
     pub remembered: HashMap<String, Remembered>,
+    /// Why an order is there and cannot be understood, by order id.
+    pub unreadable: HashMap<String, String>,
 }
 
 /// An idempotency key that was used.
@@ -199,6 +214,8 @@ pub struct Commit {
     pub contact: Option<Contact>,
     /// The idempotency key the command came with.
     pub remember: Option<Remembered>,
+    /// It stands only while nobody else has taken this lease: for what a lost lease must not write.
+    pub fence: Option<Lease>,
 }
 
 /// When an order wants to be looked at again.
@@ -219,6 +236,8 @@ pub enum Outcome {
     Committed,
     /// The order has moved meanwhile, or exists already; nothing was written.
     Conflict,
+    /// Another has the lease that it was to be written under; nothing was written.
+    Fenced,
 }
 
 /// A new row of the journal.
@@ -428,17 +447,6 @@ impl Due {
     pub fn place(&self) -> Self {
         Self { wake_at: self.wake_at, order_id: self.order_id.clone(), order: None }
     }
-}
-
-/// A wish to be the only one who does some work.
-#[derive(Clone, Debug)]
-pub struct Claim {
-    /// Names the work.
-    pub name: String,
-    /// Names who wants to do it: nobody else, nor the same process after a restart.
-    pub owner: String,
-    /// For how long, in milliseconds.
-    pub for_ms: i64,
 }
 
 /// An order and its tasks.

@@ -14,7 +14,7 @@ mod webhook;
 use crate::app::Task;
 use crate::app::{App, StartedTask};
 use crate::domain::{TaskKind, Webhook};
-use crate::leases::Held;
+use crate::leases::{Held, STOP_WITHIN};
 use attempt::Known;
 use chassis::shutdown::Shutdown;
 use mail::Mailer;
@@ -55,8 +55,8 @@ pub enum Customers {
 /// Names a task: its order and the sequence of the event that asked for it.
 type Key = (String, i64);
 
-/// Runs attempts until `shutdown`, then lets those under way come to their end. No attempt begins
-/// when the lease is no longer `held`.
+/// Runs attempts until `shutdown`, then lets those under way come to their end, but not for long:
+/// who takes the work over repeats what has not. No attempt begins when the lease is no longer `held`.
 ///
 /// # Errors
 /// None so far: a failing channel or store is retried.
@@ -98,10 +98,14 @@ pub async fn run(
             }
         }
     }
-    while let Some(ended) = dispatcher.attempts.join_next().await {
-        dispatcher.forget(ended)?;
+    match tokio::time::timeout(STOP_WITHIN, dispatcher.finish()).await {
+        Ok(finished) => finished,
+        Err(_) => {
+            let left = dispatcher.attempts.len();
+            tracing::info!(left, "attempts under way are left to whoever takes over");
+            Ok(())
+        }
     }
-    Ok(())
 }
 
 struct Dispatcher {
@@ -156,6 +160,13 @@ impl Dispatcher {
             attempt::run(&app, &channels, &task, known, &held, &shutdown).await;
             (kind, key)
         });
+    }
+
+    async fn finish(&mut self) -> anyhow::Result<()> {
+        while let Some(ended) = self.attempts.join_next().await {
+            self.forget(ended)?;
+        }
+        Ok(())
     }
 
     fn forget(

@@ -3,15 +3,14 @@
 //! Per order the topic must hold the journal's events: the same, in the same order, each once under
 //! `read_committed`. The journal itself must have no gap.
 
-use crate::relay::to_event;
-use crate::store::{Kept, Store};
+use crate::relay::{shards::published, to_event};
+use crate::store::{Division, Generation, JournalRow, Kept, Store};
 use anyhow::{Context, ensure};
-use chassis::kafka::relay::read_position;
 use chassis::kafka::scan::{Isolation, scan};
 use chassis::kafka::{Incoming, KafkaConfig};
 use schemas::order_events::OrderEvent;
 use schemas::registry::RegistryClient;
-use schemas::topics::{ORDER_EVENTS, ORDERS_RELAY};
+use schemas::topics::ORDER_EVENTS;
 use schemas::{DecodeError, Decoder, Encoder};
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -43,10 +42,10 @@ pub struct Report {
 type Seen = (i64, u64);
 
 /// Compares journal and topic, also of orders in compact history. Waits at most `wait` until the
-/// relay has published what the journal holds at the beginning. Blocks.
+/// relays have published what the journal holds at the beginning. Blocks.
 ///
 /// # Errors
-/// When the store or Kafka cannot be read, or the relay lags for longer than `wait`.
+/// When the store or Kafka cannot be read, or a relay lags for longer than `wait`.
 pub fn verify(
     kafka: &KafkaConfig,
     registry: &RegistryClient,
@@ -54,7 +53,7 @@ pub fn verify(
     wait: Duration,
     runtime: &tokio::runtime::Handle,
 ) -> anyhow::Result<Report> {
-    let published = wait_for_relay(kafka, store.journal_reader()?.newest()?, wait)?;
+    let published = wait_for_relays(kafka, store, wait, runtime)?;
     let mut topic = Topic::new(registry.clone(), runtime.clone())?;
     scan(kafka, ORDER_EVENTS.name, Isolation::Committed, |record| topic.take(&record))?;
     let Topic { mut seen, events, mut report, encoder, .. } = topic;
@@ -66,7 +65,7 @@ pub fn verify(
         after.clone_from(last);
         for kept in runtime.block_on(store.kept(order_ids))? {
             let theirs = seen.remove(&kept.order_id).unwrap_or_default();
-            compare(&kept, published, &encoder, theirs, &mut report)?;
+            compare(&kept, &published, &encoder, theirs, &mut report)?;
         }
     }
     for (order_id, rest) in seen {
@@ -75,20 +74,61 @@ pub fn verify(
     Ok(report)
 }
 
-fn wait_for_relay(kafka: &KafkaConfig, newest: i64, wait: Duration) -> anyhow::Result<i64> {
+/// How far each shard of the journal is published.
+struct Published {
+    generation: Generation,
+    positions: Vec<i64>,
+}
+
+impl Published {
+    fn has(&self, row: &JournalRow) -> bool {
+        let shard = self.generation.shard_of(&row.order_id);
+        let position = usize::try_from(shard).ok().and_then(|shard| self.positions.get(shard));
+        position.is_some_and(|position| row.position <= *position)
+    }
+}
+
+/// Waits until each shard has come to where the journal ended at the beginning.
+fn wait_for_relays(
+    kafka: &KafkaConfig,
+    store: &dyn Store,
+    wait: Duration,
+    runtime: &tokio::runtime::Handle,
+) -> anyhow::Result<Published> {
     let began = Instant::now();
+    let newest = store.journal_reader()?.newest()?;
     loop {
-        let published = read_position(kafka, ORDERS_RELAY.name, 0)?.unwrap_or(0);
-        if published >= newest {
-            return Ok(published);
+        let Division { active, next } = runtime.block_on(store.division())?;
+        let positions = published(kafka, active)?;
+        if next.is_none() && have_come_to(newest, store, active, &positions)? {
+            return Ok(Published { generation: active, positions });
         }
         ensure!(
             began.elapsed() < wait,
-            "the relay has published up to {published}, the journal ends at {newest}: is `orders \
+            "the relays have published up to {positions:?}, the journal ends at {newest}: is `orders \
              serve` running? (--wait SECONDS waits longer)"
         );
         std::thread::sleep(LOOK_EVERY);
     }
+}
+
+/// Whether nothing up to `newest` is left to publish in any shard.
+fn have_come_to(
+    newest: i64,
+    store: &dyn Store,
+    generation: Generation,
+    positions: &[i64],
+) -> anyhow::Result<bool> {
+    for (shard, position) in (0..).zip(positions) {
+        let mut rows = Vec::new();
+        if *position < newest {
+            store.shard_reader(generation, shard)?.read_after(*position, 1, &mut rows)?;
+        }
+        if rows.first().is_some_and(|row| row.position <= newest) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// The topic's events per order, the next one first.
@@ -155,7 +195,7 @@ fn fingerprint(encoder: &Encoder<OrderEvent>, event: &OrderEvent) -> anyhow::Res
 
 fn compare(
     kept: &Kept,
-    published: i64,
+    published: &Published,
     encoder: &Encoder<OrderEvent>,
     mut theirs: VecDeque<Seen>,
     report: &mut Report,
@@ -177,7 +217,7 @@ fn compare(
             Some((theirs, _)) => report.differs(format!(
                 "{order_id}: the journal has event {sequence} where the topic has {theirs}"
             )),
-            None if row.position <= published => {
+            None if published.has(row) => {
                 report.differs(format!("{order_id}: event {sequence} is missing from the topic"));
             }
             None => {}

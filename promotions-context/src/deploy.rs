@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use chassis::kafka::KafkaConfig;
-use chassis::kafka::admin::{self, Applied, TopicSpec};
+use chassis::kafka::admin::{self, Applied, Partitioning, TopicSpec};
 use schemas::registry::{self, Outcome};
 use schemas::topics::{Owner, owned_by};
 use schemas::{RegistryClient, Topic};
@@ -21,6 +21,7 @@ pub async fn apply_topics(kafka: &KafkaConfig) -> anyhow::Result<ExitCode> {
         match applied {
             Applied::Created => println!("{topic}: created"),
             Applied::Unchanged => println!("{topic}: unchanged"),
+            Applied::Grown { from } => println!("{topic}: more partitions than {from}"),
             Applied::Changed { settings } => {
                 for (name, before, after) in settings {
                     println!("{topic}: {name} changed from {before} to {after}");
@@ -56,6 +57,7 @@ fn spec(topic: &Topic) -> TopicSpec {
     TopicSpec {
         name: topic.name.to_owned(),
         partitions: topic.partitions,
+        partitioning: Partitioning::ByKey,
         config: config.map(|(name, value)| (name.to_owned(), value)).collect(),
     }
 }

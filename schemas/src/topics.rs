@@ -112,12 +112,13 @@ pub const VOUCHER_EVENTS: Topic = Topic {
 /// How far the orders context has published its journal.
 pub const ORDERS_RELAY: Topic = Topic {
     name: "_orders.relay.progress.v1",
-    partitions: 1,
+    partitions: 8,
     retention_ms: None,
     cleanup: Cleanup::Compact,
     owner: Owner::Orders,
     subject: None,
-    doc: "Internal: the position of the orders relay, written in the transaction of its events.",
+    doc: "Internal: the position of each shard of the orders relay, in the partition of its number, \
+          written in the transaction of its events.",
 };
 
 /// How far the promotions context has published its journal.

@@ -19,6 +19,8 @@ pub struct Addresses {
     pub registry: String,
     /// Base of the orders API.
     pub orders: String,
+    /// The database of orders, where a test has one of its own.
+    pub orders_database: Option<String>,
     /// Base of the promotions API.
     pub promotions: String,
     /// Base of the analytics endpoints.
@@ -49,6 +51,7 @@ impl Addresses {
             kafka: get("KAFKA_BOOTSTRAP")?,
             registry: get("SCHEMA_REGISTRY_URL")?,
             orders: get("ORDERS_URL")?,
+            orders_database: None,
             promotions: get("PROMOTIONS_URL")?,
             analytics: get("ANALYTICS_URL")?,
             lake: get("LAKE_URI")?,

@@ -1,10 +1,23 @@
 //! The subcommands of the contexts, for example `orders verify`, run against a stack.
 
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
 use crate::addresses::{Addresses, binaries, checkout};
+
+/// Starts it, with what it prints going nowhere.
+pub fn start(addresses: &Addresses, context: &str, arguments: &[&str]) -> Result<Child> {
+    let program = binaries()?.join(context);
+    Command::new(&program)
+        .args(arguments)
+        .envs(settings(addresses)?)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .with_context(|| format!("{} does not start", program.display()))
+}
 
 /// Runs it and returns what it printed; anything but exit code 0 is a failure that shows all it
 /// said. Blocks.
@@ -38,14 +51,19 @@ fn orders_database(addresses: &Addresses) -> Result<String> {
     Ok(String::from_utf8(url.stdout)?.trim().to_owned())
 }
 
-fn settings(addresses: &Addresses) -> Result<[(&'static str, String); 8]> {
+/// What every process of a context is told.
+pub fn settings(addresses: &Addresses) -> Result<[(&'static str, String); 8]> {
+    let database = match &addresses.orders_database {
+        Some(url) => url.clone(),
+        None => orders_database(addresses)?,
+    };
     let var = addresses.var.display();
     Ok([
         ("KAFKA_BOOTSTRAP", addresses.kafka.clone()),
         ("SCHEMA_REGISTRY_URL", addresses.registry.clone()),
         ("LAKE_URI", addresses.lake.clone()),
         ("SMTP_URL", addresses.smtp.clone()),
-        ("ORDERS_DATABASE_URL", orders_database(addresses)?),
+        ("ORDERS_DATABASE_URL", database),
         ("PROMOTIONS_DATABASE_URL", format!("sqlite:{var}/promotions.db")),
         ("PROMOTIONS_CODE_KEY_FILE", format!("{var}/promotions.key")),
         ("RUST_LOG", "warn".to_owned()),

@@ -6,7 +6,7 @@ mod play;
 mod stories;
 
 use anyhow::{Context, Result, bail};
-use chassis::kafka::admin::{Applied, TopicSpec, apply_topics};
+use chassis::kafka::admin::{Applied, Partitioning, TopicSpec, apply_topics};
 use chassis::kafka::relay::publish_once;
 use chassis::kafka::{KafkaConfig, Outgoing};
 use schemas::catalogue::CHAPTERS;
@@ -67,6 +67,7 @@ impl Kit {
         let spec = |topic: &&Topic| TopicSpec {
             name: topic.name.to_owned(),
             partitions: topic.partitions,
+            partitioning: Partitioning::ByKey,
             config: topic
                 .config()
                 .into_iter()

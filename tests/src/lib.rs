@@ -3,11 +3,14 @@
 pub mod addresses;
 pub mod api;
 pub mod contexts;
+pub mod customers;
 pub mod eventually;
 pub mod kit;
 pub mod load;
 pub mod mail;
 pub mod node;
+pub mod postgres;
+pub mod promises;
 pub mod python;
 pub mod restaurant;
 pub mod signature;

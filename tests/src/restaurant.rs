@@ -4,6 +4,7 @@
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
+    time::Instant,
 };
 
 use anyhow::Result;
@@ -40,6 +41,10 @@ pub struct Told {
     pub order_id: String,
     /// The whole body.
     pub body: Value,
+    /// The `webhook-id`: the same for every attempt at telling it.
+    pub webhook_id: String,
+    /// When it came.
+    pub at: Instant,
 }
 
 /// A restaurant's webhook, on a port of this machine. It closes when this is dropped.
@@ -71,6 +76,11 @@ impl RestaurantSink {
     /// Where orders delivers to.
     pub fn url(&self) -> String {
         format!("http://{}/orders", self.address)
+    }
+
+    /// Everything it was told so far, with a genuine signature.
+    pub fn all(&self) -> Vec<Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Everything it was told so far about that order, with a genuine signature.
@@ -107,7 +117,8 @@ async fn hear(State(kitchen): State<Kitchen>, headers: HeaderMap, body: Bytes) -
     };
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let (kind, order_id) = (text(&body["type"]), text(&body["data"]["order_id"]));
-    let told = Told { kind, order_id: order_id.clone(), body };
+    let (webhook_id, at) = (signed.id.to_owned(), Instant::now());
+    let told = Told { kind, order_id: order_id.clone(), body, webhook_id, at };
     kitchen.told.lock().unwrap_or_else(PoisonError::into_inner).push(told);
     if let Conduct::Accepts(api) = kitchen.conduct {
         tokio::spawn(async move {

@@ -9,9 +9,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::addresses::{Addresses, binaries, checkout};
+
+/// How long a process may take to end.
+const END_LIMIT: Duration = Duration::from_secs(30);
 
 /// A running stack. It begins without data and ends when this is dropped, when the test process
 /// ends, or when that is killed; its logs stay for whoever has to find out why.
@@ -47,6 +50,11 @@ impl Stack {
         &self.addresses
     }
 
+    /// What is added to every port.
+    pub fn port_offset(&self) -> u16 {
+        self.port_offset
+    }
+
     /// Starts those of `parts` that do not run (all when none is named), waits until they are
     /// ready, and returns what was said about it. Blocks.
     pub fn up(&self, parts: &[&str]) -> Result<String> {
@@ -69,25 +77,34 @@ impl Stack {
     /// Kills that part, as `kill -9` does, and returns once the process is gone.
     pub fn kill(&self, part: &str) -> Result<()> {
         let pid = self.pid(part)?;
-        let killed = Command::new("kill").args(["-9", &pid.to_string()]).status()?;
-        if !killed.success() {
-            bail!("{part} (pid {pid}) did not run; its log is {}", self.log(part).display());
-        }
-        let started = Instant::now();
-        // The link to its program goes with the process, even while nobody has waited for it.
-        while fs::read_link(format!("/proc/{pid}/exe")).is_ok() {
-            if started.elapsed() > Duration::from_secs(10) {
-                bail!("{part} (pid {pid}) is still there ten seconds after it was killed");
-            }
-            thread::sleep(Duration::from_millis(2));
-        }
-        Ok(())
+        signal(pid, "KILL").with_context(|| {
+            format!("{part} did not run; its log is {}", self.log(part).display())
+        })?;
+        await_end(pid).with_context(|| format!("{part} was killed"))
     }
 
     /// The log of that part.
     pub fn log(&self, part: &str) -> PathBuf {
         self.addresses.var.join("log").join(format!("{part}.log"))
     }
+}
+
+/// Sends that signal to a process of a test's own.
+pub fn signal(pid: u32, name: &str) -> Result<()> {
+    let sent = Command::new("kill").args(["-s", name, &pid.to_string()]).status()?;
+    ensure!(sent.success(), "there is no process {pid}");
+    Ok(())
+}
+
+/// Waits until a process is gone. Blocks.
+pub fn await_end(pid: u32) -> Result<()> {
+    let started = Instant::now();
+    // The link to its program goes with the process, even while nobody has waited for it.
+    while fs::read_link(format!("/proc/{pid}/exe")).is_ok() {
+        ensure!(started.elapsed() < END_LIMIT, "process {pid} is still there after a while");
+        thread::sleep(Duration::from_millis(2));
+    }
+    Ok(())
 }
 
 impl Drop for Stack {
@@ -131,14 +148,22 @@ fn claim(var: &Path) -> Result<File> {
 
 /// Leaves a process behind that stops the stack once this one is gone, however it went: a test's
 /// statics are never dropped, and a killed test drops nothing. It takes over the claim to do so,
-/// and leaves a stack alone that has another owner by then.
+/// and leaves a stack alone that has another owner by then. What a test added to the stack ends too:
+/// instances of its own, known by the folder in their environment, and a database.
 fn watch(var: &Path) -> Result<()> {
     let script = "tail --pid=\"$1\" -s 0.2 -f /dev/null\n\
                   exec 8>\"$TAKEAWAY_VAR/claim\" && flock 8\n\
-                  [[ $(cat \"$TAKEAWAY_VAR/owner\") != \"$1\" ]] || \"$2\" down";
+                  [[ $(cat \"$TAKEAWAY_VAR/owner\") == \"$1\" ]] || exit 0\n\
+                  for file in \"$TAKEAWAY_VAR\"/run/instance-*.pid; do\n\
+                    pid=$(cat \"$file\" 2>/dev/null) || continue\n\
+                    ! grep -qszxF \"TAKEAWAY_VAR=$TAKEAWAY_VAR\" \"/proc/$pid/environ\" ||\n\
+                      kill -KILL \"$pid\"\n\
+                  done\n\
+                  [[ ! -e $TAKEAWAY_VAR/lock.postgres ]] || \"$2/postgres\" clean\n\
+                  \"$2/local\" down";
     Command::new("setsid")
         .args(["bash", "-c", script, "watch", &process::id().to_string()])
-        .arg(checkout().join("deploy/local"))
+        .arg(checkout().join("deploy"))
         .env("TAKEAWAY_VAR", var)
         .stdin(Stdio::null())
         .stdout(Stdio::null())

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use rdkafka::admin::{
-    AdminClient, AdminOptions, AlterConfig, ConfigResource, ConfigSource, NewTopic,
+    AdminClient, AdminOptions, AlterConfig, ConfigResource, ConfigSource, NewPartitions, NewTopic,
     ResourceSpecifier, TopicReplication,
 };
 
@@ -19,10 +19,21 @@ const REQUEST: Duration = Duration::from_secs(15);
 pub struct TopicSpec {
     /// Its name.
     pub name: String,
-    /// Its number of partitions, which never changes: the order per key rests on it.
+    /// Its number of partitions.
     pub partitions: i32,
+    /// What a record's partition rests on.
+    pub partitioning: Partitioning,
     /// Its settings, such as `("cleanup.policy", "compact")`.
     pub config: Vec<(String, String)>,
+}
+
+/// What the partition of a record rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Partitioning {
+    /// Its key: the number of partitions never changes, for the order per key rests on it.
+    ByKey,
+    /// Its writer, who names it: partitions may be added.
+    ByNumber,
 }
 
 /// What became of a declared topic.
@@ -32,6 +43,11 @@ pub enum Applied {
     Created,
     /// It is as declared.
     Unchanged,
+    /// It had fewer partitions.
+    Grown {
+        /// So many.
+        from: i32,
+    },
     /// These settings had other values.
     Changed {
         /// Each setting with its old and its new value.
@@ -67,6 +83,7 @@ pub async fn apply_topics(
         let known = cluster.topics.iter().find(|known| known.name == topic.name);
         let outcome = match known {
             None => create(&client, topic, cluster.brokers.clamp(1, 3)).await,
+            Some(known) if known.may_grow_to(topic) => grow(&client, topic, known.partitions).await,
             Some(known) if known.partitions != topic.partitions => Ok(Applied::Refused {
                 reason: format!(
                     "it has {} partitions, declared are {}: keys would move to other partitions \
@@ -104,6 +121,12 @@ struct Known {
     name: String,
     partitions: i32,
     replicas: i32,
+}
+
+impl Known {
+    fn may_grow_to(&self, topic: &TopicSpec) -> bool {
+        topic.partitioning == Partitioning::ByNumber && self.partitions < topic.partitions
+    }
 }
 
 impl Cluster {
@@ -153,6 +176,21 @@ async fn create(
         Some(Ok(_)) => Ok(Applied::Created),
         Some(Err((_, code))) => Err(anyhow!("Kafka refused to make it: {code}")),
         None => Err(anyhow!("Kafka did not answer for it")),
+    }
+}
+
+async fn grow(
+    client: &AdminClient<Plain>,
+    topic: &TopicSpec,
+    from: i32,
+) -> anyhow::Result<Applied> {
+    let count = usize::try_from(topic.partitions)?;
+    let results =
+        client.create_partitions([&NewPartitions::new(&topic.name, count)], &options()).await?;
+    match results.into_iter().next() {
+        Some(Ok(_)) => Ok(Applied::Grown { from }),
+        Some(Err((_, code))) => Err(anyhow!("Kafka refused to add partitions: {code}")),
+        None => Err(anyhow!("Kafka did not answer for its partitions")),
     }
 }
 

@@ -71,6 +71,27 @@ pub trait Journal: Send + 'static {
         Ok(None)
     }
 
+    /// Whether this process may publish the journal, asked before and after each fencing; when it may
+    /// not, the relay ends. Where several processes take turns: whoever may publish now, and fences
+    /// after this one did, keeps this one from publishing ever after. So an answer from after the
+    /// fencing is good for the whole session, however long the process is stopped meanwhile.
+    fn is_ours(&self) -> bool {
+        true
+    }
+
+    /// Where it begins, if it continues others that were published to their ends: nothing up to this
+    /// position is ever read, whatever was published before.
+    fn begins_after(&self) -> i64 {
+        0
+    }
+
+    /// Where it ends, if the last [`Journal::read_after`] has shown that no row will be added any
+    /// more, before this position or after it. The relay then publishes that it has come so far, and
+    /// ends.
+    fn end(&self) -> Option<i64> {
+        None
+    }
+
     /// Everything up to `position` is committed in Kafka, known at `at_us`. Also called once after
     /// each take-over with the position that was found. An error ends the relay.
     fn published(&mut self, position: i64, at_us: i64) -> anyhow::Result<()> {
@@ -125,7 +146,8 @@ impl RelayConfig {
 /// Publishes `journal` until `shutdown`; blocks, so it needs an OS thread of its own.
 ///
 /// `wake` makes it look at the journal at once; it also looks every `look_every` by itself. A stop
-/// takes at most about two seconds, with or without Kafka.
+/// takes at most about two seconds, with or without Kafka. It also ends when the journal does, once all of
+/// it is published.
 ///
 /// # Errors
 ///

@@ -38,7 +38,7 @@ pub type Client = deadpool_postgres::Client;
 pub const STATEMENT_LIMIT: Duration = Duration::from_secs(10);
 
 /// How long a session may sit within a transaction.
-pub const IDLE_LIMIT: Duration = Duration::from_secs(5);
+pub const IDLE_LIMIT: Duration = Duration::from_secs(2);
 
 /// How long a connection may take to be made.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);

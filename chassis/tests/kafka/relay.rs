@@ -1,9 +1,13 @@
 //! The relay publishes every row once and in order, whoever comes and goes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use chassis::kafka::relay::read_position;
+use chassis::clock::SystemClock;
+use chassis::kafka::Outgoing;
+use chassis::kafka::relay::{Journal, read_position, run_relay};
 use chassis::kafka::scan::Isolation;
+use chassis::signal::Signal;
 use rdkafka::producer::{BaseRecord, Producer as _};
 
 use crate::support::{
@@ -59,6 +63,69 @@ fn of_two_live_relays_one_gives_up_and_says_why() {
     journal.wait_published();
     winner.stop().unwrap();
     assert_exactly_once(&read(&kafka.config, &topic, Isolation::Committed), journal.len());
+}
+
+/// Part of a journal: what lies after one position and up to another.
+struct Section {
+    whole: Notebook,
+    after: i64,
+    end: i64,
+    read_all: bool,
+}
+
+impl Journal for Section {
+    fn read_after(
+        &mut self,
+        position: i64,
+        limit: usize,
+        out: &mut Vec<Outgoing>,
+    ) -> anyhow::Result<()> {
+        self.whole.read_after(position.max(self.after), limit, out)?;
+        out.retain(|row| row.position <= self.end);
+        self.read_all = out.is_empty();
+        Ok(())
+    }
+
+    fn begins_after(&self) -> i64 {
+        self.after
+    }
+
+    fn end(&self) -> Option<i64> {
+        self.read_all.then_some(self.end)
+    }
+
+    fn is_ours(&self) -> bool {
+        self.after < self.end
+    }
+}
+
+#[test]
+fn a_journal_that_ends_is_published_to_its_end_and_the_next_goes_on_there() {
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("orders", 2);
+    let config = kafka.relay_config();
+    let whole = Notebook::default();
+    for _ in 0..4 {
+        whole.write(&topic, GUESTS);
+    }
+    let run = |after, end| {
+        let section = Section { whole: whole.clone(), after, end, read_all: false };
+        let config = config.clone();
+        let clock = Arc::new(SystemClock);
+        Running::spawn(move |stop| run_relay(config, section, Signal::new(), clock, stop)).end()
+    };
+    let position = || read_position(&config.kafka, &config.progress_topic, 0).unwrap();
+    // Its last row lies before its end.
+    run(0, 10).unwrap();
+    assert_eq!(position(), Some(10));
+    run(0, 10).unwrap();
+    run(10, 10).unwrap();
+    assert_eq!(position(), Some(10), "whose turn it is not publishes nothing");
+    run(10, 28).unwrap();
+    assert_eq!(position(), Some(28));
+    assert_exactly_once(&read(&kafka.config, &topic, Isolation::Committed), 28);
+    run(28, 40).unwrap();
+    assert_eq!(position(), Some(40), "an end without a row is told too");
 }
 
 #[test]

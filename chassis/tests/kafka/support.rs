@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use chassis::clock::{Clock, SystemClock};
-use chassis::kafka::admin::{TopicSpec, apply_topics};
+use chassis::kafka::admin::{Partitioning, TopicSpec, apply_topics};
 use chassis::kafka::relay::{Journal, Outgoing, RelayConfig, run_relay};
 use chassis::kafka::scan::{Isolation, scan};
 use chassis::kafka::{Incoming, KafkaConfig};
@@ -133,7 +133,8 @@ impl Kafka {
 }
 
 pub fn make_topic(config: &KafkaConfig, name: &str, partitions: i32) {
-    let spec = TopicSpec { name: name.to_string(), partitions, config: vec![] };
+    let (name, partitioning) = (name.to_string(), Partitioning::ByKey);
+    let spec = TopicSpec { name, partitions, partitioning, config: vec![] };
     block_on(apply_topics(config, &[spec])).unwrap();
 }
 

@@ -1,7 +1,7 @@
 //! Topics are made as declared; a whole topic can be read once.
 
 use chassis::clock::{Clock as _, SystemClock};
-use chassis::kafka::admin::{Applied, TopicSpec, apply_topics, cluster_id};
+use chassis::kafka::admin::{Applied, Partitioning, TopicSpec, apply_topics, cluster_id};
 use chassis::kafka::relay::{Outgoing, RelayConfig};
 use chassis::kafka::scan::{Isolation, scan};
 use chassis::kafka::settings::producer_config;
@@ -14,7 +14,7 @@ fn declared(name: &str, partitions: i32, retention_ms: &str) -> TopicSpec {
         ("retention.ms".to_string(), retention_ms.to_string()),
         ("cleanup.policy".to_string(), "delete".to_string()),
     ];
-    TopicSpec { name: name.to_string(), partitions, config }
+    TopicSpec { name: name.to_string(), partitions, partitioning: Partitioning::ByKey, config }
 }
 
 #[test]
@@ -34,6 +34,21 @@ fn a_topic_is_made_as_declared_and_then_kept_so() {
     assert_eq!(apply(declared(&name, 2, "2000000")), Applied::Unchanged);
     let refused = apply(declared(&name, 3, "2000000"));
     assert!(matches!(&refused, Applied::Refused { reason } if reason.contains("2 partitions")));
+}
+
+#[test]
+fn a_topic_whose_writer_names_the_partition_grows_and_never_shrinks() {
+    let kafka = Kafka::shared();
+    let name = kafka.name("positions");
+    let apply = |partitions| {
+        let partitioning = Partitioning::ByNumber;
+        let spec = TopicSpec { partitioning, ..declared(&name, partitions, "1000000") };
+        block_on(apply_topics(&kafka.config, &[spec])).unwrap().remove(0).1
+    };
+    assert_eq!(apply(1), Applied::Created);
+    assert_eq!(apply(8), Applied::Grown { from: 1 });
+    assert_eq!(apply(8), Applied::Unchanged);
+    assert!(matches!(apply(1), Applied::Refused { .. }));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use chassis::shutdown::Shutdown;
 use orders_context::app::group::Limits;
 use orders_context::app::{App, Cause, PlaceOrder, StartedTask, TaskReport};
 use orders_context::domain::{MenuItem, Policy, Restaurant};
-use orders_context::store::{Contact, Store};
+use orders_context::store::{Contact, Lease, Store};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -74,7 +74,8 @@ async fn deliver(app: App, mut started: mpsc::Receiver<StartedTask>) {
         let app = app.clone();
         let delivered = TaskReport::Delivered { channel: "mail" };
         // What fails stays open, and is seen in the figures.
-        tokio::spawn(async move { app.report_task(&task, 1, delivered).await });
+        let lease = Lease { name: "tasks".into(), token: 1 };
+        tokio::spawn(async move { app.report_task(&task, 1, delivered, &lease).await });
     }
 }
 

@@ -3,6 +3,7 @@
 
 use orders_context::app::{App, Cause, Contact, PlaceOrder, Task, TaskReport, TaskState};
 use orders_context::domain::{Decision, MenuItem, Restaurant, Role, TaskKind, Timestamp, Webhook};
+use orders_context::store::Lease;
 
 /// Takes one order all the way and returns its id. `told` hears of each event once it is durable:
 /// whose, and which.
@@ -43,7 +44,8 @@ async fn deliver(
         event_id: format!("event-{sequence}"),
         traceparent: None,
     };
-    Ok(app.report_task(&task, 1, TaskReport::Delivered { channel }).await?)
+    let lease = Lease { name: "tasks".into(), token: 1 };
+    Ok(app.report_task(&task, 1, TaskReport::Delivered { channel }, &lease).await?)
 }
 
 /// The restaurant of every order.

@@ -200,6 +200,9 @@ impl Group {
             }
             return Ok(Decided::Stands(Reply::Replayed(used.order_id.clone())));
         }
+        if let Some(cause) = loaded.unreadable.get(&submission.order_id) {
+            return Err(Failure::Unavailable(anyhow::anyhow!("an order cannot be read: {cause}")));
+        }
         let order = loaded.orders.get(&submission.order_id);
         match step(order, submission, &*self.ids)? {
             Some(commit) => {
@@ -248,6 +251,10 @@ impl Group {
                 Outcome::Conflict => {
                     self.recent.forget(&submission.order_id);
                     contended.push(submission);
+                }
+                Outcome::Fenced => {
+                    self.recent.forget(&submission.order_id);
+                    submission.answer(Err(Failure::Fenced));
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use super::{App, Cause, Change, Failure};
 use crate::domain::{Command, Timestamp};
-use crate::store::{Contact, Task, TaskChange, TaskState};
+use crate::store::{Contact, Lease, Task, TaskChange, TaskState};
 
 /// The outcome of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +28,8 @@ pub enum TaskReport {
 
 impl App {
     /// Records how an attempt went, with the fact it leads to, in one commit. `attempts` counts this
-    /// one. Safe to repeat.
+    /// one. Safe to repeat. Nothing is recorded once another has taken the lease that the attempt was
+    /// made under.
     ///
     /// # Errors
     /// [`Failure`]; the task stays open and will be attempted again.
@@ -37,6 +38,7 @@ impl App {
         task: &Task,
         attempts: u32,
         report: TaskReport,
+        lease: &Lease,
     ) -> Result<(), Failure> {
         let (now, kind, sequence) = (self.now(), task.kind, task.sequence);
         let close = |state, last_error| TaskChange::Close { sequence, attempts, state, last_error };
@@ -62,8 +64,9 @@ impl App {
             causation_id: Some(task.event_id.clone()),
         };
         let order_id = task.order_id.clone();
-        let task = Some(change);
-        self.submit(Change { order_id, command, cause, task, ..Change::default() }).await.map(drop)
+        let (task, fence) = (Some(change), Some(lease.clone()));
+        let change = Change { order_id, command, cause, task, fence, ..Change::default() };
+        self.submit(change).await.map(drop)
     }
 
     /// Open tasks that are due within `ahead_ms`, the most overdue first, at most `limit`.

@@ -15,17 +15,18 @@ pub fn step(
     let task = submission.task.clone();
     let Some(command) = &submission.command else {
         let order = order.ok_or(Rejection::UnknownOrder)?;
-        return Ok(Some(unmoved(order, task)));
+        return Ok(Some(unmoved(order, task, submission)));
     };
     let events = decide(order.map(|order| &**order), command)?;
     let now = command.now();
     if events.is_empty() {
         let order = order.ok_or(Rejection::UnknownOrder)?;
         return Ok(match command {
-            Command::Wake { .. } => {
-                Some(Commit { wake: wake_at(order, now).into(), ..unmoved(order, task) })
-            }
-            _ => task.map(|task| unmoved(order, Some(task))),
+            Command::Wake { .. } => Some(Commit {
+                wake: wake_at(order, now).into(),
+                ..unmoved(order, task, submission)
+            }),
+            _ => task.map(|task| unmoved(order, Some(task), submission)),
         });
     }
     let mut entries = Vec::with_capacity(events.len());
@@ -58,11 +59,12 @@ pub fn step(
         tasks,
         contact: submission.contact.clone(),
         remember: submission.remember.clone(),
+        fence: submission.fence.clone(),
     }))
 }
 
 /// A commit that leaves the order where it is.
-fn unmoved(order: &Arc<Order>, task: Option<TaskChange>) -> Commit {
+fn unmoved(order: &Arc<Order>, task: Option<TaskChange>, submission: &Submission) -> Commit {
     Commit {
         expected_version: order.version,
         order: Arc::clone(order),
@@ -71,6 +73,7 @@ fn unmoved(order: &Arc<Order>, task: Option<TaskChange>) -> Commit {
         wake: Wake::Unchanged,
         contact: None,
         remember: None,
+        fence: submission.fence.clone(),
     }
 }
 

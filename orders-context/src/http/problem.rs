@@ -65,6 +65,9 @@ fn of_failure(failure: &Failure) -> Problem {
         Failure::Overloaded => {
             Problem::unavailable("overloaded", detail).retry_after(COME_BACK_AFTER_SECONDS)
         }
+        Failure::Fenced => {
+            Problem::unavailable("fenced", detail).retry_after(COME_BACK_AFTER_SECONDS)
+        }
         Failure::Unavailable(cause) => {
             tracing::warn!(error = %format!("{cause:#}"), "a request was not carried out");
             Problem::unavailable("unavailable", detail).retry_after(COME_BACK_AFTER_SECONDS)

@@ -114,6 +114,7 @@ pub fn placed_at(order_id: &str, at: Timestamp) -> Commit {
         tasks: Vec::new(),
         contact: None,
         remember: None,
+        fence: None,
     }
 }
 
@@ -129,6 +130,7 @@ pub fn moved(order: &Arc<Order>, at: Timestamp, event: Event) -> Commit {
         tasks: Vec::new(),
         contact: None,
         remember: None,
+        fence: None,
     }
 }
 
@@ -142,6 +144,7 @@ pub fn unmoved(order: &Arc<Order>, task: TaskChange) -> Commit {
         wake: Wake::Unchanged,
         contact: None,
         remember: None,
+        fence: None,
     }
 }
 

@@ -28,6 +28,9 @@ pub const COPIED: &[&str] = &[
 pub const LEFT: &[&str] = &[
     // Whose turn it is among the instances of the source: none of them runs.
     "leases",
+    "instances",
+    // How many relays there are: one in a copy, and one in what is copied.
+    "relay_generations",
     // Lifts positions above those that were given: see above.
     "journal_base",
     "sqlite_sequence",

@@ -12,6 +12,7 @@ mod archive;
 mod bulk;
 mod columns;
 pub mod copy;
+mod division;
 mod journal;
 mod kept;
 mod leases;
@@ -26,8 +27,9 @@ mod write;
 
 use super::bulk::{Bulk, NewBulk, Started};
 use super::{
-    Answer, Archived, Claim, Commit, Contact, Due, Error, Found, JournalReader, JournalRow, Kept,
-    Loaded, OrdersFilter, OrdersPage, OrdersQuery, Outcome, Portion, Store, Task, Wanted,
+    Answer, Archived, Claim, Commit, Contact, Division, Due, Error, Found, Generation,
+    JournalReader, JournalRow, Kept, Lease, Loaded, OrdersFilter, OrdersPage, OrdersQuery, Outcome,
+    Portion, Resharded, Standing, Store, Task, Wanted,
 };
 use crate::domain::{Restaurant, Timestamp};
 use anyhow::Context;
@@ -161,12 +163,40 @@ impl Store for Postgres {
         }))
     }
 
-    fn take_lease(&self, claim: Claim) -> Answer<'_, Option<i64>> {
+    fn prolong_leases(&self, claim: Claim) -> Answer<'_, Standing> {
+        Box::pin(ask(&self.readers, async move |client| leases::prolong(client, &claim).await))
+    }
+
+    fn take_leases(&self, claim: Claim) -> Answer<'_, Vec<Lease>> {
         Box::pin(ask(&self.readers, async move |client| leases::take(client, &claim).await))
     }
 
-    fn give_back_lease(&self, claim: Claim) -> Answer<'_, ()> {
+    fn give_back_leases(&self, claim: Claim) -> Answer<'_, ()> {
         Box::pin(ask(&self.readers, async move |client| leases::give_back(client, &claim).await))
+    }
+
+    fn leave_leases(&self, owner: String) -> Answer<'_, ()> {
+        Box::pin(ask(&self.readers, async move |client| leases::leave(client, &owner).await))
+    }
+
+    fn division(&self) -> Answer<'_, Division> {
+        Box::pin(ask(&self.readers, async |client| division::read(client).await))
+    }
+
+    fn reshard(&self, shards: i32) -> Answer<'_, Resharded> {
+        Box::pin(ask(&self.writers, async move |client| division::reshard(client, shards).await))
+    }
+
+    fn open_generation(&self, number: i64) -> Answer<'_, ()> {
+        Box::pin(ask(&self.writers, async move |client| division::open(client, number).await))
+    }
+
+    fn shard_reader(
+        &self,
+        generation: Generation,
+        shard: i32,
+    ) -> Result<Box<dyn JournalReader>, Error> {
+        Ok(Box::new(division::Reader::new(&self.address, generation, shard)?))
     }
 
     fn archive(&self, portion: Portion) -> Answer<'_, Archived> {

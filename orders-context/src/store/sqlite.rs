@@ -17,8 +17,9 @@ mod write;
 
 use super::bulk::{Bulk, NewBulk, Started};
 use super::{
-    Answer, Archived, Claim, Commit, Contact, Due, Error, Found, JournalReader, JournalRow, Kept,
-    Loaded, OrdersFilter, OrdersPage, OrdersQuery, Outcome, Portion, Store, Task, Wanted,
+    Answer, Archived, Claim, Commit, Contact, Division, Due, Error, Found, Generation,
+    JournalReader, JournalRow, Kept, Lease, Loaded, OrdersFilter, OrdersPage, OrdersQuery, Outcome,
+    Portion, Resharded, Standing, Store, Task, Wanted,
 };
 use crate::domain::{Restaurant, Timestamp};
 use rusqlite::{Connection, ErrorCode};
@@ -122,12 +123,40 @@ impl Store for Sqlite {
         self.write(move |conn| write::forget_keys(conn, before, limit))
     }
 
-    fn take_lease(&self, _: Claim) -> Answer<'_, Option<i64>> {
-        Box::pin(std::future::ready(Ok(Some(1))))
+    fn prolong_leases(&self, claim: Claim) -> Answer<'_, Standing> {
+        let (taken, held) = (claim.names.clone(), granted(claim));
+        let standing = Standing { held, taken, instances: 1, settled: 1 };
+        Box::pin(std::future::ready(Ok(standing)))
     }
 
-    fn give_back_lease(&self, _: Claim) -> Answer<'_, ()> {
+    fn take_leases(&self, claim: Claim) -> Answer<'_, Vec<Lease>> {
+        Box::pin(std::future::ready(Ok(granted(claim))))
+    }
+
+    fn give_back_leases(&self, _: Claim) -> Answer<'_, ()> {
         Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn leave_leases(&self, _: String) -> Answer<'_, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn division(&self) -> Answer<'_, Division> {
+        let division = Division { active: Generation::ONLY, next: None };
+        Box::pin(std::future::ready(Ok(division)))
+    }
+
+    fn reshard(&self, _: i32) -> Answer<'_, Resharded> {
+        let cause = anyhow::anyhow!("one process uses the file, and one relay is all it needs");
+        Box::pin(std::future::ready(Err(Error::Unavailable(cause))))
+    }
+
+    fn open_generation(&self, _: i64) -> Answer<'_, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn shard_reader(&self, _: Generation, _: i32) -> Result<Box<dyn JournalReader>, Error> {
+        self.journal_reader()
     }
 
     fn archive(&self, portion: Portion) -> Answer<'_, Archived> {
@@ -177,6 +206,11 @@ impl Store for Sqlite {
         let conn = chassis::sqlite::open_reader(&self.path)?;
         Ok(Box::new(journal::Reader(conn)))
     }
+}
+
+/// One process uses the file: nobody else could have a lease.
+fn granted(claim: Claim) -> Vec<Lease> {
+    claim.names.into_iter().map(|name| Lease { name, token: 1 }).collect()
 }
 
 impl From<rusqlite::Error> for Error {

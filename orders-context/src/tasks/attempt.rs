@@ -43,7 +43,8 @@ pub async fn run(
 ) {
     if app.now() >= task.give_up_at {
         let error = task.last_error.clone().unwrap_or_else(|| "too_late".to_owned());
-        return report(app, task, task.attempts, TaskReport::GaveUp { error }, shutdown).await;
+        let report = TaskReport::GaveUp { error };
+        return report_until(app, task, task.attempts, report, held, shutdown).await;
     }
     let Known { order, contact } = known;
     let outcome = match known_or_read(app, task, order).await {
@@ -67,7 +68,8 @@ pub async fn run(
         Err(Failed::ForGood(_)) => "hopeless",
     };
     metrics::counter!("orders_task_attempts_total", "kind" => kind, "outcome" => word).increment(1);
-    report(app, task, attempts, to_report(app, task, attempts, outcome), shutdown).await;
+    let report = to_report(app, task, attempts, outcome);
+    report_until(app, task, attempts, report, held, shutdown).await;
 }
 
 fn to_report(
@@ -159,10 +161,22 @@ async fn contact_of(
     })
 }
 
-async fn report(app: &App, task: &Task, attempts: u32, report: TaskReport, shutdown: &Shutdown) {
+/// Reports until that is durable, or `shutdown`.
+async fn report_until(
+    app: &App,
+    task: &Task,
+    attempts: u32,
+    report: TaskReport,
+    held: &Held,
+    shutdown: &Shutdown,
+) {
     for attempt in 0.. {
-        match app.report_task(task, attempts, report.clone()).await {
+        match app.report_task(task, attempts, report.clone(), held.lease()).await {
             Ok(()) => return,
+            Err(Failure::Fenced) => {
+                tracing::warn!(order.id = %task.order_id, "a report comes after another took over");
+                return;
+            }
             Err(failure @ Failure::Rejected(_)) => {
                 tracing::error!(order.id = %task.order_id, error = %failure, "a report was refused");
                 return;

@@ -1,7 +1,7 @@
 //! One action on many orders: each once, whatever is lost on the way.
 
 use crate::faulty::Fault;
-use crate::support::{MINUTE, SECOND, Takeaway, history, placed, until};
+use crate::support::{MINUTE, SECOND, Takeaway, history, lease, placed, until};
 use chassis::clock::Clock;
 use chassis::shutdown::Shutdown;
 use orders_context::app::{
@@ -152,7 +152,7 @@ async fn a_loop_that_is_killed_anywhere_is_taken_over_by_the_next() {
     let mut turns = 0;
     let done = loop {
         let process = takeaway.app().await;
-        let held = Held::since(Instant::now(), Duration::from_secs(600));
+        let held = Held::until(lease(), Instant::now() + Duration::from_secs(600));
         let clock: Arc<dyn Clock> = Arc::new(takeaway.clock.clone());
         let running = tokio::spawn(bulk_actions::run(process, clock, held, Shutdown::new()));
         // While one of its next writes is under way, a later one each time.
@@ -183,7 +183,7 @@ async fn a_bulk_action_keeps_to_its_rate_pauses_goes_on_and_is_cancelled() {
     takeaway.clock.advance_us(1);
     let bulk = start(&app, ten_minutes_more()).await;
     let id = bulk.bulk_id.as_str();
-    let held = Held::since(Instant::now(), Duration::from_secs(600));
+    let held = Held::until(lease(), Instant::now() + Duration::from_secs(600));
     let (clock, stop): (Arc<dyn Clock>, _) = (Arc::new(takeaway.clock.clone()), Shutdown::new());
     let running = tokio::spawn(bulk_actions::run(app.clone(), clock, held, stop.clone()));
     let taken = async |count: u64| {
@@ -247,7 +247,7 @@ async fn what_waits_or_was_given_up_is_tried_again_in_bulk() {
             0 => TaskReport::GaveUp { error },
             _ => TaskReport::TryAgain { at: now.plus_ms(300_000), error },
         };
-        app.report_task(&task, 1, report).await.unwrap();
+        app.report_task(&task, 1, report, &lease()).await.unwrap();
     }
     takeaway.clock.advance_us(1);
     let again = async |action, key: &str| {

@@ -2,7 +2,7 @@
 
 use crate::faulty::Fault;
 use crate::support::{
-    MINUTE, SECOND, Takeaway, bella_napoli, everything, last_event, placed, told, until,
+    MINUTE, SECOND, Takeaway, bella_napoli, everything, last_event, lease, placed, told, until,
 };
 use chassis::shutdown::Shutdown;
 use orders_context::app::{App, Cause, TaskReport};
@@ -41,7 +41,7 @@ async fn an_order_that_nobody_answers_is_reminded_of_and_expires() {
     let announcement = app.order(id).await.unwrap().tasks.remove(0);
     assert_eq!(announcement.kind, TaskKind::NotifyRestaurant);
     let told_it = TaskReport::Delivered { channel: "webhook" };
-    app.report_task(&announcement, 1, told_it).await.unwrap();
+    app.report_task(&announcement, 1, told_it, &lease()).await.unwrap();
 
     let (stop, watching) = watch(&takeaway, &app);
     let mut now = 0;

@@ -1,6 +1,6 @@
 //! Decisions: one stands, however many come at once and through however many instances.
 
-use crate::support::{MINUTE, ROOMY, Takeaway, bella_napoli, history, placed, told};
+use crate::support::{MINUTE, ROOMY, Takeaway, bella_napoli, history, lease, placed, told};
 use chassis::shutdown::Shutdown;
 use orders_context::app::{App, Cause, Failure, TaskReport};
 use orders_context::domain::{Decision, Order, Rejection, Role, Status, TaskKind};
@@ -150,7 +150,7 @@ async fn a_fact_is_not_lost_because_an_instance_remembers_an_older_order() {
         let announcement = one.order(id).await.unwrap().tasks.pop().unwrap();
         assert_eq!(announcement.kind, TaskKind::NotifyRestaurant);
         let report = TaskReport::Delivered { channel: "webhook" };
-        one.report_task(&announcement, 1, report).await.unwrap();
+        one.report_task(&announcement, 1, report, &lease()).await.unwrap();
         one.order(id).await.unwrap().order.status
     };
     assert_eq!(delivered().await, Status::Notified);

@@ -3,8 +3,9 @@
 use orders_context::domain::{Restaurant, Timestamp};
 use orders_context::store::bulk::{Bulk, NewBulk, Started};
 use orders_context::store::{
-    Answer, Archived, Claim, Commit, Contact, Due, Error, Found, JournalReader, JournalRow, Kept,
-    Loaded, OrdersFilter, OrdersPage, OrdersQuery, Outcome, Portion, Store, Task, Wanted,
+    Answer, Archived, Claim, Commit, Contact, Division, Due, Error, Found, Generation,
+    JournalReader, JournalRow, Kept, Lease, Loaded, OrdersFilter, OrdersPage, OrdersQuery, Outcome,
+    Portion, Resharded, Standing, Store, Task, Wanted,
 };
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -166,12 +167,40 @@ impl Store for Faulty {
         self.inner.forget_keys(before, limit)
     }
 
-    fn take_lease(&self, claim: Claim) -> Answer<'_, Option<i64>> {
-        self.inner.take_lease(claim)
+    fn prolong_leases(&self, claim: Claim) -> Answer<'_, Standing> {
+        self.inner.prolong_leases(claim)
     }
 
-    fn give_back_lease(&self, claim: Claim) -> Answer<'_, ()> {
-        self.inner.give_back_lease(claim)
+    fn take_leases(&self, claim: Claim) -> Answer<'_, Vec<Lease>> {
+        self.inner.take_leases(claim)
+    }
+
+    fn give_back_leases(&self, claim: Claim) -> Answer<'_, ()> {
+        self.inner.give_back_leases(claim)
+    }
+
+    fn leave_leases(&self, owner: String) -> Answer<'_, ()> {
+        self.inner.leave_leases(owner)
+    }
+
+    fn division(&self) -> Answer<'_, Division> {
+        self.inner.division()
+    }
+
+    fn reshard(&self, shards: i32) -> Answer<'_, Resharded> {
+        self.inner.reshard(shards)
+    }
+
+    fn open_generation(&self, number: i64) -> Answer<'_, ()> {
+        self.inner.open_generation(number)
+    }
+
+    fn shard_reader(
+        &self,
+        generation: Generation,
+        shard: i32,
+    ) -> Result<Box<dyn JournalReader>, Error> {
+        self.inner.shard_reader(generation, shard)
     }
 
     fn archive(&self, portion: Portion) -> Answer<'_, Archived> {

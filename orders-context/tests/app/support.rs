@@ -8,7 +8,7 @@ use orders_context::app::group::Limits;
 use orders_context::app::{App, Cause, Group, ListOrders, OrdersFilter, OrdersSort, PlaceOrder};
 use orders_context::domain::{Event, MenuItem, Order, Policy, Restaurant, Webhook};
 use orders_context::store::sqlite::Sqlite;
-use orders_context::store::{Contact, JournalRow, Store};
+use orders_context::store::{Contact, JournalRow, Lease, Store};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -109,6 +109,11 @@ pub async fn placed(app: &App, key: &str) -> Arc<Order> {
     let placed = app.place_order(margherite(key), Cause::default()).await.unwrap();
     assert!(!placed.replayed);
     placed.order
+}
+
+/// The lease of tasks, as somebody holds it.
+pub fn lease() -> Lease {
+    Lease { name: "tasks".into(), token: 1 }
 }
 
 pub async fn history(app: &App, order_id: &str) -> Vec<JournalRow> {

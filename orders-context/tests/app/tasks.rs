@@ -3,7 +3,7 @@
 use crate::faulty::Fault;
 use crate::sink::{Answer, Sink};
 use crate::support::{
-    MINUTE, ROOMY, SECOND, Takeaway, bella_napoli, history, last_event, placed, told, until,
+    MINUTE, ROOMY, SECOND, Takeaway, bella_napoli, history, last_event, lease, placed, told, until,
 };
 use chassis::shutdown::Shutdown;
 use orders_context::app::{App, Cause};
@@ -44,7 +44,7 @@ pub async fn at_work_over(channels: Channels, takeaway: &Takeaway, sink: &Sink) 
     app.register_restaurant(bella_napoli(Some(sink.url.clone()))).await.unwrap();
     let stop = Shutdown::new();
     let started = Arc::new(Mutex::new(started));
-    let held = Held::since(Instant::now(), Duration::from_secs(600));
+    let held = Held::until(lease(), Instant::now() + Duration::from_secs(600));
     tokio::spawn(tasks::run(app.clone(), Arc::new(channels), started, held, stop.clone()));
     (app, stop)
 }
@@ -196,6 +196,26 @@ async fn stopping_lets_a_call_under_way_come_to_its_end() {
     assert_eq!(attempted(&app, &order.order_id, 1).await.state, TaskState::Done);
 }
 
+/// Whoever takes over repeats it, and can do so soon.
+#[tokio::test]
+async fn stopping_does_not_wait_for_a_restaurant_that_does_not_answer() {
+    let sink = Sink::open(&[Answer::Held]).await;
+    let takeaway = Takeaway::open();
+    let (app, group) = takeaway.idle_app(ROOMY);
+    tokio::spawn(group.run(Shutdown::new()));
+    app.register_restaurant(bella_napoli(Some(sink.url.clone()))).await.unwrap();
+    let order = placed(&app, "rosa-1").await;
+    let started = Arc::new(Mutex::new(mpsc::channel(1).1));
+    let held = Held::until(lease(), Instant::now() + Duration::from_secs(600));
+    let stop = Shutdown::new();
+    let working = tasks::run(app.clone(), Arc::new(channels()), started, held, stop.clone());
+    let working = tokio::spawn(working);
+    until("the call", async || (sink.deliveries().len() == 1).then_some(())).await;
+    stop.cancel();
+    working.await.unwrap().unwrap();
+    assert_eq!(announcement(&app, &order.order_id).await.state, TaskState::Open);
+}
+
 #[tokio::test]
 async fn nothing_is_sent_once_the_lease_is_lost() {
     let sink = Sink::open(&[Answer::Status(200)]).await;
@@ -206,7 +226,7 @@ async fn nothing_is_sent_once_the_lease_is_lost() {
     let order = placed(&app, "rosa-lost").await;
     let start = |granted| {
         let started = Arc::new(Mutex::new(mpsc::channel(1).1));
-        let held = Held::since(Instant::now(), granted);
+        let held = Held::until(lease(), Instant::now() + granted);
         tokio::spawn(tasks::run(app.clone(), Arc::new(channels()), started, held, Shutdown::new()));
     };
     start(Duration::ZERO);

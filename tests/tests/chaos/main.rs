@@ -4,7 +4,6 @@
 //! `CHAOS_SEED` repeats the kills of an earlier run (not its interleaving, which is the machine's);
 //! the seed is printed.
 
-mod customers;
 mod kills;
 mod promises;
 
@@ -13,6 +12,7 @@ use std::{env, sync::Arc};
 use anyhow::{Context, Result};
 use system_tests::{
     api::{Api, trattoria},
+    customers::{self, Doors},
     restaurant::{Conduct, RestaurantSink, SECRET},
     stack::Stack,
 };
@@ -34,7 +34,7 @@ async fn no_kill_loses_or_doubles_anything() -> Result<()> {
     let sink = RestaurantSink::open(Conduct::Silent).await?;
     api.put_restaurant("trattoria", &trattoria(Some((&sink.url(), SECRET)))).await?;
 
-    let customers = customers::start(&api, CUSTOMERS);
+    let customers = customers::start(&Doors::of(vec![api.clone()]), CUSTOMERS);
     let in_this_run = format!("with CHAOS_SEED={seed}");
     let killed = kills::kill_them_all(stack.clone(), seed).await.context(in_this_run.clone())?;
     let taken = customers.finish().await.context(in_this_run.clone())?;

@@ -1,63 +1,29 @@
-//! What has to hold afterwards, judged by the commands of the contexts and once more from outside.
+//! What has to hold afterwards: what holds after every storm, and what promotions and analytics made
+//! of it.
 
-use std::{collections::HashMap, time::Duration};
-
-use anyhow::{Context, Result, ensure};
-use schemas::topics::{ORDER_EVENTS, VOUCHER_EVENTS};
-use system_tests::{api::Api, contexts::run, eventually::eventually, stack::Stack, topic::facts};
-
-use super::customers::{End, Taken};
-
-const LIMIT: Duration = Duration::from_secs(90);
+use anyhow::{Result, ensure};
+use schemas::topics::VOUCHER_EVENTS;
+use system_tests::{
+    api::Api,
+    customers::{End, Taken},
+    eventually::eventually,
+    promises::{LIMIT, ends, topic, verified},
+    stack::Stack,
+    topic::facts,
+};
 
 /// Every acknowledged order is there and at its end; topic, vouchers and lake are complete and
 /// without a double.
 pub async fn hold(stack: &Stack, api: &Api, taken: &[Taken]) -> Result<()> {
     ensure!(taken.len() > 50, "only {} orders: that was no load", taken.len());
+    let addresses = stack.addresses();
     let versions = ends(api, taken).await?;
-    verified(stack, "orders", &["verify"]).await?;
-    topic(stack, &versions).await?;
-    verified(stack, "promotions", &["verify"]).await?;
+    verified(addresses, "orders", &["verify"]).await?;
+    verified(addresses, "orders", &["check"]).await?;
+    topic(addresses, &versions).await?;
+    verified(addresses, "promotions", &["verify"]).await?;
     vouchers(stack, api, taken).await?;
-    verified(stack, "analytics", &["verify", "--wait", "60"]).await
-}
-
-/// The command ends with 0, at the latest when what is under way has arrived.
-async fn verified(stack: &Stack, context: &str, arguments: &[&str]) -> Result<()> {
-    let line = format!("`{context} {}` finds nothing wrong", arguments.join(" "));
-    eventually(&line, LIMIT, async || {
-        tokio::task::block_in_place(|| run(stack.addresses(), context, arguments)).map(Some)
-    })
-    .await
-    .map(|said| println!("{context} {}:\n{}", arguments.join(" "), said.trim_end()))
-}
-
-/// Each order is where its customer was told it is. Returns how many events each has.
-async fn ends(api: &Api, taken: &[Taken]) -> Result<HashMap<String, u64>> {
-    let mut versions = HashMap::new();
-    for each in taken {
-        let order = api.order(&each.id).await.with_context(|| format!("{each:?} is gone"))?;
-        ensure!(order.status == each.end.status(), "{each:?} is {}", order.status);
-        versions.insert(each.id.clone(), order.version);
-    }
-    Ok(versions)
-}
-
-/// Under `read_committed` each order has its events 1 to n, each once and in order.
-async fn topic(stack: &Stack, versions: &HashMap<String, u64>) -> Result<()> {
-    let mut sequences: HashMap<String, Vec<u64>> = HashMap::new();
-    for fact in facts(&stack.addresses().kafka, ORDER_EVENTS.name, |_| true).await? {
-        let sequence = fact.sequence.with_context(|| format!("no sequence: {fact:?}"))?;
-        sequences.entry(fact.key).or_default().push(sequence);
-    }
-    for (id, version) in versions {
-        let found = sequences.get(id).with_context(|| format!("{id} is not on the topic"))?;
-        // A mail that is still being sent may add an event after `version` was asked for.
-        let length = found.len() as u64;
-        let whole = length >= *version && found.iter().copied().eq(1..=length);
-        ensure!(whole, "{id} has {version} events, the topic has {found:?}");
-    }
-    Ok(())
+    verified(addresses, "analytics", &["verify", "--wait", "60"]).await
 }
 
 /// One voucher for each order that earned one, none for any other, each published once.

@@ -28,7 +28,7 @@ const FENCE_LIMIT: Duration = Duration::from_secs(1);
 
 /// Why publishing ended.
 enum End {
-    /// The relay was asked to stop.
+    /// The relay was asked to stop, or has nothing left to do.
     Stopped,
     /// Kafka failed or the outcome is unknown: take over again.
     Again(anyhow::Error),
@@ -99,6 +99,9 @@ impl<J: Journal> Owner<J> {
 
     /// One session, from its making to its end.
     fn own(&mut self) -> End {
+        if !self.journal.is_ours() {
+            return End::Stopped;
+        }
         let session = match Session::open(&self.config, &self.shutdown) {
             Ok(session) => session,
             Err(error) => return End::Again(error),
@@ -113,11 +116,15 @@ impl<J: Journal> Owner<J> {
     /// order.
     fn take_over(&mut self, session: &Session) -> Result<i64, End> {
         self.fence(session)?;
+        if !self.journal.is_ours() {
+            return Err(End::Stopped);
+        }
         self.close_leftovers(session).map_err(End::Again)?;
         let config = &self.config;
         let found = read_progress(&config.kafka, &config.progress_topic, config.shard)
             .map_err(End::Again)?;
         let position = found.as_ref().map_or(0, |progress| progress.position);
+        let position = position.max(self.journal.begins_after());
         let is_ours = found.is_some_and(|progress| progress.owner == self.run);
         if self.claimed && !is_ours {
             return Err(End::Refused(anyhow!(
@@ -203,6 +210,9 @@ impl<J: Journal> Owner<J> {
             }
             let Some(last) = rows.last().map(|row| row.position) else {
                 self.gauges.behind(0, 0);
+                if let Some(end) = self.journal.end() {
+                    return self.finish(session, position, end);
+                }
                 self.await_rows(session);
                 continue;
             };
@@ -247,6 +257,20 @@ impl<J: Journal> Owner<J> {
         });
         read.map_err(|error| End::Refused(error.context("the journal failed")))?;
         published.map_err(End::Again)
+    }
+
+    /// Publishes that the journal has come to its end at `end`.
+    fn finish(&mut self, session: &Session, position: i64, end: i64) -> End {
+        if position < end {
+            if let Err(error) = session.publish(&[], &Progress::new(end, &self.run)) {
+                return End::Again(error);
+            }
+            if let Err(error) = self.note_commit(&[], end) {
+                return End::Refused(error);
+            }
+        }
+        info!(relay = self.config.transactional_id, end, "All of this journal is published");
+        End::Stopped
     }
 
     fn note_commit(&mut self, rows: &[Outgoing], position: i64) -> anyhow::Result<()> {

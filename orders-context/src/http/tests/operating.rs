@@ -28,7 +28,8 @@ impl Takeaway {
         let found = self.app.order(id).await.expect("an order");
         let task = found.tasks.last().expect("a task");
         assert_eq!(task.kind, TaskKind::NotifyRestaurant);
-        self.app.report_task(task, task.attempts + 1, report).await.expect("a report");
+        let lease = crate::store::Lease { name: "tasks".into(), token: 1 };
+        self.app.report_task(task, task.attempts + 1, report, &lease).await.expect("a report");
     }
 }
 

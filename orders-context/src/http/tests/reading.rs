@@ -3,6 +3,7 @@
 use super::*;
 use crate::app::TaskReport;
 use crate::domain::Timestamp;
+use crate::store::Lease;
 
 async fn if_none_match(takeaway: &Takeaway, path: &str, known: &str) -> Answer {
     let request = Request::get(path).header("if-none-match", known);
@@ -35,7 +36,8 @@ async fn an_attempt_at_a_task_changes_the_tag_although_the_version_stays() {
     let task = takeaway.app.open_tasks(0, 10).await.unwrap().remove(0);
     let at = Timestamp(EVENING_US + 1_000_000);
     let report = TaskReport::TryAgain { at, error: "connection_refused".to_owned() };
-    takeaway.app.report_task(&task, 1, report).await.unwrap();
+    let lease = Lease { name: "tasks".into(), token: 1 };
+    takeaway.app.report_task(&task, 1, report, &lease).await.unwrap();
     let after = if_none_match(&takeaway, &path, before.header("etag")).await;
     let order = after.ok();
     assert_eq!(order["version"], before.json()["version"]);

@@ -134,6 +134,7 @@ async fn not_now_says_when_to_come_back() {
         (Failure::Overloaded, 503, true),
         (Failure::Unavailable(std::fmt::Error.into()), 503, true),
         (Failure::Contended, 409, true),
+        (Failure::Fenced, 503, true),
         (Failure::Rejected(Rejection::AlreadyPlaced), 409, false),
     ] {
         let name = failure.to_string();

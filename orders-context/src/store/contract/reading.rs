@@ -3,7 +3,7 @@
 use super::{commit, journal, moved, placed, rosa};
 use crate::domain::tests::mother::{after, order_accepted, restaurant_notified};
 use crate::domain::{MenuItem, Restaurant, Webhook};
-use crate::store::{Commit, Contact, Store};
+use crate::store::{Commit, Contact, Store, Wanted};
 use std::sync::Arc;
 
 pub async fn the_journal_is_read_in_commit_order_by_any_steps(open: impl Fn() -> Arc<dyn Store>) {
@@ -134,4 +134,12 @@ pub async fn a_contact_belongs_to_its_order_alone(open: impl Fn() -> Arc<dyn Sto
     // Nothing personal lies where it would be kept for ever.
     let journal = format!("{:?}", journal(&*store));
     assert!(!journal.contains("Parodi") && !journal.contains("example.org"));
+}
+
+/// One order cannot be understood, and spoils nothing for another that is loaded with it.
+pub async fn who_is_readable(store: &dyn Store, readable: &str, unreadable: &str) {
+    let order_ids = vec![unreadable.to_owned(), readable.to_owned()];
+    let loaded = store.load(Wanted { order_ids, ..Wanted::default() }).await.expect("an answer");
+    assert_eq!(loaded.orders.keys().collect::<Vec<_>>(), [readable]);
+    assert_eq!(loaded.unreadable.keys().collect::<Vec<_>>(), [unreadable]);
 }

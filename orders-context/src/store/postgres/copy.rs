@@ -31,6 +31,12 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
 pub async fn read(address: &Address, out: &Out) -> anyhow::Result<()> {
     let client = alone(address, "SHARE").await?;
     chassis::postgres::require_version(&client, schema::MIGRATIONS).await?;
+    let many = "SELECT 1 FROM relay_generations WHERE NOT open OR (shards > 1
+         AND generation = (SELECT max(generation) FROM relay_generations))";
+    ensure!(
+        client.query_opt(many, &[]).await?.is_none(),
+        "its journal is divided among relays, and a copy has one: run `orders reshard 1` before"
+    );
     let mut counts = Vec::new();
     for &table in COPIED {
         let rows = read_table(&client, table, out).await?;

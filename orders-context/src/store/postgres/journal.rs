@@ -37,25 +37,30 @@ pub const FIRST: &str =
     "(SELECT (base + pg_current_xact_id()::text::bigint) << 16 FROM journal_base)";
 
 /// Everything below it is there; nothing will be added.
-const HORIZON: &str = "(SELECT (base + pg_snapshot_xmin(pg_current_snapshot())::text::bigint) << 16
+pub const HORIZON: &str =
+    "(SELECT (base + pg_snapshot_xmin(pg_current_snapshot())::text::bigint) << 16
     FROM journal_base)";
 
-/// The last position written, whether its row is still here or in compact history.
-pub const NEWEST: &str = "(SELECT greatest(archived, (SELECT max(position) FROM journal))
-    FROM journal_base)";
+/// The last position written, whether its row is still here or in compact history; at least the place
+/// where the latest generation begins.
+pub const NEWEST: &str = "(SELECT greatest(archived, (SELECT max(position) FROM journal),
+    (SELECT max(begins_at) - 1 FROM relay_generations)) FROM journal_base)";
 
 /// How many rows one transaction may write.
 pub const PLACES: usize = 1 << 16;
 
-/// Reads the whole journal on a connection of its own, which comes back after a failure. May be
-/// used on any thread, like a file: it blocks.
-pub struct Reader {
+/// Reads the whole journal.
+pub struct Reader(Connection);
+
+/// A connection for one reader, which comes back after a failure. May be used on any thread, like a
+/// file: it blocks.
+pub struct Connection {
     pool: Arc<Pool>,
     /// Drives the connection, also while nobody asks. Taken when this is dropped.
     runtime: Option<Runtime>,
 }
 
-impl Reader {
+impl Connection {
     pub fn new(address: &Address) -> Result<Self, Error> {
         let pool = Pool::new(address, "orders-journal", 1).map_err(Error::Unavailable)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -67,8 +72,12 @@ impl Reader {
         Ok(Self { pool: Arc::new(pool), runtime: Some(runtime) })
     }
 
+    pub fn pool(&self) -> Arc<Pool> {
+        Arc::clone(&self.pool)
+    }
+
     /// Blocks until `question` is answered.
-    fn wait<T: Send + 'static>(
+    pub fn wait<T: Send + 'static>(
         &self,
         question: impl Future<Output = Result<T, Error>> + Send + 'static,
     ) -> Result<T, Error> {
@@ -82,12 +91,18 @@ impl Reader {
     }
 }
 
-impl Drop for Reader {
+impl Drop for Connection {
     fn drop(&mut self) {
         // To wait for it is forbidden where this may be dropped: in asynchronous code.
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
+    }
+}
+
+impl Reader {
+    pub fn new(address: &Address) -> Result<Self, Error> {
+        Ok(Self(Connection::new(address)?))
     }
 }
 
@@ -98,15 +113,15 @@ impl JournalReader for Reader {
         limit: usize,
         rows: &mut Vec<JournalRow>,
     ) -> Result<(), Error> {
-        let pool = Arc::clone(&self.pool);
+        let pool = self.0.pool();
         let read = async move |client: &Client| read_after(client, position, limit).await;
-        rows.extend(self.wait(async move { ask(&pool, read).await })?);
+        rows.extend(self.0.wait(async move { ask(&pool, read).await })?);
         Ok(())
     }
 
     fn newest(&mut self) -> Result<i64, Error> {
-        let pool = Arc::clone(&self.pool);
-        self.wait(async move { ask(&pool, newest).await })
+        let pool = self.0.pool();
+        self.0.wait(async move { ask(&pool, newest).await })
     }
 }
 
@@ -123,7 +138,7 @@ async fn read_after(
     rows.iter().map(journal_row).collect()
 }
 
-async fn newest(client: &Client) -> Result<i64, Error> {
+pub async fn newest(client: &Client) -> Result<i64, Error> {
     let rows = select(client, &format!("SELECT {NEWEST}"), &[]).await?;
     rows.first().map_or(Ok(0), |row| get(row, 0))
 }

@@ -2,7 +2,7 @@
 
 use super::archive;
 use super::rows::{TASK, get, json, task, text};
-use crate::domain::{Restaurant, Timestamp};
+use crate::domain::{Order, Restaurant, Timestamp};
 use crate::store::archive::unpack;
 use crate::store::{Contact, Due, Error, Found, Loaded, Remembered, Task, Wanted};
 use chassis::postgres::Client;
@@ -41,7 +41,7 @@ pub async fn load(client: &Client, wanted: &Wanted) -> Result<Loaded, Error> {
         tokio::join!(client.query(&orders, &order_ids), client.query(&remembered, &keys));
     let mut loaded = Loaded::default();
     for row in orders? {
-        loaded.orders.insert(get(&row, 0)?, Arc::new(json(&row, 1)?));
+        take_order(&mut loaded, get(&row, 0)?, json(&row, 1))?;
     }
     for row in remembered? {
         let remembered = Remembered {
@@ -52,7 +52,10 @@ pub async fn load(client: &Client, wanted: &Wanted) -> Result<Loaded, Error> {
         };
         loaded.remembered.insert(remembered.key.clone(), remembered);
     }
-    let missing = order_ids_of(wanted).filter(|id| !loaded.orders.contains_key(&**id)).collect();
+    let is_missing = |id: &Cow<'_, str>| {
+        !loaded.orders.contains_key(&**id) && !loaded.unreadable.contains_key(&**id)
+    };
+    let missing = order_ids_of(wanted).filter(is_missing).collect();
     load_archived(client, missing, &mut loaded).await?;
     Ok(loaded)
 }
@@ -70,10 +73,24 @@ async fn load_archived(
          UNION ALL SELECT order_id, NULL, data FROM archive WHERE order_id = ANY($1::text[])";
     for row in select(client, sql, &[&missing]).await? {
         let order = match get(&row, 2)? {
-            Some(data) => unpack(data)?.order()?,
-            None => json(&row, 1)?,
+            Some(data) => unpack(data).and_then(|whole| whole.order()),
+            None => json(&row, 1),
         };
-        loaded.orders.insert(get(&row, 0)?, Arc::new(order));
+        take_order(loaded, get(&row, 0)?, order)?;
+    }
+    Ok(())
+}
+
+/// One that cannot be understood is told of, and spoils nothing for the others.
+fn take_order(
+    loaded: &mut Loaded,
+    order_id: String,
+    order: Result<Order, Error>,
+) -> Result<(), Error> {
+    match order {
+        Ok(order) => drop(loaded.orders.insert(order_id, Arc::new(order))),
+        Err(Error::Corrupt(cause)) => drop(loaded.unreadable.insert(order_id, cause.to_string())),
+        Err(error) => return Err(error),
     }
     Ok(())
 }

@@ -150,4 +150,23 @@ pub const MIGRATIONS: &[&str] = &[
     -- published without it.
     ALTER TABLE journal ADD COLUMN flow_version INTEGER;
 "#,
+    r#"
+    -- Instances that are alive, so that each knows its fair part of the leases.
+    CREATE TABLE instances (
+        owner      TEXT PRIMARY KEY,
+        since      TIMESTAMPTZ NOT NULL,
+        expires_at TIMESTAMPTZ NOT NULL
+    );
+"#,
+    r#"
+    -- How the journal is divided among relays, from which position on: a row for each time the number
+    -- of shards changed. Open once all before it is published.
+    CREATE TABLE relay_generations (
+        generation BIGINT PRIMARY KEY,
+        shards     INT NOT NULL CHECK (shards BETWEEN 1 AND 8),
+        begins_at  BIGINT NOT NULL,
+        open       BOOLEAN NOT NULL
+    );
+    INSERT INTO relay_generations VALUES (1, 1, 0, true);
+"#,
 ];

@@ -2,6 +2,7 @@
 //! several instances need.
 
 mod copy;
+mod division;
 mod horizon;
 mod instances;
 mod leases;
@@ -11,6 +12,7 @@ mod versions;
 
 use super::Postgres;
 use crate::domain::tests::mother::EVENING;
+use crate::store::contract::reading::who_is_readable;
 use crate::store::contract::{commit, placed, rosa, store_contract};
 use crate::store::{
     Commit, Contact, Error, JournalReader, JournalRow, OrdersFilter, OrdersQuery, Store,
@@ -56,6 +58,8 @@ async fn what_makes_no_sense_is_corrupt_and_no_panic() {
     sql.batch_execute("UPDATE journal SET data = '{}'").await.unwrap();
     assert!(matches!(store.history("order-1".to_owned(), 0, 9).await, Err(Error::Corrupt(_))));
     sql.batch_execute("UPDATE orders SET state = '{'").await.unwrap();
+    commit(&store, vec![placed("order-2")]).await;
+    who_is_readable(&store, "order-2", "order-1").await;
     let all = OrdersQuery::newest(OrdersFilter::default(), 10, EVENING);
     assert!(matches!(store.orders(all).await, Err(Error::Corrupt(_))));
 }

@@ -30,6 +30,7 @@ struct Statements {
     update_orders: Statement,
     insert_journal: Statement,
     insert_contacts: Statement,
+    lock_fences: Statement,
     tasks: tasks::Statements,
 }
 
@@ -53,6 +54,13 @@ impl Statements {
             update_orders: client.prepare_cached(Orders::UPDATE).await?,
             insert_journal: client.prepare_cached(&Journal::insert()).await?,
             insert_contacts: client.prepare_cached(Contacts::INSERT).await?,
+            // Who takes the lease over waits for this commit, or this commit finds that they have.
+            lock_fences: client
+                .prepare_cached(
+                    "SELECT name, token FROM leases WHERE name = ANY($1::text[])
+                     ORDER BY name FOR SHARE",
+                )
+                .await?,
             tasks: tasks::Statements::prepare(client).await?,
         })
     }
@@ -116,6 +124,7 @@ struct Guards<'a> {
     new_orders: Orders<'a>,
     existing: Vec<&'a str>,
     moving: BTreeSet<&'a str>,
+    fences: Vec<&'a str>,
 }
 
 impl<'a> Guards<'a> {
@@ -150,7 +159,13 @@ impl<'a> Guards<'a> {
             }
         }
         let existing = existing.into_iter().collect();
-        Ok(Self { touches, key_owners, order_owners, keys, new_orders, existing, moving })
+        let fences: BTreeSet<_> = commits
+            .iter()
+            .filter_map(|commit| commit.fence.as_ref())
+            .map(|lease| &*lease.name)
+            .collect();
+        let fences = fences.into_iter().collect();
+        Ok(Self { touches, key_owners, order_owners, keys, new_orders, existing, moving, fences })
     }
 }
 
@@ -159,6 +174,7 @@ struct Passed {
     keys: HashSet<String>,
     inserted: HashSet<String>,
     versions: HashMap<String, i64>,
+    tokens: HashMap<String, i64>,
 }
 
 async fn take(
@@ -166,7 +182,7 @@ async fn take(
     statements: &Statements,
     guards: &Guards<'_>,
 ) -> Result<Passed, Error> {
-    let sent: Vec<Sending<'_, Vec<Row>, Error>> = vec![
+    let mut sent: Vec<Sending<'_, Vec<Row>, Error>> = vec![
         Box::pin(control(client, "BEGIN")),
         Box::pin(async { Ok(client.query(&statements.insert_keys, &guards.keys.values()).await?) }),
         Box::pin(async {
@@ -175,17 +191,22 @@ async fn take(
         }),
         Box::pin(async { Ok(client.query(&statements.lock_orders, &[&guards.existing]).await?) }),
     ];
+    // Last, so that a lease is never locked while an order is waited for.
+    if !guards.fences.is_empty() {
+        sent.push(Box::pin(async {
+            Ok(client.query(&statements.lock_fences, &[&guards.fences]).await?)
+        }));
+    }
     let mut answers = pipelined(sent).await?.into_iter().skip(1);
     let mut next = || answers.next().unwrap_or_default();
-    let (keys, inserted, locked) = (next(), next(), next());
+    let (keys, inserted, locked, fences) = (next(), next(), next(), next());
     let name = |row: &Row| get(row, 0);
+    let number = |row: &Row| Ok((get(row, 0)?, get(row, 1)?));
     Ok(Passed {
         keys: keys.iter().map(name).collect::<Result<_, _>>()?,
         inserted: inserted.iter().map(name).collect::<Result<_, _>>()?,
-        versions: locked
-            .iter()
-            .map(|row| Ok((get(row, 0)?, get(row, 1)?)))
-            .collect::<Result<_, Error>>()?,
+        versions: locked.iter().map(number).collect::<Result<_, Error>>()?,
+        tokens: fences.iter().map(number).collect::<Result<_, Error>>()?,
     })
 }
 
@@ -226,7 +247,7 @@ fn settle<'a>(
     guards: &Guards<'a>,
     passed: Passed,
 ) -> Result<Settled<'a>, Error> {
-    let Passed { keys, inserted, mut versions } = passed;
+    let Passed { keys, inserted, mut versions, tokens } = passed;
     // What this group inserts is there from its own commit on.
     versions.retain(|order_id, _| !inserted.contains(order_id));
     let mut settled = Settled::default();
@@ -243,8 +264,12 @@ fn settle<'a>(
             }
             Touch::Update { .. } => versions.get(order_id) == Some(&commit.expected_version),
         };
+        let lease_is_held = commit
+            .fence
+            .as_ref()
+            .is_none_or(|lease| tokens.get(&*lease.name) == Some(&lease.token));
         // What was decided on a commit that does not stand does not stand either.
-        if key_is_ours && order_is_ours && !contended.contains(order_id) {
+        if lease_is_held && key_is_ours && order_is_ours && !contended.contains(order_id) {
             settled.outcomes.push(Outcome::Committed);
             settled.follow(commit)?;
             if *touch != Touch::Nothing {
@@ -254,7 +279,10 @@ fn settle<'a>(
                 moved.insert(order_id, (commit, *wake_at));
             }
         } else {
-            settled.outcomes.push(Outcome::Conflict);
+            settled.outcomes.push(match lease_is_held {
+                true => Outcome::Conflict,
+                false => Outcome::Fenced,
+            });
             contended.insert(order_id);
             settled.undone_keys.extend(key.filter(|_| key_is_ours));
             let inserts = matches!(touch, Touch::Insert { .. });

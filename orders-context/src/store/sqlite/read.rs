@@ -13,8 +13,13 @@ pub fn load(conn: &mut Connection, wanted: &Wanted) -> Result<Loaded, Error> {
         if loaded.orders.contains_key(order_id) {
             continue;
         }
-        if let Some(order) = find_order(conn, order_id)? {
-            loaded.orders.insert(order_id.clone(), Arc::new(order));
+        match find_order(conn, order_id) {
+            Ok(Some(order)) => drop(loaded.orders.insert(order_id.clone(), Arc::new(order))),
+            Ok(None) => {}
+            Err(Error::Corrupt(cause)) if !is_damage(&cause) => {
+                loaded.unreadable.insert(order_id.clone(), cause.to_string());
+            }
+            Err(error) => return Err(error),
         }
     }
     for key in &wanted.idempotency_keys {
@@ -23,6 +28,11 @@ pub fn load(conn: &mut Connection, wanted: &Wanted) -> Result<Loaded, Error> {
         }
     }
     Ok(loaded)
+}
+
+/// Whether the file itself cannot be read: then nothing is known of any order.
+fn is_damage(cause: &anyhow::Error) -> bool {
+    matches!(cause.downcast_ref(), Some(rusqlite::Error::SqliteFailure(..)))
 }
 
 fn find_order(conn: &Connection, order_id: &str) -> Result<Option<Order>, Error> {

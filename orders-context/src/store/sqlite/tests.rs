@@ -7,6 +7,7 @@ mod versions;
 use super::Sqlite;
 use crate::domain::tests::mother::{EVENING, after};
 use crate::domain::{Restaurant, TaskKind, Timestamp};
+use crate::store::contract::reading::who_is_readable;
 use crate::store::contract::{commit, placed, store_contract};
 use crate::store::{
     Commit, Error, OrdersFilter, OrdersQuery, Store, Task, TaskChange, TaskState, Wanted,
@@ -84,8 +85,8 @@ async fn an_order_that_makes_no_sense_is_corrupt_and_no_panic() {
         let sql = format!("UPDATE orders SET state = {state}");
         let folder = TempDir::new().expect("a folder");
         let store = spoiled(&folder, &sql).await;
-        let wanted = Wanted { order_ids: vec![one()], ..Wanted::default() };
-        corrupt(store.load(wanted).await, &sql, "load");
+        commit(&store, vec![placed("order-2")]).await;
+        who_is_readable(&store, "order-2", "order-1").await;
         corrupt(store.order(one()).await, &sql, "order");
         corrupt(store.orders(all()).await, &sql, "orders");
         assert_eq!(store.history(one(), 0, 10).await.expect("the rest is whole").len(), 1);

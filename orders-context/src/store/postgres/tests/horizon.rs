@@ -8,7 +8,7 @@ use crate::store::contract::{commit, moved, placed};
 use crate::store::{JournalRow, Store};
 
 /// Writes event 2 of order 1 as an instance would, from a copy of event 1.
-fn write_late() -> String {
+pub fn write_late() -> String {
     format!(
         "INSERT INTO journal SELECT {FIRST}, 'event-late', order_id, 2, occurred_at, status, actor,
             data, restaurant_id, customer_id, total_minor, currency, traceparent, causation_id

@@ -45,7 +45,7 @@ async fn move_all(store: Arc<Postgres>, turned: bool) -> usize {
     }
 }
 
-fn told() -> Event {
+pub fn told() -> Event {
     restaurant_notified()
 }
 

@@ -1,31 +1,109 @@
 //! Work that only one instance may do at a time changes hands, and never has two of them.
 
+use super::instances::told;
 use super::server::Place;
+use crate::domain::tests::mother::EVENING;
 use crate::leases::Leases;
-use crate::store::{Claim, Store};
+use crate::store::contract::{commit, moved, placed, unmoved};
+use crate::store::{Claim, Commit, Lease, Outcome, Store, TaskChange, TaskState};
 use chassis::shutdown::Shutdown;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-fn claim(owner: &str, for_ms: i64) -> Claim {
-    Claim { name: "oven".to_owned(), owner: owner.to_owned(), for_ms }
+fn claim(owner: &str, names: &[&str], for_ms: i64) -> Claim {
+    let names = names.iter().map(|name| (*name).into()).collect();
+    Claim { owner: owner.to_owned(), names, for_ms }
+}
+
+fn lease(name: &str, token: i64) -> Lease {
+    Lease { name: name.into(), token }
 }
 
 #[tokio::test]
 async fn a_lease_has_one_holder_until_it_ends() {
     let place = Place::migrated();
     let store = place.store();
-    let take = async |owner, for_ms| store.take_lease(claim(owner, for_ms)).await.unwrap();
+    let take = async |owner, for_ms| {
+        let taken = store.take_leases(claim(owner, &["oven"], for_ms)).await.unwrap();
+        taken.first().map(|lease| lease.token)
+    };
     assert_eq!(take("nonna", 60_000).await, Some(1));
     assert_eq!(take("mario", 60_000).await, None, "it is hers");
     assert_eq!(take("nonna", 60_000).await, Some(1), "prolonged");
-    store.give_back_lease(claim("mario", 0)).await.unwrap();
+    store.give_back_leases(claim("mario", &["oven"], 0)).await.unwrap();
     assert_eq!(take("mario", 60_000).await, None, "nobody gives back what is not theirs");
-    store.give_back_lease(claim("nonna", 0)).await.unwrap();
+    store.give_back_leases(claim("nonna", &["oven"], 0)).await.unwrap();
     assert_eq!(take("mario", 0).await, Some(2), "given back, and a new token");
     assert_eq!(take("nonna", 60_000).await, Some(3), "his ran out");
+}
+
+#[tokio::test]
+async fn each_instance_sees_who_is_there_and_what_is_held() {
+    let place = Place::migrated();
+    let store = place.store();
+    let look = async |owner, names: &[&str]| {
+        store.prolong_leases(claim(owner, names, 60_000)).await.unwrap()
+    };
+    let alone = look("nonna", &["oven"]).await;
+    assert_eq!((alone.instances, alone.settled), (1, 0), "who has just come is not settled");
+    assert!(alone.held.is_empty() && alone.taken.is_empty(), "to prolong is not to take");
+    store.take_leases(claim("nonna", &["bar", "oven"], 60_000)).await.unwrap();
+    let other = look("mario", &["oven"]).await;
+    assert_eq!((other.instances, other.held), (2, vec![]));
+    assert_eq!(other.taken, ["bar".into(), "oven".into()]);
+    let client = place.client().await;
+    let aged = "UPDATE instances SET since = since - interval '1 hour' WHERE owner = 'nonna'";
+    client.batch_execute(aged).await.unwrap();
+    let kept = look("nonna", &["bar", "oven", "till"]).await;
+    assert_eq!(kept.held, [lease("bar", 1), lease("oven", 1)]);
+    assert_eq!((kept.instances, kept.settled), (2, 1));
+    store.leave_leases("mario".to_owned()).await.unwrap();
+    assert_eq!(look("nonna", &[]).await.instances, 1);
+}
+
+#[tokio::test]
+async fn a_lease_that_ran_out_is_prolonged_unless_another_took_it() {
+    let place = Place::migrated();
+    let store = place.store();
+    store.take_leases(claim("nonna", &["bar", "oven"], 0)).await.unwrap();
+    assert_eq!(store.take_leases(claim("mario", &["bar"], 60_000)).await.unwrap().len(), 1);
+    let late = store.prolong_leases(claim("nonna", &["bar", "oven"], 60_000)).await.unwrap();
+    assert_eq!(late.held, [lease("oven", 1)]);
+}
+
+/// As a process does that was stopped between its call and the report of it.
+#[tokio::test]
+async fn what_was_done_under_a_lost_lease_is_not_written() {
+    let place = Place::migrated();
+    let store = place.store();
+    let (lost, other) = (placed("order-1"), placed("order-2"));
+    commit(&store, vec![lost.clone(), other.clone()]).await;
+    store.take_leases(claim("nonna", &["tasks"], 0)).await.unwrap();
+    let report = |of: &Commit, token| {
+        let close = TaskChange::Close {
+            sequence: 1,
+            attempts: 1,
+            state: TaskState::GivenUp,
+            last_error: None,
+        };
+        let move_on = moved(&of.order, EVENING, told());
+        let fence = Some(lease("tasks", token));
+        [Commit { fence: fence.clone(), ..unmoved(&of.order, close) }, Commit { fence, ..move_on }]
+    };
+    store.take_leases(claim("mario", &["tasks"], 60_000)).await.unwrap();
+    let [stale, stale_move] = report(&lost, 1);
+    let [held, held_move] = report(&other, 2);
+    let later = moved(&lost.order, EVENING, told());
+    let group = vec![stale, stale_move, held, held_move, later.clone()];
+    let outcomes = store.commit(group).await.unwrap();
+    let (fenced, committed) = (Outcome::Fenced, Outcome::Committed);
+    assert_eq!(outcomes, [fenced, fenced, committed, committed, Outcome::Conflict]);
+    commit(&store, vec![later]).await;
+    let unknown = Commit { fence: Some(lease("no such", 1)), ..placed("order-3") };
+    assert_eq!(store.commit(vec![unknown]).await.unwrap(), [fenced]);
+    assert!(store.order("order-3".to_owned()).await.unwrap().is_none());
 }
 
 /// Counts who is at work, and says so once.
@@ -35,13 +113,21 @@ struct Kitchen {
     began: mpsc::UnboundedSender<&'static str>,
 }
 
+struct AtWork(Arc<Kitchen>);
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        self.0.at_work.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 impl Kitchen {
     async fn work(self: Arc<Self>, who: &'static str, stop: Shutdown) -> anyhow::Result<()> {
+        let _at_work = AtWork(Arc::clone(&self));
         let at_work = self.at_work.fetch_add(1, Ordering::SeqCst) + 1;
         self.most.fetch_max(at_work, Ordering::SeqCst);
         self.began.send(who)?;
         stop.cancelled().await;
-        self.at_work.fetch_sub(1, Ordering::SeqCst);
         Ok(())
     }
 }
@@ -54,10 +140,10 @@ async fn an_orderly_stop_hands_the_work_over_at_once_and_a_death_after_a_while()
     let (at_work, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let kitchen = Arc::new(Kitchen { at_work, most, began });
     let start = |who: &'static str| {
-        let leases = Leases::new(Arc::clone(&store), who.to_owned());
+        let mut leases = Leases::new(Arc::clone(&store), who.to_owned());
         let (stop, kitchen) = (Shutdown::new(), Arc::clone(&kitchen));
-        let work = move |_, stop| Arc::clone(&kitchen).work(who, stop);
-        (tokio::spawn(leases.run("oven", work, stop.clone())), stop)
+        leases.add("oven", move |_, stop| Arc::clone(&kitchen).work(who, stop));
+        (tokio::spawn(leases.run(stop.clone())), stop)
     };
     let mut next = async || {
         let next = tokio::time::timeout(Duration::from_secs(20), begins.recv()).await;
@@ -73,4 +159,17 @@ async fn an_orderly_stop_hands_the_work_over_at_once_and_a_death_after_a_while()
     mario.abort();
     assert_eq!(next().await, "luca", "nobody gave it back: it ran out");
     assert_eq!(kitchen.most.load(Ordering::SeqCst), 1, "never two at once");
+}
+
+#[tokio::test]
+async fn work_that_ends_by_itself_is_a_failure() {
+    let place = Place::migrated();
+    let mut leases = Leases::new(Arc::new(place.store()), "nonna".to_owned());
+    leases.add("oven", async |_, _| Ok(()));
+    let failure = leases.run(Shutdown::new()).await.unwrap_err().to_string();
+    assert_eq!(failure, "the work oven ended by itself");
+    let mut leases = Leases::new(Arc::new(place.store()), "mario".to_owned());
+    leases.add("bar", async |_, _| anyhow::bail!("no coffee"));
+    let failure = format!("{:#}", leases.run(Shutdown::new()).await.unwrap_err());
+    assert_eq!(failure, "the work bar: no coffee");
 }

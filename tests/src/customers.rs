@@ -4,16 +4,17 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
-use system_tests::api::{Answer, Api, dinner};
 use tokio::task::JoinSet;
 use uuid::Uuid;
+
+use crate::api::{Answer, Api, dinner};
 
 /// How long an answer may fail to come, however often it is asked for: longer than any outage here.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -53,18 +54,38 @@ pub struct Taken {
     pub end: End,
 }
 
+/// Where customers order: at any of these, the next one when one does not answer.
+#[derive(Clone, Debug)]
+pub struct Doors {
+    apis: Arc<Vec<Api>>,
+    next: Arc<AtomicUsize>,
+}
+
+impl Doors {
+    /// These, of which there is at least one.
+    pub fn of(apis: Vec<Api>) -> Self {
+        Self { apis: Arc::new(apis), next: Arc::default() }
+    }
+
+    fn next(&self) -> Result<Api> {
+        let next = self.next.fetch_add(1, Ordering::Relaxed);
+        self.apis.get(next % self.apis.len().max(1)).cloned().context("there is no door")
+    }
+}
+
 /// Customers at work.
+#[derive(Debug)]
 pub struct Customers {
     stop: Arc<AtomicBool>,
     tasks: JoinSet<Result<Vec<Taken>>>,
 }
 
 /// Lets that many customers order until they are told to finish.
-pub fn start(api: &Api, number: usize) -> Customers {
+pub fn start(doors: &Doors, number: usize) -> Customers {
     let stop = Arc::new(AtomicBool::new(false));
     let mut tasks = JoinSet::new();
     for _ in 0..number {
-        tasks.spawn(order_until(api.clone(), stop.clone()));
+        tasks.spawn(order_until(doors.clone(), stop.clone()));
     }
     Customers { stop, tasks }
 }
@@ -81,7 +102,7 @@ impl Customers {
     }
 }
 
-async fn order_until(api: Api, stop: Arc<AtomicBool>) -> Result<Vec<Taken>> {
+async fn order_until(doors: Doors, stop: Arc<AtomicBool>) -> Result<Vec<Taken>> {
     let mut taken = Vec::new();
     while !stop.load(Ordering::Relaxed) {
         let end = match taken.len() % 10 {
@@ -90,55 +111,59 @@ async fn order_until(api: Api, stop: Arc<AtomicBool>) -> Result<Vec<Taken>> {
             7 => End::CompletedSmall,
             _ => End::Completed,
         };
-        taken.push(take(&api, end).await?);
+        taken.push(take(&doors, end).await?);
     }
     Ok(taken)
 }
 
-async fn take(api: &Api, end: End) -> Result<Taken> {
+async fn take(doors: &Doors, end: End) -> Result<Taken> {
     let key = Uuid::now_v7().to_string();
     let customer = format!("customer-{key}");
     let mut order = dinner("trattoria", &customer, &format!("{key}@example.com"));
     if end == End::CompletedSmall {
         order["items"] = json!([{ "item_id": "tiramisu", "quantity": 1 }]);
     }
-    let placed = insist("place", 201, || api.place(&key, &order)).await?;
+    let placed = insist(doors, "place", 201, |api| {
+        let (key, order) = (key.clone(), order.clone());
+        async move { api.place(&key, &order).await }
+    })
+    .await?;
     let id = placed.body["id"].as_str().context("the order has no id")?.to_owned();
     let restaurant = json!({ "by": "restaurant" });
     match end {
         End::Completed | End::CompletedSmall => {
-            decide(api, &id, "accept", &restaurant).await?;
-            decide(api, &id, "complete", &restaurant).await?;
+            decide(doors, &id, "accept", &restaurant).await?;
+            decide(doors, &id, "complete", &restaurant).await?;
         }
         End::Rejected => {
             let reason = json!({ "by": "restaurant", "reason": "too_busy" });
-            decide(api, &id, "reject", &reason).await?;
+            decide(doors, &id, "reject", &reason).await?;
         }
         End::Cancelled => {
             let reason = json!({ "by": "customer", "reason": "changed_my_mind" });
-            decide(api, &id, "cancel", &reason).await?;
+            decide(doors, &id, "cancel", &reason).await?;
         }
     }
     Ok(Taken { id, customer, end })
 }
 
-async fn decide(api: &Api, id: &str, decision: &str, body: &Value) -> Result<()> {
-    insist(decision, 200, || api.decide(id, decision, body)).await?;
+async fn decide(doors: &Doors, id: &str, decision: &str, body: &Value) -> Result<()> {
+    insist(doors, decision, 200, |api| async move { api.decide(id, decision, body).await }).await?;
     Ok(())
 }
 
-/// Asks until the wanted status comes. No connection, no answer in time, 503 and "that key is still
-/// at work" are reasons to ask again; any other answer is a failure.
-async fn insist<F, Fut>(what: &str, wanted: u16, ask: F) -> Result<Answer>
+/// Asks until the wanted status comes. No connection, no answer in time, 503, "that key is still at
+/// work" and "others keep changing the order" are reasons to ask again; any other answer is a failure.
+async fn insist<F, Fut>(doors: &Doors, what: &str, wanted: u16, ask: F) -> Result<Answer>
 where
-    F: Fn() -> Fut,
+    F: Fn(Api) -> Fut,
     Fut: Future<Output = Result<Answer>>,
 {
     let started = Instant::now();
     loop {
-        let last = match ask().await {
+        let last = match ask(doors.next()?).await {
             Ok(answer) if answer.status == wanted => return Ok(answer),
-            Ok(answer) if answer.status == 503 || (answer.status == 409 && wanted == 201) => {
+            Ok(answer) if is_for_now(&answer, wanted) => {
                 format!("{answer:?}")
             }
             Ok(answer) => bail!("{what} answered {answer:?}"),
@@ -149,4 +174,9 @@ where
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+fn is_for_now(answer: &Answer, wanted: u16) -> bool {
+    answer.status == 503
+        || (answer.status == 409 && (wanted == 201 || answer.code() == "contended"))
 }

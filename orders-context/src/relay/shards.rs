@@ -1,0 +1,201 @@
+//! One shard of the journal, generation after generation.
+//!
+//! A shard's relay publishes its part of the generation that is open. When a later one has begun, it
+//! publishes to the end and says so in Kafka; once all shards have, the next generation is opened, and
+//! its relays begin where that one ended. Whoever dies on the way is succeeded by the next holder of
+//! the lease, who finds all of this in the database and in Kafka.
+
+use super::OrderJournal;
+use crate::leases::Held;
+use crate::store::{Division, Generation, Store};
+use anyhow::ensure;
+use chassis::backoff::Backoff;
+use chassis::clock::Clock;
+use chassis::kafka::KafkaConfig;
+use chassis::kafka::relay::{RelayConfig, read_position, run_relay};
+use chassis::shutdown::Shutdown;
+use chassis::signal::Signal;
+use schemas::registry::RegistryClient;
+use schemas::topics::{ORDER_EVENTS, ORDER_EVENTS_VALUE, ORDERS_RELAY};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Between two questions to a registry, a database or a broker that does not answer.
+const AGAIN: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
+
+/// How often it is asked whether the other shards have come to the end of a generation.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// What all shards of a process share.
+pub struct Shards {
+    /// Holds journal and division.
+    pub store: Arc<dyn Store>,
+    /// Where to publish.
+    pub kafka: KafkaConfig,
+    /// Knows our schema.
+    pub registry: RegistryClient,
+    /// For the age of what is not published.
+    pub clock: Arc<dyn Clock>,
+    /// How often one idle relay looks at the journal without having been woken; several look as
+    /// often together.
+    pub look_every: Duration,
+}
+
+impl Shards {
+    /// Publishes one shard until `stop`, or until its lease is no longer `held`. Kafka, registry and
+    /// database may be away: the journal grows meanwhile.
+    ///
+    /// # Errors
+    /// When what is published, or the journal, is not what it was.
+    pub async fn publish(
+        self: Arc<Self>,
+        shard: i32,
+        wake: Signal,
+        held: Held,
+        stop: Shutdown,
+    ) -> anyhow::Result<()> {
+        let Some(schema_id) = self.schema_id(&stop).await else { return Ok(()) };
+        let mut failures = 0;
+        while !stop.is_cancelled() {
+            let division = match self.store.division().await {
+                Ok(division) if held.is_valid() => division,
+                // It is about to be told to stop, unless the lease turns out to be held.
+                Ok(_) => {
+                    pause(LOOK_EVERY, &stop).await;
+                    continue;
+                }
+                Err(error) => {
+                    tracing::warn!(shard, %error, "a relay waits for its database");
+                    failures += 1;
+                    pause(AGAIN.delay(failures), &stop).await;
+                    continue;
+                }
+            };
+            failures = 0;
+            match self.next_step(division, shard).await? {
+                Step::Publish => {
+                    let (active, wake, held) = (division.active, wake.clone(), held.clone());
+                    let run = Run { active, shard, schema_id, wake, held };
+                    let (shards, stop) = (Arc::clone(&self), stop.clone());
+                    tokio::task::spawn_blocking(move || shards.publish_generation(run, stop))
+                        .await??;
+                }
+                Step::Look => {}
+                Step::Wait => pause(LOOK_EVERY, &stop).await,
+            }
+        }
+        Ok(())
+    }
+
+    /// Blocks. Kafka fences whoever published before, so that nothing is published twice even if
+    /// they have not noticed that their lease is lost.
+    fn publish_generation(&self, run: Run, stop: Shutdown) -> anyhow::Result<()> {
+        let Run { active, shard, schema_id, wake, held } = run;
+        let reader = self.store.shard_reader(active, shard)?;
+        let journal = OrderJournal::new(reader, active, schema_id, held)?;
+        let (name, topics) = (format!("orders-relay-{shard}"), [ORDER_EVENTS.name]);
+        let relay = RelayConfig {
+            shard,
+            look_every: self.look_every * active.shards.unsigned_abs(),
+            ..RelayConfig::new(self.kafka.clone(), &name, ORDERS_RELAY.name, &topics)
+        };
+        run_relay(relay, journal, wake, Arc::clone(&self.clock), stop)
+    }
+
+    /// What is to be done for a shard. Opens the next generation once everything before it is
+    /// published.
+    async fn next_step(&self, division: Division, shard: i32) -> anyhow::Result<Step> {
+        let Division { active, next } = division;
+        let is_ours = shard < active.shards;
+        let Some(next) = next else {
+            return Ok(if is_ours { Step::Publish } else { Step::Wait });
+        };
+        let (kafka, end) = (self.kafka.clone(), next.begins_after);
+        let positions = match tokio::task::spawn_blocking(move || published(&kafka, active)).await?
+        {
+            Ok(positions) => positions,
+            Err(error) => {
+                tracing::warn!(error = %format!("{error:#}"), "published positions cannot be read");
+                return Ok(Step::Wait);
+            }
+        };
+        let has_ended = |shard| positions.get(shard).is_none_or(|position| *position >= end);
+        if is_ours && !usize::try_from(shard).is_ok_and(has_ended) {
+            return Ok(Step::Publish);
+        }
+        if let Some(shard) = positions.iter().position(|position| *position > end) {
+            // Another may have opened it meanwhile, and its relays are beyond its beginning.
+            let now = self.store.division().await;
+            let is_open = !matches!(now, Ok(now) if now.active == active);
+            ensure!(is_open, "shard {shard} was published beyond the end of its generation");
+            return Ok(Step::Look);
+        }
+        if !(0..positions.len()).all(has_ended) {
+            return Ok(Step::Wait);
+        }
+        match self.store.open_generation(next.number).await {
+            Ok(()) => {
+                let Generation { number, shards, .. } = next;
+                tracing::info!(generation = number, shards, "a generation is open");
+                Ok(Step::Look)
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a generation is not open yet");
+                Ok(Step::Wait)
+            }
+        }
+    }
+
+    /// The id of our schema, asked until the registry answers; `None` when stopped meanwhile.
+    async fn schema_id(&self, stop: &Shutdown) -> Option<u32> {
+        let (subject, schema) = (ORDER_EVENTS_VALUE.name, ORDER_EVENTS_VALUE.latest());
+        let mut attempt = 0;
+        while !stop.is_cancelled() {
+            match self.registry.id_of(subject, schema).await {
+                Ok(known) => return Some(known.id),
+                Err(error) => tracing::warn!(error = %error, "events wait for the schema registry"),
+            }
+            pause(AGAIN.delay(attempt), stop).await;
+            attempt += 1;
+        }
+        None
+    }
+}
+
+/// What is to be done for a shard.
+enum Step {
+    /// Its part of the generation that is open.
+    Publish,
+    /// Nothing; things have changed.
+    Look,
+    /// Nothing, until others have done theirs.
+    Wait,
+}
+
+struct Run {
+    active: Generation,
+    shard: i32,
+    schema_id: u32,
+    wake: Signal,
+    held: Held,
+}
+
+async fn pause(time: Duration, stop: &Shutdown) {
+    tokio::select! {
+        () = tokio::time::sleep(time) => {}
+        () = stop.cancelled() => {}
+    }
+}
+
+/// Up to where each shard of `generation` is published: a position of the journal. Blocks.
+///
+/// # Errors
+/// When Kafka does not answer, or the topic of positions has too few partitions.
+pub fn published(kafka: &KafkaConfig, generation: Generation) -> anyhow::Result<Vec<i64>> {
+    let of = |shard| {
+        let position = read_position(kafka, ORDERS_RELAY.name, shard)?.unwrap_or(0);
+        // What an earlier generation left there is behind the beginning of this one.
+        Ok(position.max(generation.begins_after))
+    };
+    (0..generation.shards).map(of).collect()
+}
