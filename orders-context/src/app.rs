@@ -27,7 +27,8 @@ pub use report_task::TaskReport;
 /// What the use cases take and give, as it is stored.
 pub use crate::store::bulk::{Bulk, BulkState, Tally};
 pub use crate::store::{
-    Contact, Due, Found, JournalRow, OrdersFilter, OrdersSort, Task, TaskCondition, TaskState,
+    Contact, Counter, Due, FlowFigures, Found, JournalRow, OrdersFilter, OrdersSort, Task,
+    TaskCondition, TaskState,
 };
 
 use crate::domain::{Command, Order, Rejection, Terms, Timestamp};

@@ -1,4 +1,5 @@
-//! `orders check`: does every journal keep to the flow, and is every row the fold of its journal?
+//! `orders check`: does every journal keep to the flow, is every row the fold of its journal, and is every
+//! counter right?
 //!
 //! Orders are read page by page, row and journal as of one moment, so that memory is bounded and
 //! orders being taken meanwhile raise no false alarm. What the flow allows is judged in
@@ -6,7 +7,7 @@
 
 use crate::domain::conformance::{Breach, BreachKind, Told, judge, judge_wake};
 use crate::domain::{Order, Timestamp, evolve};
-use crate::store::{Error, JournalRow, Kept, KeptRow, Store};
+use crate::store::{Counted, Error, JournalRow, Kept, KeptRow, Store};
 use serde::Serialize;
 
 /// How many orders are read as of one moment: a few milliseconds of a reader's time.
@@ -15,8 +16,8 @@ pub const PAGE: usize = 256;
 /// One thing that differs, and where.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Violation {
-    /// Which order.
-    pub order_id: String,
+    /// Which order; `None` for a counter of many.
+    pub order_id: Option<String>,
     /// At which of its events; `None` for its row.
     pub sequence: Option<i64>,
     /// In what way.
@@ -32,11 +33,13 @@ pub struct Checked {
     pub orders: u64,
     /// Events.
     pub events: u64,
+    /// Counters.
+    pub counters: u64,
     /// Differences.
     pub violations: u64,
 }
 
-/// Looks at every order there is, and hands each violation to `found` as it is met.
+/// Looks at every order there is and counts everything again, and hands each violation to `found` as it is met.
 ///
 /// # Errors
 /// When the store does not answer, or `found` fails.
@@ -47,7 +50,7 @@ pub async fn check(
     let (mut checked, mut after) = (Checked::default(), String::new());
     loop {
         let order_ids = store.known_ids(after.clone(), PAGE).await?;
-        let Some(last) = order_ids.last() else { return Ok(checked) };
+        let Some(last) = order_ids.last() else { break };
         after.clone_from(last);
         let (page, violations) = check_orders(store, order_ids).await?;
         checked.orders += page.orders;
@@ -55,6 +58,24 @@ pub async fn check(
         checked.violations += page.violations;
         violations.iter().try_for_each(&mut found)?;
     }
+    let counted = store.counted().await?;
+    let violations = wrong_counters(&counted);
+    checked.counters = counted.found.iter().count() as u64;
+    checked.violations += violations.len() as u64;
+    violations.iter().try_for_each(&mut found)?;
+    Ok(checked)
+}
+
+/// Counters that do not say what was counted.
+fn wrong_counters(Counted { kept, found }: &Counted) -> Vec<Violation> {
+    let mut difference = kept.clone();
+    found.iter().for_each(|(counter, count)| difference.add(counter, -count));
+    let wrong = difference.iter().map(|(counter, _)| {
+        let (says, are) = (kept.get(counter), found.get(counter));
+        let what = format!("{counter}: the counter says {says}, there are {are}");
+        Violation { order_id: None, sequence: None, kind: BreachKind::Counter, what }
+    });
+    wrong.collect()
 }
 
 /// The same for these orders alone.
@@ -70,6 +91,7 @@ pub async fn check_orders(
     let checked = Checked {
         orders: kept.len() as u64,
         events: kept.iter().map(|each| each.journal.len() as u64).sum(),
+        counters: 0,
         violations: violations.len() as u64,
     };
     Ok((checked, violations))
@@ -80,7 +102,7 @@ pub async fn check_orders(
 pub fn violations(kept: &Kept) -> Vec<Violation> {
     let at = |sequence: Option<i64>| {
         move |Breach { kind, what }| Violation {
-            order_id: kept.order_id.clone(),
+            order_id: Some(kept.order_id.clone()),
             sequence,
             kind,
             what,
@@ -167,6 +189,7 @@ fn compare(row: &KeptRow, fold: &Order, last_at: Timestamp) -> Vec<Breach> {
 impl std::fmt::Display for Violation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { order_id, sequence, kind, what } = self;
+        let order_id = order_id.as_deref().unwrap_or("all orders");
         match sequence {
             Some(sequence) => write!(f, "{order_id} event {sequence}: {kind}: {what}"),
             None => write!(f, "{order_id}: {kind}: {what}"),
@@ -176,10 +199,10 @@ impl std::fmt::Display for Violation {
 
 impl std::fmt::Display for Checked {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { orders, events, violations } = self;
-        write!(f, "orders {orders}, events {events}: ")?;
+        let Self { orders, events, counters, violations } = self;
+        write!(f, "orders {orders}, events {events}, counters {counters}: ")?;
         match violations {
-            0 => f.write_str("clean, every journal keeps to the flow and every row is its fold"),
+            0 => f.write_str("clean, every journal keeps to the flow, every row is its fold and every counter right"),
             1 => f.write_str("1 violation"),
             n => write!(f, "{n} violations"),
         }

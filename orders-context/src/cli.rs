@@ -294,7 +294,9 @@ async fn check(database: &Database, form: Form) -> anyhow::Result<()> {
     let checked = check::check(&*store, |violation| form.show(violation)).await?;
     form.show(&checked)?;
     if checked.violations > 0 {
-        bail!("the journal does not keep to the flow, or a row is not its fold");
+        bail!(
+            "the journal does not keep to the flow, or a row or a counter does not agree with it"
+        );
     }
     Ok(())
 }

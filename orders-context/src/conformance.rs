@@ -83,7 +83,7 @@ struct Watch {
     journal: Box<dyn JournalReader>,
     position: i64,
     rows: Vec<JournalRow>,
-    told: HashSet<(String, Option<i64>, BreachKind)>,
+    told: HashSet<(Option<String>, Option<i64>, BreachKind)>,
 }
 
 impl Watch {
@@ -115,7 +115,7 @@ impl Watch {
         metrics::counter!(VIOLATIONS).increment(violations.len() as u64);
         for violation in violations.iter().take(TOLD) {
             let Violation { order_id, sequence, kind, what } = violation;
-            tracing::error!(order.id = %order_id, sequence, %kind, what, "an order breaks the flow");
+            tracing::error!(order.id = order_id.as_deref(), sequence, %kind, what, "an order breaks the flow");
         }
         if let Some(left @ 1..) = violations.len().checked_sub(TOLD) {
             tracing::error!(left, "more orders break the flow; `orders check` tells of each");

@@ -20,6 +20,7 @@ pub mod policy;
 pub mod react;
 pub mod rejection;
 pub mod restaurant;
+pub mod spent;
 pub mod terms;
 #[cfg(test)]
 pub(crate) mod tests;

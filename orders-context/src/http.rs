@@ -16,6 +16,7 @@ mod order_history;
 mod place_order;
 mod problem;
 mod restaurants;
+pub mod show_flow;
 mod show_order;
 mod view;
 
@@ -80,6 +81,7 @@ fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(bulk_actions::pause))
         .routes(routes!(bulk_actions::resume))
         .routes(routes!(bulk_actions::cancel))
+        .routes(routes!(show_flow::show))
 }
 
 /// The request as the cause of what it changes.

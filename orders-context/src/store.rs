@@ -9,24 +9,27 @@ pub mod bulk;
 #[cfg(test)]
 pub(crate) mod contract;
 pub mod copy;
+pub mod counters;
 mod division;
 mod lease;
 pub mod listing;
 pub mod postgres;
 mod reader;
 pub mod sqlite;
+mod task;
 
 pub use archive::{Archived, Portion};
+pub use counters::{Counted, Counter, Counters, FlowFigures, Stage};
 pub use division::{Division, Generation, MOST_SHARDS, Resharded, SLOTS, slot};
 pub use lease::{Claim, Lease, Standing};
+pub use listing::{OrdersFilter, OrdersPage, OrdersQuery, OrdersSort, Place, TaskCondition};
 pub use reader::JournalReader;
+pub use task::{Task, TaskChange, TaskState};
 
-use crate::domain::{Effect, Event, FlowVersion, Order, Restaurant, Status, TaskKind, Timestamp};
+use crate::domain::{Event, FlowVersion, Order, Restaurant, Status, Timestamp};
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
-
-pub use listing::{OrdersFilter, OrdersPage, OrdersQuery, OrdersSort, Place, TaskCondition};
 
 /// A store's answer on its way.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
@@ -157,6 +160,13 @@ pub trait Store: Send + Sync + 'static {
     /// ids, which are asked for once each.
     fn kept(&self, order_ids: Vec<String>) -> Answer<'_, Vec<Kept>>;
 
+    /// What the picture of the flow shows. Reads counters and the ends of indexes, no orders.
+    fn flow(&self, now: Timestamp) -> Answer<'_, FlowFigures>;
+
+    /// Every counter as commits have left it, and counted again, as of one moment: for checks. Takes as
+    /// long as everything that is stored takes to read.
+    fn counted(&self) -> Answer<'_, Counted>;
+
     /// A reader of the whole journal in commit order, for one thread of its own.
     ///
     /// # Errors
@@ -202,6 +212,8 @@ pub struct Remembered {
 pub struct Commit {
     /// The version the command was decided on; 0 for a new order.
     pub expected_version: i64,
+    /// Where the order stood then; `None` for a new one.
+    pub before: Option<Stage>,
     /// The order afterwards.
     pub order: Arc<Order>,
     /// What became true, ascending by sequence.
@@ -333,86 +345,6 @@ pub struct KeptRow {
     pub wake_at: Option<Timestamp>,
 }
 
-/// A durable call to the outside, as a row.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Task {
-    /// Whose.
-    pub order_id: String,
-    /// Sequence of the event that asked for it; with the order id it names the task.
-    pub sequence: i64,
-    /// What is to be done.
-    pub kind: TaskKind,
-    /// How it stands.
-    pub state: TaskState,
-    /// How many attempts were made.
-    pub attempts: u32,
-    /// When the next attempt is due, while it is open.
-    pub next_attempt_at: Timestamp,
-    /// After this moment it is pointless.
-    pub give_up_at: Timestamp,
-    /// A stable code of why the last attempt failed.
-    pub last_error: Option<String>,
-    /// The event that asked for it.
-    pub event_id: String,
-    /// W3C trace context of that event.
-    pub traceparent: Option<String>,
-}
-
-crate::domain::words! {
-    /// How a task stands.
-    TaskState {
-        /// To be done.
-        Open = "open",
-        /// Reached its receiver.
-        Done = "done",
-        /// Will not be tried again.
-        GivenUp = "given_up",
-        /// Became pointless before it was done.
-        Withdrawn = "withdrawn",
-    }
-}
-
-/// A change of an order's tasks.
-#[derive(Clone, Debug)]
-pub enum TaskChange {
-    /// A new one.
-    Open(Task),
-    /// An attempt failed; if it is still open, try again then.
-    TryAgain {
-        /// Which.
-        sequence: i64,
-        /// Attempts so far.
-        attempts: u32,
-        /// When.
-        next_attempt_at: Timestamp,
-        /// Why the last one failed.
-        last_error: String,
-    },
-    /// It has come to its end. An open or withdrawn one only.
-    Close {
-        /// Which.
-        sequence: i64,
-        /// Attempts in all.
-        attempts: u32,
-        /// How it ended.
-        state: TaskState,
-        /// Why the last attempt failed, if it did.
-        last_error: Option<String>,
-    },
-    /// All open ones have become pointless.
-    WithdrawOpen,
-    /// All open ones are due then, if not sooner.
-    HurryOpen {
-        /// When.
-        due_at: Timestamp,
-    },
-    /// All open ones keep their point until then, if not longer.
-    ProlongOpen {
-        /// Until when.
-        give_up_at: Timestamp,
-    },
-}
-
 /// How to reach a customer. Personal: kept in a table of its own, in no event and no log.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Contact {
@@ -461,31 +393,5 @@ pub struct Found {
 impl From<Option<Timestamp>> for Wake {
     fn from(at: Option<Timestamp>) -> Self {
         at.map_or(Self::Never, Self::At)
-    }
-}
-
-impl Task {
-    /// The change of rows that `effect` asks for.
-    #[must_use]
-    pub fn from_effect(order_id: &str, entry: &Entry, effect: &Effect) -> TaskChange {
-        match effect {
-            Effect::WithdrawOpenTasks => TaskChange::WithdrawOpen,
-            Effect::HurryOpenTasks => TaskChange::HurryOpen { due_at: entry.occurred_at },
-            Effect::ProlongOpenTasks { give_up_at } => {
-                TaskChange::ProlongOpen { give_up_at: *give_up_at }
-            }
-            Effect::Start { task, give_up_at } => TaskChange::Open(Self {
-                order_id: order_id.to_owned(),
-                sequence: entry.sequence,
-                kind: *task,
-                state: TaskState::Open,
-                attempts: 0,
-                next_attempt_at: entry.occurred_at,
-                give_up_at: *give_up_at,
-                last_error: None,
-                event_id: entry.event_id.clone(),
-                traceparent: entry.traceparent.clone(),
-            }),
-        }
     }
 }

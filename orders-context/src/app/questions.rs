@@ -2,7 +2,7 @@
 
 use super::{App, Failure};
 use crate::domain::Rejection;
-use crate::store::{Found, JournalRow};
+use crate::store::{FlowFigures, Found, JournalRow};
 
 impl App {
     /// One order with its tasks.
@@ -12,6 +12,14 @@ impl App {
     pub async fn order(&self, order_id: &str) -> Result<Found, Failure> {
         let found = self.store.order(order_id.to_owned()).await?;
         found.ok_or_else(|| Rejection::UnknownOrder.into())
+    }
+
+    /// What the picture of the flow shows at present.
+    ///
+    /// # Errors
+    /// [`Failure::Unavailable`].
+    pub async fn flow(&self) -> Result<FlowFigures, Failure> {
+        Ok(self.store.flow(self.now()).await?)
     }
 
     /// What happened to an order after `after`, ascending, at most `limit`.

@@ -2,7 +2,7 @@
 
 use crate::app::Submission;
 use crate::domain::{Command, Order, Rejection, Role, decide, evolve, react, wake_at};
-use crate::store::{Commit, Entry, Task, TaskChange, Wake};
+use crate::store::{Commit, Entry, Stage, Task, TaskChange, Wake};
 use chassis::ids::Ids;
 use std::sync::Arc;
 
@@ -53,6 +53,7 @@ pub fn step(
     let folded = Arc::new(folded.ok_or(Rejection::UnknownOrder)?);
     Ok(Some(Commit {
         expected_version: order.map_or(0, |order| order.version),
+        before: order.map(|order| Stage::of(order)),
         wake: wake_at(&folded, now).into(),
         order: folded,
         entries,
@@ -67,6 +68,7 @@ pub fn step(
 fn unmoved(order: &Arc<Order>, task: Option<TaskChange>, submission: &Submission) -> Commit {
     Commit {
         expected_version: order.version,
+        before: Some(Stage::of(order)),
         order: Arc::clone(order),
         entries: Vec::new(),
         tasks: task.into_iter().collect(),

@@ -35,6 +35,8 @@ words! {
         Wake = "wake",
         /// There is a row without a journal, or a journal without a row.
         Missing = "missing",
+        /// A counter does not say what a count of all rows says.
+        Counter = "counter",
         /// It is stored in a way that cannot be read.
         Unreadable = "unreadable",
     }

@@ -19,6 +19,7 @@ use utoipa::{OpenApi, ToSchema};
         (name = "orders", description = "The life of an order"),
         (name = "operators", description = "What operators do about an order. Each names who acts \
             and why, stands in the order's history, and is the same answer when it is repeated"),
+        (name = "flow", description = "What stands where"),
         (name = "restaurants", description = "Who cooks, and where prices come from"),
     )
 )]

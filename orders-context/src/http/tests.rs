@@ -4,6 +4,7 @@
 mod bulk;
 mod deciding;
 mod document;
+mod flow;
 mod listing;
 mod operating;
 mod placing;

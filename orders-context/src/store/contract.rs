@@ -5,13 +5,17 @@ pub mod archive;
 pub mod bulk;
 pub mod checks;
 pub mod commits;
+pub mod counters;
 pub mod earlier;
 pub mod listing;
 pub mod moments;
 pub mod reading;
 pub mod tasks;
 
-use super::{Commit, Contact, Entry, JournalRow, Outcome, Remembered, Store, TaskChange, Wake};
+use super::{
+    Commit, Contact, Counted, Entry, JournalRow, Outcome, Remembered, Stage, Store, TaskChange,
+    Wake,
+};
 use crate::domain::tests::mother::{EVENING, Life, order_placed};
 use crate::domain::{Event, Order, Timestamp, wake_at};
 use std::sync::Arc;
@@ -51,6 +55,13 @@ macro_rules! store_contract {
             checks: [
                 everything_kept_of_an_order_is_read_together,
                 ids_are_known_page_by_page,
+            ]
+            counters: [
+                every_step_is_counted,
+                spans_of_every_length_are_counted_alike,
+                what_does_not_stand_is_not_counted,
+                tasks_in_trouble_are_counted,
+                the_flow_shows_the_oldest_and_what_is_due,
             ]
             listing: [
                 orders_are_listed_the_newest_first,
@@ -108,6 +119,7 @@ pub fn placed_at(order_id: &str, at: Timestamp) -> Commit {
     let order = Order { placed_at: at, since: at, ..Life::born(order_id, order_placed()).order };
     Commit {
         expected_version: 0,
+        before: None,
         entries: vec![entry(&order, at, order_placed())],
         wake: wake_at(&order, at).into(),
         order: Arc::new(order),
@@ -124,6 +136,7 @@ pub fn moved(order: &Arc<Order>, at: Timestamp, event: Event) -> Commit {
         .expect("an order that exists evolves");
     Commit {
         expected_version: order.version,
+        before: Some(Stage::of(order)),
         entries: vec![entry(&after, at, event)],
         wake: wake_at(&after, at).into(),
         order: Arc::new(after),
@@ -138,6 +151,7 @@ pub fn moved(order: &Arc<Order>, at: Timestamp, event: Event) -> Commit {
 pub fn unmoved(order: &Arc<Order>, task: TaskChange) -> Commit {
     Commit {
         expected_version: order.version,
+        before: Some(Stage::of(order)),
         order: Arc::clone(order),
         entries: Vec::new(),
         tasks: vec![task],
@@ -180,10 +194,12 @@ pub fn remembered(key: &str, order_id: &str) -> Remembered {
     }
 }
 
-/// Commits, all of which must hold.
+/// Commits, all of which must hold. The counters are right afterwards, whatever it was.
 pub async fn commit(store: &dyn Store, commits: Vec<Commit>) {
     let expected = vec![Outcome::Committed; commits.len()];
     assert_eq!(store.commit(commits).await.expect("the store answers"), expected);
+    let Counted { kept, found } = store.counted().await.expect("the store answers");
+    assert_eq!(kept, found, "counters follow each commit");
 }
 
 /// The whole journal.

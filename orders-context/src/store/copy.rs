@@ -21,6 +21,7 @@ pub const COPIED: &[&str] = &[
     "contacts",
     "idempotency",
     "bulk_actions",
+    "counters",
 ];
 
 /// What belongs to one database and stays there.

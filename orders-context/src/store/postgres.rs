@@ -12,6 +12,7 @@ mod archive;
 mod bulk;
 mod columns;
 pub mod copy;
+mod counters;
 mod division;
 mod journal;
 mod kept;
@@ -27,9 +28,9 @@ mod write;
 
 use super::bulk::{Bulk, NewBulk, Started};
 use super::{
-    Answer, Archived, Claim, Commit, Contact, Division, Due, Error, Found, Generation,
-    JournalReader, JournalRow, Kept, Lease, Loaded, OrdersFilter, OrdersPage, OrdersQuery, Outcome,
-    Portion, Resharded, Standing, Store, Task, Wanted,
+    Answer, Archived, Claim, Commit, Contact, Counted, Division, Due, Error, FlowFigures, Found,
+    Generation, JournalReader, JournalRow, Kept, Lease, Loaded, OrdersFilter, OrdersPage,
+    OrdersQuery, Outcome, Portion, Resharded, Standing, Store, Task, Wanted,
 };
 use crate::domain::{Restaurant, Timestamp};
 use anyhow::Context;
@@ -245,6 +246,14 @@ impl Store for Postgres {
 
     fn kept(&self, order_ids: Vec<String>) -> Answer<'_, Vec<Kept>> {
         Box::pin(ask(&self.readers, async move |client| kept::kept(client, &order_ids).await))
+    }
+
+    fn flow(&self, now: Timestamp) -> Answer<'_, FlowFigures> {
+        Box::pin(ask(&self.readers, async move |client| counters::flow(client, now).await))
+    }
+
+    fn counted(&self) -> Answer<'_, Counted> {
+        Box::pin(counters::counted(&self.readers))
     }
 
     fn journal_reader(&self) -> Result<Box<dyn JournalReader>, Error> {

@@ -3,6 +3,7 @@
 mod archive;
 mod bulk;
 pub mod copy;
+mod counters;
 mod journal;
 mod kept;
 mod listing;
@@ -10,6 +11,7 @@ mod read;
 mod rows;
 mod schema;
 mod statements;
+mod tasks;
 #[cfg(test)]
 mod tests;
 mod threads;
@@ -17,9 +19,9 @@ mod write;
 
 use super::bulk::{Bulk, NewBulk, Started};
 use super::{
-    Answer, Archived, Claim, Commit, Contact, Division, Due, Error, Found, Generation,
-    JournalReader, JournalRow, Kept, Lease, Loaded, OrdersFilter, OrdersPage, OrdersQuery, Outcome,
-    Portion, Resharded, Standing, Store, Task, Wanted,
+    Answer, Archived, Claim, Commit, Contact, Counted, Division, Due, Error, FlowFigures, Found,
+    Generation, JournalReader, JournalRow, Kept, Lease, Loaded, OrdersFilter, OrdersPage,
+    OrdersQuery, Outcome, Portion, Resharded, Standing, Store, Task, Wanted,
 };
 use crate::domain::{Restaurant, Timestamp};
 use rusqlite::{Connection, ErrorCode};
@@ -200,6 +202,14 @@ impl Store for Sqlite {
 
     fn kept(&self, order_ids: Vec<String>) -> Answer<'_, Vec<Kept>> {
         self.read(move |conn| kept::kept(conn, order_ids))
+    }
+
+    fn flow(&self, now: Timestamp) -> Answer<'_, FlowFigures> {
+        self.read(move |conn| counters::flow(conn, now))
+    }
+
+    fn counted(&self) -> Answer<'_, Counted> {
+        self.read(counters::counted)
     }
 
     fn journal_reader(&self) -> Result<Box<dyn JournalReader>, Error> {

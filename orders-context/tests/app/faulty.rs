@@ -3,9 +3,9 @@
 use orders_context::domain::{Restaurant, Timestamp};
 use orders_context::store::bulk::{Bulk, NewBulk, Started};
 use orders_context::store::{
-    Answer, Archived, Claim, Commit, Contact, Division, Due, Error, Found, Generation,
-    JournalReader, JournalRow, Kept, Lease, Loaded, OrdersFilter, OrdersPage, OrdersQuery, Outcome,
-    Portion, Resharded, Standing, Store, Task, Wanted,
+    Answer, Archived, Claim, Commit, Contact, Counted, Division, Due, Error, FlowFigures, Found,
+    Generation, JournalReader, JournalRow, Kept, Lease, Loaded, OrdersFilter, OrdersPage,
+    OrdersQuery, Outcome, Portion, Resharded, Standing, Store, Task, Wanted,
 };
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -213,6 +213,14 @@ impl Store for Faulty {
 
     fn kept(&self, order_ids: Vec<String>) -> Answer<'_, Vec<Kept>> {
         self.inner.kept(order_ids)
+    }
+
+    fn flow(&self, now: Timestamp) -> Answer<'_, FlowFigures> {
+        self.inner.flow(now)
+    }
+
+    fn counted(&self) -> Answer<'_, Counted> {
+        self.inner.counted()
     }
 
     fn journal_reader(&self) -> Result<Box<dyn JournalReader>, Error> {

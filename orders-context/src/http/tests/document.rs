@@ -41,6 +41,7 @@ async fn the_document_is_served_and_describes_every_route() {
         [
             "get /v1/bulk-actions",
             "get /v1/bulk-actions/{id}",
+            "get /v1/flow",
             "get /v1/orders",
             "get /v1/orders/{id}",
             "get /v1/orders/{id}/history",

@@ -101,10 +101,12 @@ pub async fn find(client: &Client, order_id: &str) -> Result<Option<Whole>, Erro
 }
 
 /// Moves orders back into the tables, as they stood there, within the present transaction; the
-/// version of each. Whoever else wants to waits, and then finds them there.
+/// version of each. Whoever else wants to waits, and then finds them there. `slot` is the transaction's
+/// own; what was counted of them stays counted.
 pub async fn bring_back(
     client: &Client,
     order_ids: &[&str],
+    slot: i32,
 ) -> Result<HashMap<String, i64>, Error> {
     let sql = "DELETE FROM archive WHERE order_id IN (SELECT order_id FROM archive
          WHERE order_id = ANY($1::text[]) ORDER BY order_id FOR UPDATE) RETURNING data";
@@ -112,13 +114,13 @@ pub async fn bring_back(
     let mut versions = HashMap::new();
     for row in &rows {
         let whole = unpack(get(row, 0)?)?;
-        restore(client, &whole).await?;
+        restore(client, &whole, slot).await?;
         versions.insert(whole.order_id, whole.row.version);
     }
     Ok(versions)
 }
 
-async fn restore(client: &Client, whole: &Whole) -> Result<(), Error> {
+async fn restore(client: &Client, whole: &Whole, slot: i32) -> Result<(), Error> {
     let order = whole.order()?;
     let mut orders = Orders::default();
     orders.push(&order, None)?;
@@ -129,7 +131,7 @@ async fn restore(client: &Client, whole: &Whole) -> Result<(), Error> {
         waves.push(&whole.order_id, change)?;
     }
     let statements = tasks::Statements::prepare(client).await?;
-    pipelined(waves.sendings(client, &statements).collect()).await?;
+    pipelined(waves.sendings(client, &statements, &slot).collect()).await?;
     let sql = format!(
         "INSERT INTO journal ({JOURNAL})
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"

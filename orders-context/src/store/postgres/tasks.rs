@@ -31,22 +31,60 @@ impl Statements {
     }
 }
 
-const TRY_AGAIN: &str = "UPDATE tasks SET attempts = tried.attempts,
-        next_attempt_at = tried.next_attempt_at, last_error = tried.last_error
-    FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[])
-        AS tried (order_id, sequence, attempts, next_attempt_at, last_error)
+/// Adds what `changed` says of tasks in trouble to the counters, in the slot that `$1` names. Nothing is
+/// written when nothing was in trouble.
+macro_rules! counting {
+    ($change:literal, retrying: $retrying:literal, given_up: $given_up:literal) => {
+        concat!(
+            "WITH changed AS (",
+            $change,
+            "), counted (word, change) AS (
+                SELECT 'given_up', sum(",
+            $given_up,
+            ") FROM changed
+                UNION ALL SELECT 'retrying', sum(",
+            $retrying,
+            ") FROM changed)
+            INSERT INTO counters (what, word, bucket, slot, count)
+            SELECT 'tasks', word, 0, $1, change FROM counted WHERE change <> 0 ORDER BY word
+            ON CONFLICT (what, word, bucket, slot)
+                DO UPDATE SET count = counters.count + excluded.count"
+        )
+    };
+}
+
+const TRY_AGAIN: &str = counting! {
+    "UPDATE tasks SET attempts = tried.attempts, next_attempt_at = tried.next_attempt_at,
+        last_error = tried.last_error
+    FROM unnest($2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[])
+            AS tried (order_id, sequence, attempts, next_attempt_at, last_error)
+        JOIN tasks AS before USING (order_id, sequence)
     WHERE tasks.order_id = tried.order_id AND tasks.sequence = tried.sequence
-        AND tasks.state = 'open'";
+        AND tasks.state = 'open'
+    RETURNING before.attempts AS tried, tasks.attempts",
+    retrying: "(attempts > 0)::int - (tried > 0)::int",
+    given_up: "0"
+};
 
-const CLOSE: &str = "UPDATE tasks SET attempts = closed.attempts, state = closed.state,
+const CLOSE: &str = counting! {
+    "UPDATE tasks SET attempts = closed.attempts, state = closed.state,
         last_error = closed.last_error
-    FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::text[])
-        AS closed (order_id, sequence, attempts, state, last_error)
+    FROM unnest($2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::text[])
+            AS closed (order_id, sequence, attempts, state, last_error)
+        JOIN tasks AS before USING (order_id, sequence)
     WHERE tasks.order_id = closed.order_id AND tasks.sequence = closed.sequence
-        AND tasks.state IN ('open', 'withdrawn')";
+        AND tasks.state IN ('open', 'withdrawn')
+    RETURNING before.state AS stood, before.attempts AS tried, tasks.state AS stands",
+    retrying: "-(stood = 'open' AND tried > 0)::int",
+    given_up: "(stands = 'given_up')::int"
+};
 
-const WITHDRAW_OPEN: &str = "UPDATE tasks SET state = 'withdrawn'
-    WHERE order_id = ANY($1::text[]) AND state = 'open'";
+const WITHDRAW_OPEN: &str = counting! {
+    "UPDATE tasks SET state = 'withdrawn' WHERE order_id = ANY($2::text[]) AND state = 'open'
+    RETURNING attempts",
+    retrying: "-(attempts > 0)::int",
+    given_up: "0"
+};
 
 const HURRY_OPEN: &str = "UPDATE tasks
     SET next_attempt_at = least(tasks.next_attempt_at, hurried.at)
@@ -144,8 +182,9 @@ impl<'a> Waves<'a> {
         &'s self,
         client: &'s Client,
         statements: &'s Statements,
+        slot: &'s i32,
     ) -> impl Iterator<Item = Sending<'s, Vec<Row>, Error>> {
-        self.waves.iter().flat_map(|wave| wave.sendings(client, statements))
+        self.waves.iter().flat_map(move |wave| wave.sendings(client, statements, slot))
     }
 }
 
@@ -154,27 +193,29 @@ impl Wave<'_> {
         &'s self,
         client: &'s Client,
         statements: &'s Statements,
+        slot: &'s i32,
     ) -> Vec<Sending<'s, Vec<Row>, Error>> {
         let mut sendings: Vec<Sending<'s, Vec<Row>, Error>> = Vec::new();
         if !self.tried.order_id.is_empty() {
-            sendings.push(Box::pin(async {
+            sendings.push(Box::pin(async move {
                 let Attempts { order_id, sequence, attempts, next_attempt_at, last_error, .. } =
                     &self.tried;
-                let values: [Value<'_>; 5] =
-                    [order_id, sequence, attempts, next_attempt_at, last_error];
+                let values: [Value<'_>; 6] =
+                    [slot, order_id, sequence, attempts, next_attempt_at, last_error];
                 Ok(client.query(&statements.try_again, &values).await?)
             }));
         }
         if !self.closed.order_id.is_empty() {
-            sendings.push(Box::pin(async {
+            sendings.push(Box::pin(async move {
                 let Attempts { order_id, sequence, attempts, state, last_error, .. } = &self.closed;
-                let values: [Value<'_>; 5] = [order_id, sequence, attempts, state, last_error];
+                let values: [Value<'_>; 6] =
+                    [slot, order_id, sequence, attempts, state, last_error];
                 Ok(client.query(&statements.close, &values).await?)
             }));
         }
         if !self.withdrawn.is_empty() {
-            sendings.push(Box::pin(async {
-                Ok(client.query(&statements.withdraw_open, &[&self.withdrawn]).await?)
+            sendings.push(Box::pin(async move {
+                Ok(client.query(&statements.withdraw_open, &[slot, &self.withdrawn]).await?)
             }));
         }
         for (moments, statement) in

@@ -5,16 +5,18 @@
 //! stands. Then all that follows is written, and the transaction committed.
 //!
 //! Each kind of guard is taken in the order of its keys, one kind after the other, and everything
-//! else belongs to an order that is locked by then: instances wait for each other, but not in a ring.
+//! else belongs to an order that is locked by then, or is a counter in a slot of this transaction's own:
+//! instances wait for each other, but not in a ring.
 
 use super::archive;
 use super::columns::{Contacts, Journal, Keys, Orders};
+use super::counters::{self, Changes};
 use super::journal::PLACES;
 use super::read::select;
 use super::rows::get;
 use super::tasks::{self, Waves};
 use crate::domain::{Restaurant, Timestamp};
-use crate::store::{Commit, Error, Outcome, Wake};
+use crate::store::{Commit, Counters, Error, Outcome, Wake};
 use anyhow::anyhow;
 use chassis::postgres::{Client, Sending, pipelined};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -22,6 +24,7 @@ use tokio_postgres::{Row, Statement};
 
 /// Everything a group needs, compiled before it begins: what is sent then is sent at once.
 struct Statements {
+    take_slot: Statement,
     insert_keys: Statement,
     insert_orders: Statement,
     lock_orders: Statement,
@@ -32,11 +35,13 @@ struct Statements {
     insert_contacts: Statement,
     lock_fences: Statement,
     tasks: tasks::Statements,
+    add_counters: Statement,
 }
 
 impl Statements {
     async fn prepare(client: &Client) -> Result<Self, Error> {
         Ok(Self {
+            take_slot: client.prepare_cached(counters::TAKE_SLOT).await?,
             insert_keys: client.prepare_cached(Keys::INSERT).await?,
             insert_orders: client.prepare_cached(Orders::INSERT).await?,
             lock_orders: client
@@ -62,6 +67,7 @@ impl Statements {
                 )
                 .await?,
             tasks: tasks::Statements::prepare(client).await?,
+            add_counters: client.prepare_cached(Changes::ADD).await?,
         })
     }
 }
@@ -71,8 +77,9 @@ pub async fn commit(client: &Client, commits: &[Commit]) -> Result<Vec<Outcome>,
     let guards = Guards::of(commits)?;
     let mut passed = take(client, &statements, &guards).await?;
     bring_back(client, &guards, &mut passed).await?;
+    let slot = passed.slot;
     let settled = settle(commits, &guards, passed)?;
-    write(client, &statements, &settled).await?;
+    write(client, &statements, &settled, slot).await?;
     Ok(settled.outcomes)
 }
 
@@ -171,6 +178,7 @@ impl<'a> Guards<'a> {
 
 /// What the database said to the guards.
 struct Passed {
+    slot: i32,
     keys: HashSet<String>,
     inserted: HashSet<String>,
     versions: HashMap<String, i64>,
@@ -184,6 +192,7 @@ async fn take(
 ) -> Result<Passed, Error> {
     let mut sent: Vec<Sending<'_, Vec<Row>, Error>> = vec![
         Box::pin(control(client, "BEGIN")),
+        Box::pin(async { Ok(client.query(&statements.take_slot, &[]).await?) }),
         Box::pin(async { Ok(client.query(&statements.insert_keys, &guards.keys.values()).await?) }),
         Box::pin(async {
             let orders = guards.new_orders.to_insert();
@@ -199,10 +208,11 @@ async fn take(
     }
     let mut answers = pipelined(sent).await?.into_iter().skip(1);
     let mut next = || answers.next().unwrap_or_default();
-    let (keys, inserted, locked, fences) = (next(), next(), next(), next());
+    let (slot, keys, inserted, locked, fences) = (next(), next(), next(), next(), next());
     let name = |row: &Row| get(row, 0);
     let number = |row: &Row| Ok((get(row, 0)?, get(row, 1)?));
     Ok(Passed {
+        slot: counters::slot(&slot)?,
         keys: keys.iter().map(name).collect::<Result<_, _>>()?,
         inserted: inserted.iter().map(name).collect::<Result<_, _>>()?,
         versions: locked.iter().map(number).collect::<Result<_, Error>>()?,
@@ -219,7 +229,7 @@ async fn bring_back(
     let is_missing = |order_id: &&str| !passed.versions.contains_key(*order_id);
     let missing: Vec<&str> = guards.moving.iter().copied().filter(is_missing).collect();
     if !missing.is_empty() {
-        passed.versions.extend(archive::bring_back(client, &missing).await?);
+        passed.versions.extend(archive::bring_back(client, &missing, passed.slot).await?);
     }
     Ok(())
 }
@@ -239,6 +249,7 @@ struct Settled<'a> {
     journal: Journal<'a>,
     contacts: Contacts<'a>,
     tasks: Waves<'a>,
+    counters: Counters,
 }
 
 /// Goes through the commits one after the other: a later one of an order builds on an earlier one.
@@ -247,7 +258,7 @@ fn settle<'a>(
     guards: &Guards<'a>,
     passed: Passed,
 ) -> Result<Settled<'a>, Error> {
-    let Passed { keys, inserted, mut versions, tokens } = passed;
+    let Passed { keys, inserted, mut versions, tokens, .. } = passed;
     // What this group inserts is there from its own commit on.
     versions.retain(|order_id, _| !inserted.contains(order_id));
     let mut settled = Settled::default();
@@ -301,6 +312,7 @@ impl<'a> Settled<'a> {
         for entry in &commit.entries {
             self.journal.push(commit, entry)?;
         }
+        self.counters.add_commit(commit);
         for change in &commit.tasks {
             self.tasks.push(order_id, change)?;
         }
@@ -318,7 +330,9 @@ async fn write(
     client: &Client,
     statements: &Statements,
     settled: &Settled<'_>,
+    slot: i32,
 ) -> Result<(), Error> {
+    let changes = Changes::of(&settled.counters);
     if !settled.outcomes.contains(&Outcome::Committed) {
         control(client, "ROLLBACK").await?;
         return Ok(());
@@ -341,10 +355,15 @@ async fn write(
             Ok(client.query(&statements.insert_journal, &settled.journal.values()).await?)
         }));
     }
-    sent.extend(settled.tasks.sendings(client, &statements.tasks));
+    sent.extend(settled.tasks.sendings(client, &statements.tasks, &slot));
     if !settled.contacts.is_empty() {
         sent.push(Box::pin(async {
             Ok(client.query(&statements.insert_contacts, &settled.contacts.values()).await?)
+        }));
+    }
+    if !changes.is_empty() {
+        sent.push(Box::pin(async {
+            Ok(client.query(&statements.add_counters, &changes.values(&slot)).await?)
         }));
     }
     sent.push(Box::pin(control(client, "COMMIT")));

@@ -2,7 +2,8 @@
 
 use super::rows::{JOURNAL, TASK};
 use super::statements::Statements;
-use super::write::{insert_order, insert_task};
+use super::tasks::insert as insert_task;
+use super::write::insert_order;
 use crate::store::Error;
 use crate::store::archive::{
     Archived, Living, Packed, Packer, Portion, RawEvent, RawRow, RawTask, Whole, raw, unpack,

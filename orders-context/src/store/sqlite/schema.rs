@@ -131,5 +131,47 @@ pub const MIGRATIONS: &[&str] = &[
     -- The flow that the order follows after the event. Nothing in rows from before: those were
     -- published without it.
     ALTER TABLE journal ADD COLUMN flow_version INTEGER;
-",
-];
+", "
+    -- What commits count: orders in each status, how long they stood there (spans in buckets, eight to
+    -- each doubling of milliseconds), tasks that are tried again and tasks that were given up. A counter
+    -- is the sum of its slots; this store writes one, a copy from PostgreSQL may bring more.
+    CREATE TABLE counters (
+        what   TEXT NOT NULL,
+        word   TEXT NOT NULL,
+        bucket INTEGER NOT NULL,
+        slot   INTEGER NOT NULL,
+        count  INTEGER NOT NULL,
+        PRIMARY KEY (what, word, bucket, slot)
+    ) WITHOUT ROWID;
+    INSERT INTO counters (what, word, bucket, slot, count)
+    WITH RECURSIVE doublings (number, from_ms) AS (
+        SELECT 0, CAST(8 AS BIGINT)
+        UNION ALL SELECT number + 1, from_ms * 2 FROM doublings WHERE number < 50
+    ), told AS (
+        SELECT order_id, sequence, status, occurred_at, lag(status) OVER (
+            PARTITION BY order_id ORDER BY sequence) AS before
+        FROM journal
+    ), stays AS (
+        SELECT status, lead(occurred_at) OVER (
+            PARTITION BY order_id ORDER BY sequence) - occurred_at AS span_us
+        FROM told WHERE before IS NULL OR before <> status
+    ), spans AS (
+        SELECT status, CASE WHEN span_us < 0 THEN 0 ELSE span_us / 1000 END AS ms
+        FROM stays WHERE span_us IS NOT NULL
+    ), spent AS (
+        SELECT status, CASE WHEN ms < 8 THEN ms ELSE (
+            SELECT number * 8 + (ms >> number) FROM doublings WHERE from_ms <= ms
+            ORDER BY number DESC LIMIT 1) END AS bucket
+        FROM spans
+    )
+    SELECT 'orders', status, 0, 0, count(*)
+    FROM (SELECT status FROM orders UNION ALL SELECT status FROM archive) AS every GROUP BY status
+    UNION ALL SELECT 'spent', status, bucket, 0, count(*) FROM spent GROUP BY status, bucket
+    UNION ALL SELECT 'tasks', 'given_up', 0, 0, count(*) FROM tasks WHERE state = 'given_up'
+        HAVING count(*) > 0
+    UNION ALL SELECT 'tasks', 'retrying', 0, 0, count(*) FROM tasks
+        WHERE state = 'open' AND attempts > 0 HAVING count(*) > 0;
+
+    -- The oldest of a status, and how old its orders are. Costs nothing once an order is at rest.
+    CREATE INDEX orders_by_age ON orders (status, since, order_id) WHERE deadline IS NOT NULL;
+"];

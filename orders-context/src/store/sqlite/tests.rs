@@ -142,7 +142,7 @@ async fn tasks_contacts_keys_and_restaurants_that_make_no_sense_are_corrupt_and_
     corrupt(restaurant, sql, "restaurant");
 }
 
-/// As a disk that loses a write leaves it: the schema is whole, the pages behind it are not.
+/// As a disk that loses a write leaves it: the schema is whole, the tables are not.
 #[tokio::test]
 async fn a_damaged_file_is_corrupt_and_no_panic() {
     let folder = TempDir::new().expect("a folder");
@@ -151,10 +151,16 @@ async fn a_damaged_file_is_corrupt_and_no_panic() {
     drop(spoiled(&folder, sql).await);
     let conn = Connection::open(&path).expect("a database");
     conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).expect("all is in the file");
-    let page: u32 = conn.query_row("PRAGMA page_size", [], |row| row.get(0)).expect("a size");
+    let size: u32 = conn.query_row("PRAGMA page_size", [], |row| row.get(0)).expect("a size");
+    let pages: Vec<u32> = conn
+        .prepare("SELECT rootpage FROM sqlite_schema WHERE rootpage > 1")
+        .and_then(|mut roots| roots.query_map([], |row| row.get(0))?.collect())
+        .expect("where the tables begin");
     drop(conn);
     let mut bytes = std::fs::read(&path).expect("a file");
-    bytes[page as usize..].fill(0xa5);
+    for page in pages {
+        bytes[((page - 1) * size) as usize..(page * size) as usize].fill(0xa5);
+    }
     std::fs::write(&path, bytes).expect("a file");
     let store = Sqlite::open(&path).expect("its schema is whole");
     corrupt(store.orders(all()).await, "damage", "orders");

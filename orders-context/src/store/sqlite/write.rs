@@ -1,9 +1,9 @@
 //! Changes of the database: one transaction for a whole group of commits.
 
-use super::archive;
 use super::statements::Statements;
+use super::{archive, counters, tasks};
 use crate::domain::{Order, Restaurant, Timestamp};
-use crate::store::{Commit, Entry, Error, Outcome, Remembered, Task, TaskChange, Wake};
+use crate::store::{Commit, Counters, Entry, Error, Outcome, Remembered, Wake};
 use std::collections::HashSet;
 
 use rusqlite::{Connection, TransactionBehavior, params};
@@ -13,11 +13,12 @@ pub fn commit(conn: &mut Connection, commits: &[Commit]) -> Result<Vec<Outcome>,
     let mut statements = Statements::on(&tx);
     let mut outcomes = Vec::with_capacity(commits.len());
     let mut contended = HashSet::new();
+    let mut counters = Counters::default();
     for commit in commits {
         let order_id = &commit.order.order_id;
         let outcome = match contended.contains(order_id) {
             true => Outcome::Conflict,
-            false => write_commit(&mut statements, commit)?,
+            false => write_commit(&mut statements, commit, &mut counters)?,
         };
         if outcome == Outcome::Conflict {
             contended.insert(order_id);
@@ -25,6 +26,7 @@ pub fn commit(conn: &mut Connection, commits: &[Commit]) -> Result<Vec<Outcome>,
         outcomes.push(outcome);
     }
     drop(statements);
+    counters::add(&tx, &counters)?;
     tx.commit()?;
     Ok(outcomes)
 }
@@ -47,7 +49,11 @@ pub fn forget_keys(conn: &mut Connection, before: Timestamp, limit: usize) -> Re
 }
 
 /// The guard comes first: when the order has moved, nothing of this commit has been written yet.
-fn write_commit(tx: &mut Statements<'_>, commit: &Commit) -> Result<Outcome, Error> {
+fn write_commit(
+    tx: &mut Statements<'_>,
+    commit: &Commit,
+    counters: &mut Counters,
+) -> Result<Outcome, Error> {
     if let Some(remembered) = &commit.remember
         && !insert_remembered(tx, remembered)?
     {
@@ -64,8 +70,9 @@ fn write_commit(tx: &mut Statements<'_>, commit: &Commit) -> Result<Outcome, Err
         insert_entry(tx, commit, entry)?;
     }
     for change in &commit.tasks {
-        change_task(tx, &commit.order.order_id, change)?;
+        tasks::change(tx, &commit.order.order_id, change, counters)?;
     }
+    counters.add_commit(commit);
     if let Some(contact) = &commit.contact {
         tx.prepare_cached(
             "INSERT INTO contacts (order_id, name, email, note) VALUES (?1, ?2, ?3, ?4)",
@@ -194,80 +201,6 @@ fn insert_entry(tx: &mut Statements<'_>, commit: &Commit, entry: &Entry) -> Resu
         entry.traceparent,
         entry.causation_id,
         order.flow_version.number(),
-    ])?;
-    Ok(())
-}
-
-fn change_task(tx: &mut Statements<'_>, order_id: &str, change: &TaskChange) -> Result<(), Error> {
-    match change {
-        TaskChange::Open(task) => insert_task(tx, task)?,
-        TaskChange::TryAgain { sequence, attempts, next_attempt_at, last_error } => {
-            tx.prepare_cached(
-                "UPDATE tasks SET attempts = ?3, next_attempt_at = ?4, last_error = ?5
-                 WHERE order_id = ?1 AND sequence = ?2 AND state = 'open'",
-            )?
-            .execute(params![
-                order_id,
-                sequence,
-                attempts,
-                next_attempt_at.0,
-                last_error
-            ])?;
-        }
-        TaskChange::Close { sequence, attempts, state, last_error } => {
-            tx.prepare_cached(
-                "UPDATE tasks SET attempts = ?3, state = ?4, last_error = ?5
-                 WHERE order_id = ?1 AND sequence = ?2 AND state IN ('open', 'withdrawn')",
-            )?
-            .execute(params![
-                order_id,
-                sequence,
-                attempts,
-                state.as_str(),
-                last_error
-            ])?;
-        }
-        TaskChange::WithdrawOpen => {
-            tx.prepare_cached(
-                "UPDATE tasks SET state = 'withdrawn' WHERE order_id = ?1 AND state = 'open'",
-            )?
-            .execute([order_id])?;
-        }
-        TaskChange::HurryOpen { due_at } => {
-            tx.prepare_cached(
-                "UPDATE tasks SET next_attempt_at = min(next_attempt_at, ?2)
-                 WHERE order_id = ?1 AND state = 'open'",
-            )?
-            .execute(params![order_id, due_at.0])?;
-        }
-        TaskChange::ProlongOpen { give_up_at } => {
-            tx.prepare_cached(
-                "UPDATE tasks SET give_up_at = max(give_up_at, ?2)
-                 WHERE order_id = ?1 AND state = 'open'",
-            )?
-            .execute(params![order_id, give_up_at.0])?;
-        }
-    }
-    Ok(())
-}
-
-pub fn insert_task(tx: &mut Statements<'_>, task: &Task) -> Result<(), Error> {
-    tx.prepare_cached(
-        "INSERT INTO tasks (order_id, sequence, kind, state, attempts, next_attempt_at, give_up_at,
-            last_error, event_id, traceparent)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-    )?
-    .execute(params![
-        task.order_id,
-        task.sequence,
-        serde_json::to_string(&task.kind)?,
-        task.state.as_str(),
-        task.attempts,
-        task.next_attempt_at.0,
-        task.give_up_at.0,
-        task.last_error,
-        task.event_id,
-        task.traceparent,
     ])?;
     Ok(())
 }

@@ -41,7 +41,12 @@ async fn found_after(sql: &str) -> Vec<Finding> {
     });
     let checked = checked.await.expect("the store answers");
     assert_eq!((checked.orders, checked.violations), (2, found.len() as u64), "{sql}");
-    assert!(found.iter().all(|violation| violation.order_id == "order-1"), "{sql}: {found:?}");
+    // A counter that is off is told too, but of no order.
+    found.retain(|violation| violation.kind != B::Counter);
+    assert!(
+        found.iter().all(|violation| violation.order_id.as_deref() == Some("order-1")),
+        "{sql}: {found:?}"
+    );
     found.into_iter().map(|violation| (violation.sequence, violation.kind)).collect()
 }
 

@@ -1,0 +1,79 @@
+//! Counters: written with a group, read for the picture of the flow, counted again for checks.
+
+use crate::domain::{Status, Timestamp};
+use crate::store::archive::unpack;
+use crate::store::counters::MOST_DUE;
+use crate::store::counters::recount::RECOUNT;
+use crate::store::{Counted, Counter, Counters, Error, FlowFigures};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+
+/// All changes of a group in one statement.
+pub fn add(tx: &Transaction<'_>, changes: &Counters) -> Result<(), Error> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let rows = changes.iter().map(|(counter, by)| {
+        let (what, word, bucket) = counter.columns();
+        (what, word, bucket, by)
+    });
+    let rows = serde_json::to_string(&rows.collect::<Vec<_>>())?;
+    tx.prepare_cached(
+        "INSERT INTO counters (what, word, bucket, slot, count)
+         SELECT value ->> 0, value ->> 1, value ->> 2, 0, value ->> 3 FROM json_each(?1) WHERE true
+         ON CONFLICT DO UPDATE SET count = count + excluded.count",
+    )?
+    .execute([rows])?;
+    Ok(())
+}
+
+pub fn flow(conn: &mut Connection, now: Timestamp) -> Result<FlowFigures, Error> {
+    let tx = conn.transaction()?;
+    let counters = read(&tx, KEPT)?;
+    let mut oldest = Vec::new();
+    for &status in Status::ALL.iter().filter(|status| !status.is_at_rest()) {
+        let first = "SELECT since FROM orders WHERE status = ?1 AND deadline IS NOT NULL
+             ORDER BY since LIMIT 1";
+        let first = tx.prepare_cached(first)?.query_row([status.as_str()], |row| row.get(0));
+        oldest.extend(first.optional()?.map(|since| (status, Timestamp(since))));
+    }
+    let due = tx
+        .prepare_cached(
+            "SELECT count(*) FROM (SELECT 1 FROM orders
+                WHERE wake_at IS NOT NULL AND wake_at <= ?1 LIMIT ?2)",
+        )?
+        .query_row(params![now.0, MOST_DUE], |row| row.get(0))?;
+    Ok(FlowFigures { counters, oldest, due })
+}
+
+pub fn counted(conn: &mut Connection) -> Result<Counted, Error> {
+    let tx = conn.transaction()?;
+    let mut found = read(&tx, RECOUNT)?;
+    let mut archive = tx.prepare_cached("SELECT data FROM archive")?;
+    let mut rows = archive.query([])?;
+    while let Some(row) = rows.next()? {
+        let data = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
+        found.add_readable(unpack(data))?;
+    }
+    Ok(Counted { kept: read(&tx, KEPT)?, found })
+}
+
+const KEPT: &str = "SELECT what, word, bucket, count FROM counters";
+
+fn read(tx: &Transaction<'_>, sql: &str) -> Result<Counters, Error> {
+    let mut statement = tx.prepare_cached(sql)?;
+    let mut rows = statement.query([])?;
+    let mut counters = Counters::default();
+    while let Some(row) = rows.next()? {
+        if let Some(counter) = counter(row)? {
+            counters.add(counter, row.get(3)?);
+        }
+    }
+    Ok(counters)
+}
+
+/// `None` for words that nobody knows: checks tell of the order in which they stand.
+fn counter(row: &Row<'_>) -> Result<Option<Counter>, Error> {
+    let (what, word) = (row.get_ref(0)?.as_str(), row.get_ref(1)?.as_str());
+    let (what, word) = (what.map_err(rusqlite::Error::from)?, word.map_err(rusqlite::Error::from)?);
+    Ok(Counter::from_columns(what, word, row.get(2)?))
+}

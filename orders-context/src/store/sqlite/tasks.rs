@@ -1,0 +1,147 @@
+//! Changes of tasks. What one in trouble becomes is counted: the state before is looked up for those
+//! alone that were not done at the first attempt.
+
+use super::rows::word;
+use super::statements::Statements;
+use crate::store::{Counters, Error, Task, TaskChange, TaskState};
+use rusqlite::{OptionalExtension, params};
+
+pub fn change(
+    tx: &mut Statements<'_>,
+    order_id: &str,
+    change: &TaskChange,
+    counters: &mut Counters,
+) -> Result<(), Error> {
+    match change {
+        TaskChange::Open(task) => insert(tx, task),
+        TaskChange::TryAgain { sequence, attempts, next_attempt_at, last_error } => {
+            let Some((TaskState::Open, before)) = find(tx, order_id, *sequence)? else {
+                return Ok(());
+            };
+            tx.prepare_cached(
+                "UPDATE tasks SET attempts = ?3, next_attempt_at = ?4, last_error = ?5
+                 WHERE order_id = ?1 AND sequence = ?2",
+            )?
+            .execute(params![
+                order_id,
+                sequence,
+                attempts,
+                next_attempt_at.0,
+                last_error
+            ])?;
+            counters.add_task_in(TaskState::Open, before, -1);
+            counters.add_task_in(TaskState::Open, *attempts, 1);
+            Ok(())
+        }
+        TaskChange::Close { sequence, attempts, state, last_error } => {
+            let end = End { order_id, sequence: *sequence, attempts: *attempts, state: *state };
+            close(tx, &end, last_error.as_deref(), counters)
+        }
+        TaskChange::WithdrawOpen => withdraw_open(tx, order_id, counters),
+        TaskChange::HurryOpen { due_at } => {
+            tx.prepare_cached(
+                "UPDATE tasks SET next_attempt_at = min(next_attempt_at, ?2)
+                 WHERE order_id = ?1 AND state = 'open'",
+            )?
+            .execute(params![order_id, due_at.0])?;
+            Ok(())
+        }
+        TaskChange::ProlongOpen { give_up_at } => {
+            tx.prepare_cached(
+                "UPDATE tasks SET give_up_at = max(give_up_at, ?2)
+                 WHERE order_id = ?1 AND state = 'open'",
+            )?
+            .execute(params![order_id, give_up_at.0])?;
+            Ok(())
+        }
+    }
+}
+
+struct End<'a> {
+    order_id: &'a str,
+    sequence: i64,
+    attempts: u32,
+    state: TaskState,
+}
+
+/// Most tasks are done at the first attempt: those change in one statement.
+fn close(
+    tx: &mut Statements<'_>,
+    end: &End<'_>,
+    last_error: Option<&str>,
+    counters: &mut Counters,
+) -> Result<(), Error> {
+    let End { order_id, sequence, attempts, state } = end;
+    let values = params![order_id, sequence, attempts, state.as_str(), last_error];
+    let untried = tx
+        .prepare_cached(
+            "UPDATE tasks SET attempts = ?3, state = ?4, last_error = ?5
+             WHERE order_id = ?1 AND sequence = ?2 AND state = 'open' AND attempts = 0",
+        )?
+        .execute(values)?;
+    if untried == 0 {
+        let Some((before, tried)) = find(tx, order_id, *sequence)? else { return Ok(()) };
+        if !matches!(before, TaskState::Open | TaskState::Withdrawn) {
+            return Ok(());
+        }
+        tx.prepare_cached(
+            "UPDATE tasks SET attempts = ?3, state = ?4, last_error = ?5
+             WHERE order_id = ?1 AND sequence = ?2",
+        )?
+        .execute(values)?;
+        counters.add_task_in(before, tried, -1);
+    }
+    counters.add_task_in(*state, *attempts, 1);
+    Ok(())
+}
+
+fn withdraw_open(
+    tx: &mut Statements<'_>,
+    order_id: &str,
+    counters: &mut Counters,
+) -> Result<(), Error> {
+    let statement = tx.prepare_cached(
+        "UPDATE tasks SET state = 'withdrawn' WHERE order_id = ?1 AND state = 'open'
+         RETURNING attempts",
+    )?;
+    let mut withdrawn = statement.query([order_id])?;
+    while let Some(row) = withdrawn.next()? {
+        counters.add_task_in(TaskState::Open, row.get(0)?, -1);
+    }
+    Ok(())
+}
+
+/// How a task stands, and how many attempts were made.
+fn find(
+    tx: &mut Statements<'_>,
+    order_id: &str,
+    sequence: i64,
+) -> Result<Option<(TaskState, u32)>, Error> {
+    let sql = "SELECT state, attempts FROM tasks WHERE order_id = ?1 AND sequence = ?2";
+    let statement = tx.prepare_cached(sql)?;
+    let found = statement.query_row(params![order_id, sequence], |row| {
+        Ok((word(row, 0, TaskState::from_word)?, row.get(1)?))
+    });
+    Ok(found.optional()?)
+}
+
+pub fn insert(tx: &mut Statements<'_>, task: &Task) -> Result<(), Error> {
+    tx.prepare_cached(
+        "INSERT INTO tasks (order_id, sequence, kind, state, attempts, next_attempt_at, give_up_at,
+            last_error, event_id, traceparent)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    )?
+    .execute(params![
+        task.order_id,
+        task.sequence,
+        serde_json::to_string(&task.kind)?,
+        task.state.as_str(),
+        task.attempts,
+        task.next_attempt_at.0,
+        task.give_up_at.0,
+        task.last_error,
+        task.event_id,
+        task.traceparent,
+    ])?;
+    Ok(())
+}
