@@ -17,7 +17,7 @@ use super::support::{addresses, arrived_of, kit};
 mod reader;
 
 /// The block of the guide below `<!-- run: NAME -->`.
-fn block(name: &str) -> Result<String> {
+pub fn block(name: &str) -> Result<String> {
     let guide = fs::read_to_string(checkout().join("schemas/GUIDE.md"))?;
     let marker = format!("<!-- run: {name} -->\n```");
     let (_, after) = guide.split_once(&marker).with_context(|| format!("no block {name}"))?;

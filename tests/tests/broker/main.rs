@@ -6,4 +6,5 @@ mod asyncapi;
 mod evolution;
 mod guide;
 mod kit;
+mod lake;
 mod support;
