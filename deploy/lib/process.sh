@@ -37,12 +37,22 @@ die_of() {
 # port_open PORT: something on this machine accepts connections there.
 port_open() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
+# port_stays_open PORT: it is open, and not only for the moment that a killed process takes to let
+# go of it.
+port_stays_open() {
+  local _
+  for _ in {1..60}; do
+    port_open "$1" || return
+    sleep 0.05
+  done
+}
+
 # require_free_ports NAME dies when another program has one of that part's ports.
 require_free_ports() {
   local name=$1 port_name number owner
   for port_name in $(ports_of "$name"); do
     number=$(port "$port_name")
-    port_open "$number" || continue
+    port_stays_open "$number" || continue
     owner=$(ss -ltnpH "sport = :$number" 2>/dev/null |
       sed -n 's/.*users:((\("[^"]*"\),pid=\([0-9]*\).*/\1, pid \2/p' | head -n 1)
     die_of "$name" "$name cannot start: port $number ($port_name) is taken by" \

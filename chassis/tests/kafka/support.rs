@@ -134,8 +134,12 @@ impl Kafka {
 
 pub fn make_topic(config: &KafkaConfig, name: &str, partitions: i32) {
     let (name, partitioning) = (name.to_string(), Partitioning::ByKey);
-    let spec = TopicSpec { name, partitions, partitioning, config: vec![] };
+    let spec = TopicSpec { name: name.clone(), partitions, partitioning, config: vec![] };
     block_on(apply_topics(config, &[spec])).unwrap();
+    // The controller has it; the broker hears of it a moment later.
+    wait_until("the topic is there", || {
+        scan(config, &name, Isolation::Committed, |_| Ok(())).is_ok()
+    });
 }
 
 pub fn block_on<F: Future>(future: F) -> F::Output {
