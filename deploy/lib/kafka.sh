@@ -52,8 +52,10 @@ share.coordinator.state.topic.replication.factor=$brokers
 share.coordinator.state.topic.min.isr=$in_sync
 share.coordinator.state.topic.num.partitions=4
 
-# After a kill -9 a broker is let in again when its old session is over: 9 s by default.
-broker.session.timeout.ms=2000
+# After a kill -9 a broker is let in again when its old session is over: 9 s by default. Shorter than
+# this, and one that merely has no processor for a while is shut out: a commit that it is making then
+# is called complete without its markers (4.3.1).
+broker.session.timeout.ms=4000
 broker.heartbeat.interval.ms=500
 # A consumer group of one has nobody to wait for.
 group.initial.rebalance.delay.ms=0
