@@ -130,7 +130,7 @@ impl Dispatcher {
         self.to_restaurants.len() < AT_ONCE || self.to_customers.len() < AT_ONCE
     }
 
-    /// Starts what is due and not under way; whether there is more than could be started.
+    /// Starts what is due and not under way; whether some of it found no room.
     async fn look(&mut self) -> bool {
         let due = match self.app.open_tasks(0, READ_AT_ONCE).await {
             Ok(due) => due,
@@ -139,19 +139,22 @@ impl Dispatcher {
                 return false;
             }
         };
-        let found = due.len();
+        let mut has_more = due.len() == READ_AT_ONCE;
         for task in due {
-            self.start(task, Known::default());
+            has_more |= !self.start(task, Known::default());
         }
-        found > self.to_restaurants.len() + self.to_customers.len()
+        has_more
     }
 
-    fn start(&mut self, task: Task, known: Known) {
+    /// Starts the task unless it is under way; whether there was room for it.
+    fn start(&mut self, task: Task, known: Known) -> bool {
         let (kind, key) = (task.kind, (task.order_id.clone(), task.sequence));
         let under_way = self.under_way(kind);
-        let is_possible = under_way.len() < AT_ONCE && !under_way.contains(&key);
-        if !is_possible || !self.held.is_valid() {
-            return;
+        if under_way.contains(&key) || !self.held.is_valid() {
+            return true;
+        }
+        if self.under_way(kind).len() >= AT_ONCE {
+            return false;
         }
         self.under_way(kind).insert(key.clone());
         let (app, channels) = (self.app.clone(), Arc::clone(&self.channels));
@@ -160,6 +163,7 @@ impl Dispatcher {
             attempt::run(&app, &channels, &task, known, &held, &shutdown).await;
             (kind, key)
         });
+        true
     }
 
     async fn finish(&mut self) -> anyhow::Result<()> {

@@ -14,7 +14,6 @@ mod gauges;
 mod leftovers;
 mod once;
 mod owner;
-mod pace;
 mod progress;
 mod session;
 

@@ -1,6 +1,6 @@
 //! Connections are set as promised; migrations run once, whole or not at all.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, StatementStatus};
 
 use super::*;
 
@@ -30,6 +30,19 @@ fn a_writer_is_durable_and_a_reader_cannot_write() {
     let name: String = reader.query_row("SELECT name FROM dishes", [], |row| row.get(0)).unwrap();
     assert_eq!(name, "Dal");
     assert!(reader.execute("INSERT INTO dishes VALUES ('Pho')", []).is_err());
+}
+
+#[test]
+fn a_range_is_planned_once_whatever_is_bound() {
+    let dir = tempfile::tempdir().unwrap();
+    let conn = open(&dir.path().join("orders.db")).unwrap();
+    conn.execute_batch("CREATE TABLE prices (minor INTEGER); CREATE INDEX by ON prices (minor)")
+        .unwrap();
+    let mut above = conn.prepare("SELECT minor FROM prices WHERE minor > ?1").unwrap();
+    for price in 0..3 {
+        assert!(!above.exists([price]).unwrap());
+    }
+    assert_eq!(above.get_status(StatementStatus::RePrepare), 0);
 }
 
 #[test]

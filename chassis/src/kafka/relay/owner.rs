@@ -8,12 +8,12 @@ use tracing::{info, warn};
 
 use super::gauges::Gauges;
 use super::leftovers::{is_open, partitions};
-use super::pace::Pace;
 use super::progress::{Progress, read_progress};
 use super::session::{Fencing, Session};
 use super::{Journal, Outgoing, RelayConfig};
 use crate::backoff::Backoff;
 use crate::clock::Clock;
+use crate::pace::{Pace, Rates};
 use crate::shutdown::Shutdown;
 use crate::signal::Signal;
 
@@ -25,6 +25,12 @@ const SLICE: Duration = Duration::from_millis(50);
 
 /// How long one attempt at fencing may block, and thereby a stop.
 const FENCE_LIMIT: Duration = Duration::from_secs(1);
+
+/// A transaction costs the broker about 3 ms of CPU however few rows it carries. So a quiet journal
+/// is published at once, and under load the rows of tens of milliseconds share one transaction. In
+/// between the pause grows with the rate: at 1,000 rows a second a reader sees half of them within
+/// 10 ms.
+const RATES: Rates = Rates { quiet: 0.0, busy: 4_000.0 };
 
 /// Why publishing ended.
 enum End {
@@ -197,7 +203,7 @@ impl<J: Journal> Owner<J> {
     /// Publishes after `position` until something happens.
     fn publish_from(&mut self, session: &Session, mut position: i64) -> End {
         let (mut rows, mut next) = (Vec::new(), Vec::new());
-        let mut pace = Pace::default();
+        let mut pace = Pace::new(RATES);
         let mut last_commit = Instant::now();
         loop {
             if self.shutdown.is_cancelled() {
@@ -224,9 +230,13 @@ impl<J: Journal> Owner<J> {
             if let Err(error) = self.note_commit(&rows, position) {
                 return End::Refused(error);
             }
-            pace.committed(rows.len(), last_commit.elapsed());
+            pace.carried(rows.len(), last_commit.elapsed());
             last_commit = Instant::now();
-            let pause = pace.pause(rows.len(), self.config.batch, self.config.busy_pause);
+            // A full batch is part of a backlog: cheap for each of its rows, and more is waiting.
+            let pause = match rows.len() < self.config.batch {
+                true => pace.pause(self.config.busy_pause),
+                false => Duration::ZERO,
+            };
             rows.clear();
             std::mem::swap(&mut rows, &mut next);
             if !pause.is_zero() {
