@@ -1,5 +1,6 @@
 //! Counters: written with a group, read for the picture of the flow, counted again for checks.
 
+use super::statements::Statements;
 use crate::domain::{Status, Timestamp};
 use crate::store::archive::unpack;
 use crate::store::counters::MOST_DUE;
@@ -7,22 +8,16 @@ use crate::store::counters::recount::RECOUNT;
 use crate::store::{Counted, Counter, Counters, Error, FlowFigures};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
-/// All changes of a group in one statement.
-pub fn add(tx: &Transaction<'_>, changes: &Counters) -> Result<(), Error> {
-    if changes.is_empty() {
-        return Ok(());
-    }
-    let rows = changes.iter().map(|(counter, by)| {
+/// All changes of a group: a row for each counter.
+pub fn add(tx: &mut Statements<'_>, changes: &Counters) -> Result<(), Error> {
+    for (counter, by) in changes.iter() {
         let (what, word, bucket) = counter.columns();
-        (what, word, bucket, by)
-    });
-    let rows = serde_json::to_string(&rows.collect::<Vec<_>>())?;
-    tx.prepare_cached(
-        "INSERT INTO counters (what, word, bucket, slot, count)
-         SELECT value ->> 0, value ->> 1, value ->> 2, 0, value ->> 3 FROM json_each(?1) WHERE true
-         ON CONFLICT DO UPDATE SET count = count + excluded.count",
-    )?
-    .execute([rows])?;
+        tx.prepare_cached(
+            "INSERT INTO counters (what, word, bucket, slot, count) VALUES (?1, ?2, ?3, 0, ?4)
+             ON CONFLICT DO UPDATE SET count = count + excluded.count",
+        )?
+        .execute(params![what, word, bucket, by])?;
+    }
     Ok(())
 }
 

@@ -7,6 +7,11 @@ use crate::store::{Commit, Counters, Entry, Error, Outcome, Remembered, Wake};
 use std::collections::HashSet;
 
 use rusqlite::{Connection, TransactionBehavior, params};
+use serde::Serialize;
+
+/// Room for the text of a state with a few items, and of an event: longer ones take more.
+const STATE_BYTES: usize = 1_280;
+const EVENT_BYTES: usize = 256;
 
 pub fn commit(conn: &mut Connection, commits: &[Commit]) -> Result<Vec<Outcome>, Error> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -25,8 +30,8 @@ pub fn commit(conn: &mut Connection, commits: &[Commit]) -> Result<Vec<Outcome>,
         }
         outcomes.push(outcome);
     }
+    counters::add(&mut statements, &counters)?;
     drop(statements);
-    counters::add(&tx, &counters)?;
     tx.commit()?;
     Ok(outcomes)
 }
@@ -119,6 +124,13 @@ fn put_order(tx: &mut Statements<'_>, commit: &Commit) -> Result<bool, Error> {
             && move_order(tx, commit, wake_at)?)
 }
 
+/// JSON, of about so many bytes.
+fn text(value: &impl Serialize, bytes: usize) -> Result<String, Error> {
+    let mut text = Vec::with_capacity(bytes);
+    serde_json::to_writer(&mut text, value)?;
+    String::from_utf8(text).map_err(|cause| Error::Corrupt(cause.into()))
+}
+
 /// Whether it was new.
 pub fn insert_order(
     tx: &mut Statements<'_>,
@@ -126,7 +138,7 @@ pub fn insert_order(
     wake_at: Option<i64>,
 ) -> Result<bool, Error> {
     let (since, deadline) = (order.since.0, order.deadline().map(|at| at.0));
-    let state = serde_json::to_string(order)?;
+    let state = text(order, STATE_BYTES)?;
     let inserted = tx
         .prepare_cached(
             "INSERT INTO orders (order_id, version, status, restaurant_id, customer_id, placed_at,
@@ -159,7 +171,7 @@ fn move_order(
         tx.prepare_cached("UPDATE orders SET wake_at = ?3 WHERE order_id = ?1 AND version = ?2")?
             .execute(params![order.order_id, commit.expected_version, wake_at])?
     } else {
-        let state = serde_json::to_string(&**order)?;
+        let state = text(&**order, STATE_BYTES)?;
         tx.prepare_cached(
             "UPDATE orders SET version = ?3, status = ?4, since = ?5, deadline = ?6, wake_at = ?7,
                 state = ?8
@@ -193,7 +205,7 @@ fn insert_entry(tx: &mut Statements<'_>, commit: &Commit, entry: &Entry) -> Resu
         entry.occurred_at.0,
         entry.status.as_str(),
         entry.actor,
-        serde_json::to_string(&entry.event)?,
+        text(&entry.event, EVENT_BYTES)?,
         order.restaurant_id,
         order.customer_id,
         order.total_minor,
