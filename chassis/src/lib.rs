@@ -14,3 +14,4 @@ pub mod signal;
 pub mod sqlite;
 pub mod supervisor;
 pub mod telemetry;
+pub mod trust;

@@ -20,12 +20,11 @@ use anyhow::Context as _;
 use deadpool_postgres::{
     Connect, Hook, HookError, Manager, ManagerConfig, PoolError, RecyclingMethod, Runtime,
 };
-use rustls::{ClientConfig, RootCertStore};
 use tokio::task::JoinHandle;
 use tokio_postgres::config::TargetSessionAttrs;
 use tokio_postgres::{Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
-use tracing::{debug, warn};
+use tracing::debug;
 
 use super::address::Address;
 use crate::backoff::Backoff;
@@ -153,24 +152,13 @@ where
     (client, driven)
 }
 
-/// The operating system's certificates, or those that `SSL_CERT_FILE` names.
 fn trust_system_roots() -> anyhow::Result<MakeRustlsConnect> {
-    let found = rustls_native_certs::load_native_certs();
-    let mut roots = RootCertStore::empty();
-    let (trusted, _) = roots.add_parsable_certificates(found.certs);
-    for error in found.errors {
-        warn!(error = %error, "A certificate of this machine cannot be read");
-    }
+    let roots = crate::trust::system_roots();
     anyhow::ensure!(
-        trusted > 0,
+        !roots.is_empty(),
         "there is no certificate to check the server by: name a file of them in SSL_CERT_FILE"
     );
-    let provider = rustls::crypto::aws_lc_rs::default_provider();
-    let config = ClientConfig::builder_with_provider(provider.into())
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(MakeRustlsConnect::new(config))
+    Ok(MakeRustlsConnect::new(crate::trust::client_config(roots)?))
 }
 
 async fn keep_promises(client: &tokio_postgres::Client) -> anyhow::Result<()> {

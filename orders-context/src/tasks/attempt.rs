@@ -121,7 +121,7 @@ async fn deliver(
             if !held.is_valid() {
                 return Ok(None);
             }
-            channels.poster.post(hook, task, &body, app.now()).await?;
+            channels.poster.post(hook, task, body, app.now()).await?;
             Ok(Some("webhook"))
         }
         TaskKind::NotifyUser(notification) => match &channels.customers {
@@ -140,7 +140,7 @@ async fn deliver(
                 if !held.is_valid() {
                     return Ok(None);
                 }
-                channels.poster.post(gateway, task, &body, app.now()).await?;
+                channels.poster.post(gateway, task, body, app.now()).await?;
                 Ok(Some("push"))
             }
         },

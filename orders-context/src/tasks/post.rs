@@ -2,47 +2,36 @@
 //! that of Standard Webhooks 1.0 (symmetric, `v1`).
 
 mod guard;
+mod wire;
 
 use super::attempt::Failed;
 use crate::app::Task;
 use crate::domain::{Timestamp, Webhook};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use guard::PublicOnly;
 pub use guard::Reach;
 use hmac::{Hmac, KeyInit, Mac};
+use http::header::{CONTENT_TYPE, USER_AGENT};
+use http::{HeaderName, HeaderValue};
+use http_body_util::Full;
 use sha2::Sha256;
-use std::sync::Arc;
 use std::time::Duration;
+use wire::{NoAddress, Wire};
 
 /// Who does not answer in this time is tried again.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// How much of an answer is read, so that the connection can be used again; its content is ignored.
-const ANSWER_BYTES: usize = 64 * 1024;
+/// Who calls.
+const AGENT: &str = concat!("takeaway-orders/", env!("CARGO_PKG_VERSION"));
 
 /// Posts over kept connections. Follows no redirect and never looks into an answer.
-pub struct Poster {
-    http: reqwest::Client,
-    reach: Reach,
-}
+pub struct Poster(Wire);
 
 impl Poster {
     /// # Errors
     /// When the TLS library cannot be set up.
     pub fn new(reach: Reach) -> anyhow::Result<Self> {
-        let mut http = reqwest::Client::builder()
-            .timeout(LIMIT)
-            .connect_timeout(LIMIT / 2)
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .tcp_nodelay(true)
-            .pool_max_idle_per_host(64)
-            .user_agent(concat!("takeaway-orders/", env!("CARGO_PKG_VERSION")));
-        if reach == Reach::PublicOnly {
-            http = http.dns_resolver(Arc::new(PublicOnly));
-        }
-        Ok(Self { http: http.build()?, reach })
+        Ok(Self(Wire::new(reach, LIMIT / 2)?))
     }
 
     /// Delivers `body`; the same task has the same `webhook-id` at each attempt.
@@ -53,42 +42,51 @@ impl Poster {
         &self,
         to: &Webhook,
         task: &Task,
-        body: &[u8],
+        body: Vec<u8>,
         now: Timestamp,
     ) -> Result<(), Failed> {
-        let bad = |code: &str| Failed::ForGood(code.to_owned());
-        let url = url::Url::parse(&to.url).map_err(|_| bad("bad_address"))?;
-        if !self.reach.allows(&url) {
-            return Err(bad("forbidden_address"));
+        let request = self.request(to, task, body, now)?;
+        let sent = tokio::time::timeout(LIMIT, self.0.send(request)).await;
+        match sent.unwrap_or(Err("timeout")) {
+            Ok(status) if status.is_success() => Ok(()),
+            Ok(status) => Err(Failed::ForNow(format!("http_{}", status.as_u16()))),
+            Err(code) => Err(Failed::ForNow(code.to_owned())),
         }
+    }
+
+    fn request(
+        &self,
+        to: &Webhook,
+        task: &Task,
+        body: Vec<u8>,
+        now: Timestamp,
+    ) -> Result<wire::Request, Failed> {
+        let bad = |code: &str| Failed::ForGood(code.to_owned());
+        let address = self.0.address(&to.url).map_err(|none| match none {
+            NoAddress::Unreadable => bad("bad_address"),
+            NoAddress::Forbidden => bad("forbidden_address"),
+        })?;
         let id = format!("msg_{}_{}", task.order_id, task.sequence);
         let seconds = (now.0 / 1_000_000).to_string();
-        let signature = sign(&to.secret, &id, &seconds, body).ok_or_else(|| bad("bad_secret"))?;
-        let mut request = self
-            .http
-            .post(url)
-            .header("content-type", "application/json")
-            .header("webhook-id", id)
-            .header("webhook-timestamp", seconds)
-            .header("webhook-signature", signature);
+        let signature = sign(&to.secret, &id, &seconds, &body).ok_or_else(|| bad("bad_secret"))?;
+        let mut request = http::Request::post(address)
+            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+            .header(USER_AGENT, HeaderValue::from_static(AGENT))
+            .header(WEBHOOK_ID, id)
+            .header(WEBHOOK_TIMESTAMP, seconds)
+            .header(WEBHOOK_SIGNATURE, signature);
         if let Some(traceparent) = &task.traceparent {
-            request = request.header("traceparent", traceparent);
+            request = request.header(TRACEPARENT, traceparent);
         }
-        let mut response = request.body(body.to_vec()).send().await.map_err(code_of)?;
-        let status = response.status();
-        let mut read = 0;
-        while let Ok(Some(chunk)) = response.chunk().await {
-            read += chunk.len();
-            if read > ANSWER_BYTES {
-                break;
-            }
-        }
-        if status.is_success() {
-            return Ok(());
-        }
-        Err(Failed::ForNow(format!("http_{}", status.as_u16())))
+        // Ids, digits and base64 are always values of a header.
+        request.body(Full::from(body)).map_err(|_| bad("bad_header"))
     }
 }
+
+const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
+const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
+const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// `v1,` and base64 of HMAC-SHA256 over `id.timestamp.body`; `None` when the secret is none.
 fn sign(secret: &str, id: &str, seconds: &str, body: &[u8]) -> Option<String> {
@@ -102,17 +100,6 @@ fn sign(secret: &str, id: &str, seconds: &str, body: &[u8]) -> Option<String> {
 /// The signing key in `whsec_` and base64; `None` when it is none.
 pub fn key_of(secret: &str) -> Option<Vec<u8>> {
     STANDARD.decode(secret.strip_prefix("whsec_").unwrap_or(secret)).ok()
-}
-
-fn code_of(error: reqwest::Error) -> Failed {
-    let code = if error.is_timeout() {
-        "timeout"
-    } else if error.is_connect() {
-        "connect"
-    } else {
-        "broken_connection"
-    };
-    Failed::ForNow(code.to_owned())
 }
 
 #[cfg(test)]

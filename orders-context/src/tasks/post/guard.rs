@@ -1,8 +1,12 @@
 //! Which addresses a webhook may reach: a restaurant's settings must not become a way into our own
 //! network.
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use hyper_util::client::legacy::connect::dns::Name;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tower::Service;
 
 /// How far webhooks may reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,18 +30,29 @@ impl Reach {
     }
 }
 
-/// Resolves names and forgets every address that is not public.
-pub struct PublicOnly;
+/// Resolves names; where only the public internet may be reached, it forgets every other address.
+#[derive(Clone, Copy, Debug)]
+pub struct Names(pub Reach);
 
-impl Resolve for PublicOnly {
-    fn resolve(&self, name: Name) -> Resolving {
+impl Service<Name> for Names {
+    type Response = std::vec::IntoIter<SocketAddr>;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, io::Error>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        let Self(reach) = *self;
         Box::pin(async move {
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let public: Vec<SocketAddr> = found.filter(|at| is_public(at.ip())).collect();
-            if public.is_empty() {
-                return Err("no public address".into());
+            let allowed = |at: &SocketAddr| reach == Reach::Anywhere || is_public(at.ip());
+            let allowed: Vec<_> = found.filter(allowed).collect();
+            if allowed.is_empty() {
+                return Err(io::Error::other("no address that may be reached"));
             }
-            Ok(Box::new(public.into_iter()) as Addrs)
+            Ok(allowed.into_iter())
         })
     }
 }
@@ -116,7 +131,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_that_leads_home_is_not_followed() {
-        let resolved = PublicOnly.resolve("localhost".parse().unwrap()).await;
-        assert!(resolved.is_err());
+        let name: Name = "localhost".parse().unwrap();
+        assert!(Names(Reach::PublicOnly).call(name.clone()).await.is_err());
+        assert!(Names(Reach::Anywhere).call(name).await.is_ok());
     }
 }

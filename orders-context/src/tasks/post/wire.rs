@@ -1,0 +1,123 @@
+//! Connections that are kept to whoever is told something: plain or with TLS, HTTP/1.1 or 2. Nothing
+//! between a task and its socket that a POST does not need.
+
+use super::guard::{Names, Reach};
+use http_body_util::{BodyExt, Full};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::{Client, Error};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use std::collections::HashMap;
+use std::error::Error as _;
+use std::io;
+use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
+
+/// Connections to one host that are kept while nobody uses them.
+const IDLE: usize = 64;
+
+/// How long they are kept.
+const IDLE_TIME: Duration = Duration::from_secs(90);
+
+/// How much of an answer is read, so that the connection can be used again; its content is ignored.
+const ANSWER_BYTES: usize = 64 * 1024;
+
+/// How many addresses are remembered as they were read.
+const ADDRESSES: usize = 4_096;
+
+/// A POST with its headers.
+pub type Request = http::Request<Full<bytes::Bytes>>;
+
+/// Sends requests and reads what is answered, but does not look into it. Follows no redirect and
+/// knows of no proxy.
+pub struct Wire {
+    client: Client<HttpsConnector<HttpConnector<Names>>, Full<bytes::Bytes>>,
+    reach: Reach,
+    addresses: RwLock<HashMap<String, http::Uri>>,
+}
+
+/// Why there is no address to send to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoAddress {
+    /// It is no URL of a server.
+    Unreadable,
+    /// It leads where nothing may be sent.
+    Forbidden,
+}
+
+impl Wire {
+    /// `connect_limit` is the longest that connecting may take.
+    ///
+    /// # Errors
+    /// When the TLS library cannot be set up.
+    pub fn new(reach: Reach, connect_limit: Duration) -> anyhow::Result<Self> {
+        let mut tcp = HttpConnector::new_with_resolver(Names(reach));
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(connect_limit));
+        tcp.enforce_http(false);
+        let tls = chassis::trust::client_config(chassis::trust::system_roots())?;
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_http1()
+            .enable_http2()
+            .wrap_connector(tcp);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE_TIME)
+            .pool_max_idle_per_host(IDLE)
+            .build(connector);
+        Ok(Self { client, reach, addresses: RwLock::default() })
+    }
+
+    /// Where `url` leads. Reading one is as dear as sending a request, so it is remembered.
+    pub fn address(&self, url: &str) -> Result<http::Uri, NoAddress> {
+        let known = self.addresses.read().unwrap_or_else(PoisonError::into_inner).get(url).cloned();
+        if let Some(address) = known {
+            return Ok(address);
+        }
+        let parsed = url::Url::parse(url).map_err(|_| NoAddress::Unreadable)?;
+        if !self.reach.allows(&parsed) {
+            return Err(NoAddress::Forbidden);
+        }
+        let address: http::Uri = parsed.as_str().parse().map_err(|_| NoAddress::Unreadable)?;
+        let mut addresses = self.addresses.write().unwrap_or_else(PoisonError::into_inner);
+        if addresses.len() >= ADDRESSES {
+            addresses.clear();
+        }
+        addresses.insert(url.to_owned(), address.clone());
+        Ok(address)
+    }
+
+    /// Sends the request and waits for the answer.
+    ///
+    /// # Errors
+    /// A code: `connect`, `timeout` when connecting took too long, or `broken_connection`.
+    pub async fn send(&self, request: Request) -> Result<http::StatusCode, &'static str> {
+        let response = self.client.request(request).await.map_err(|error| code_of(&error))?;
+        let status = response.status();
+        let (mut body, mut read) = (response.into_body(), 0);
+        while let Some(Ok(frame)) = body.frame().await {
+            read += frame.data_ref().map_or(0, bytes::Bytes::len);
+            if read > ANSWER_BYTES {
+                break;
+            }
+        }
+        Ok(status)
+    }
+}
+
+fn code_of(error: &Error) -> &'static str {
+    let mut cause = error.source();
+    while let Some(deeper) = cause {
+        let io = deeper.downcast_ref::<io::Error>();
+        if io.is_some_and(|io| io.kind() == io::ErrorKind::TimedOut) {
+            return "timeout";
+        }
+        cause = deeper.source();
+    }
+    match error.is_connect() {
+        true => "connect",
+        false => "broken_connection",
+    }
+}
