@@ -2,18 +2,23 @@
 //!
 //! Every answer that is a refusal is a [`Problem`] (RFC 9457), the framework's own included.
 
+pub mod auth;
+mod cors;
 mod extract;
 mod health;
 mod observe;
 mod problem;
 mod router;
 mod server;
+mod tls;
 
+pub use cors::Origins;
 pub use extract::{Json, OptionalJson, Path, Query, RawJson};
 pub use health::{Check, Health};
 pub use problem::{FieldError, Problem};
 pub use router::router;
-pub use server::serve;
+pub use server::{serve, serve_over};
+pub use tls::{Tls, TlsFiles};
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@
 # context_env NAME prints the settings of that context, one KEY=value a line. Addresses are this
 # stack's, whatever the caller's environment says; anything else the caller sets goes through.
 context_env() {
-  grep -E '^(KAFKA_BOOTSTRAP|SCHEMA_REGISTRY_URL)=' "$var/stack.env"
+  grep -E '^(KAFKA_BOOTSTRAP|SCHEMA_REGISTRY_URL|TOKEN_LOCAL_KEY)=' "$var/stack.env"
   printf '%s\n' "RUST_LOG=${RUST_LOG:-info}" "TAKEAWAY_LOG=${TAKEAWAY_LOG:-json}"
   case $1 in
     orders*)

@@ -83,6 +83,7 @@ ANALYTICS_URL=http://127.0.0.1:$(port analytics)
 LAKE_URI=$var/lake
 SMTP_URL=smtp://127.0.0.1:$(port mail-smtp)
 MAIL_URL=http://127.0.0.1:$(port mail)
+TOKEN_LOCAL_KEY=$var/token.key
 TAKEAWAY_VAR=$var
 TAKEAWAY_PORT_OFFSET=$offset
 TAKEAWAY_BROKERS=$brokers

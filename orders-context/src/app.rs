@@ -31,7 +31,7 @@ pub use crate::store::{
     TaskCondition, TaskState,
 };
 
-use crate::domain::{Command, Order, Rejection, Terms, Timestamp};
+use crate::domain::{Actor, Command, Order, Rejection, Terms, Timestamp};
 use crate::store::{self, Lease, Remembered, Store, TaskChange};
 use chassis::clock::Clock;
 use chassis::ids::Ids;
@@ -97,6 +97,8 @@ pub struct Submission {
     order_id: String,
     /// `None`: only the task's row changes.
     command: Option<Command>,
+    /// To whom an order that is not theirs does not exist; `None`: to nobody.
+    asked_by: Option<Arc<Actor>>,
     cause: Cause,
     task: Option<TaskChange>,
     contact: Option<Contact>,
@@ -162,6 +164,7 @@ impl App {
 struct Change {
     order_id: String,
     command: Option<Command>,
+    asked_by: Option<Arc<Actor>>,
     cause: Cause,
     task: Option<TaskChange>,
     contact: Option<Contact>,
@@ -173,11 +176,21 @@ struct Change {
 impl Change {
     fn submission(self) -> (Submission, oneshot::Receiver<Result<Reply, Failure>>) {
         let (reply, answer) = oneshot::channel();
-        let Self { order_id, command, cause, task, contact, remember, seen, fence } = self;
-        (
-            Submission { order_id, command, cause, task, contact, remember, seen, fence, reply },
-            answer,
-        )
+        let Self { order_id, command, asked_by, cause, task, contact, remember, seen, fence } =
+            self;
+        let submission = Submission {
+            order_id,
+            command,
+            asked_by,
+            cause,
+            task,
+            contact,
+            remember,
+            seen,
+            fence,
+            reply,
+        };
+        (submission, answer)
     }
 }
 

@@ -15,7 +15,7 @@ use crate::tasks::{Channels, Customers};
 use crate::{bulk_actions, conformance, deadlines, housekeeping, http, tasks};
 use anyhow::Context;
 use chassis::clock::Clock;
-use chassis::http::Health;
+use chassis::http::{Health, Tls};
 use chassis::ids::{Ids, UuidV7Ids};
 use chassis::postgres::Migrated;
 use chassis::shutdown::Shutdown;
@@ -52,13 +52,16 @@ pub async fn run(
     let (hand_over, started) = mpsc::channel(HANDED_OVER);
     group.hand_tasks_to(hand_over);
     let channels = channels(&config)?;
+    let verifier = config.auth.verifier(Arc::clone(&clock)).await?;
     let health = Health::new();
     let router = chassis::http::router(
-        http::router(app.clone()),
+        http::router(app.clone(), verifier),
         health.clone(),
         chassis::metrics::install(),
         http::BODY_LIMIT_BYTES,
     );
+    let router = config.origins.clone().admit(router);
+    let tls = config.tls.as_ref().map(Tls::load).transpose()?;
     let listener = TcpListener::bind(config.listen).await;
     let listener = listener.with_context(|| format!("cannot listen on {}", config.listen))?;
     let mut leases = Leases::new(Arc::clone(&store), UuidV7Ids.next().to_string());
@@ -92,7 +95,7 @@ pub async fn run(
         runtime.block_on(conformance::run(watched, ticking, stop))
     });
     loops.spawn("housekeeping", |stop| housekeeping::run(app, clock, stop));
-    loops.spawn("http", |stop| chassis::http::serve(listener, router, stop));
+    loops.spawn("http", |stop| chassis::http::serve_over(tls, listener, router, stop));
     tracing::info!(address = %config.listen, "orders are taken");
     let _stop_with_caller = tokio::spawn(async move {
         shutdown.cancelled().await;

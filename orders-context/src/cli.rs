@@ -4,6 +4,7 @@ mod api;
 mod bulk;
 mod operate;
 mod table;
+mod token;
 
 use crate::config::{Config, Database};
 use crate::domain::Timestamp;
@@ -87,6 +88,8 @@ enum Command {
         #[arg(long, default_value_t = 60)]
         wait: u64,
     },
+    /// Print a token for the local stack, signed with the key of this machine.
+    Token(token::Wish),
     /// Print the flow of an order.
     Flow {
         /// How.
@@ -163,6 +166,7 @@ impl Cli {
             Command::Check { json } => check_own(Form::of(json)).await,
             Command::Copy { from, to, json } => copy(from, to, Form::of(json)).await,
             Command::Plan { policy, json } => plan(&policy, Form::of(json)).await,
+            Command::Token(wish) => print(&(token::mint(&wish)? + "\n")),
             Command::Flow { format } => print(&match format {
                 Format::Mermaid => picture::mermaid(),
                 Format::Svg => picture::svg(),

@@ -6,6 +6,8 @@ use crate::policy_file;
 use crate::store::MOST_SHARDS;
 use crate::tasks::post::{Reach, key_of};
 use chassis::config::Settings;
+use chassis::http::auth::AuthConfig;
+use chassis::http::{Origins, TlsFiles};
 use chassis::kafka::KafkaConfig;
 use chassis::postgres::Address;
 use std::net::SocketAddr;
@@ -17,6 +19,12 @@ use std::str::FromStr;
 pub struct Config {
     /// `ORDERS_LISTEN`: address of the HTTP API.
     pub listen: SocketAddr,
+    /// `TAKEAWAY_ENV`, `TOKEN_JWKS` and what goes with them: whose tokens count.
+    pub auth: AuthConfig,
+    /// `ORDERS_TLS_CERT`, `ORDERS_TLS_KEY`: files of the certificate; without them nothing is encrypted.
+    pub tls: Option<TlsFiles>,
+    /// `ORDERS_CORS_ORIGINS`: whose web pages may call from a browser.
+    pub origins: Origins,
     /// `ORDERS_DATABASE_URL`: `sqlite:PATH` or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`.
     pub database: Database,
     /// `KAFKA_BOOTSTRAP` and what goes with it.
@@ -130,6 +138,9 @@ impl Config {
         Self {
             archive_after_ms,
             listen: settings.or("ORDERS_LISTEN", SocketAddr::from(([127, 0, 0, 1], 8080))),
+            auth: AuthConfig::from_settings(settings),
+            tls: TlsFiles::from_settings(settings, "ORDERS_TLS_CERT", "ORDERS_TLS_KEY"),
+            origins: settings.or("ORDERS_CORS_ORIGINS", Origins::default()),
             database,
             kafka: KafkaConfig::from_settings(settings, "orders"),
             registry_url: settings.required("SCHEMA_REGISTRY_URL"),

@@ -6,6 +6,7 @@
 //! to happen outside. Time and ids arrive with the command. [`conformance`] judges what a journal holds.
 
 pub mod action;
+pub mod actor;
 pub mod command;
 pub mod conformance;
 pub mod decide;
@@ -31,6 +32,7 @@ mod words;
 pub(crate) use words::words;
 
 pub use action::{Action, Waiting};
+pub use actor::Actor;
 pub use command::{Announce, Command, Decision, Operation, Placement, Role, Until};
 pub use decide::decide;
 pub use event::{Event, Notification, TaskKind};

@@ -2,7 +2,7 @@
 //!
 //! A file for each use case; [`router`] lists them all. Every refusal is a problem (RFC 9457), made
 //! in `problem.rs`. Handlers read the request, ask [`App`] and show the answer: no rule of the
-//! business is here. Who may do what is not judged here either: a caller says in what capacity it acts.
+//! business is here. Who may do what stands in `policy.rs`; who is calling, in `principal.rs`.
 
 mod bulk_actions;
 mod decide_order;
@@ -14,6 +14,8 @@ mod list_orders;
 mod operate_order;
 mod order_history;
 mod place_order;
+mod policy;
+mod principal;
 mod problem;
 mod restaurants;
 pub mod show_flow;
@@ -25,10 +27,11 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
+use chassis::http::auth::{Routes, Verifier};
 use chassis::telemetry::trace::TraceParent;
+pub use principal::{Principal, Role};
 use std::sync::Arc;
 use utoipa::OpenApi;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 /// Enough for a menu of 500 dishes; an order is far smaller.
@@ -42,8 +45,8 @@ type Api = axum::extract::State<Arc<App>>;
 
 /// The routes, `/openapi.json`, which describes them, and `/asyncapi.json`, which describes the events. To be wrapped by
 /// [`chassis::http::router`], which gives each request its trace context.
-pub fn router(app: App) -> Router {
-    let (routes, document) = described().split_for_parts();
+pub fn router(app: App, verifier: Verifier<Principal>) -> Router {
+    let (routes, document) = described(verifier).split();
     // Text keys only: nothing in the document can fail to be written.
     let document = Bytes::from(document.to_json().unwrap_or_default());
     let show = move || async move { ([(CONTENT_TYPE, "application/json")], document) };
@@ -58,30 +61,35 @@ pub fn router(app: App) -> Router {
 ///
 /// # Errors
 /// None of its parts has a key that is not text, and nothing else can fail.
-pub fn openapi_json() -> Result<String, serde_json::Error> {
-    described().split_for_parts().1.to_pretty_json().map(|text| text + "\n")
+pub fn openapi_json() -> anyhow::Result<String> {
+    let document = described(Verifier::of_nobody()?).split().1;
+    Ok(document.to_pretty_json()? + "\n")
 }
 
-fn described() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::with_openapi(document::Document::openapi())
-        .routes(routes!(restaurants::register, restaurants::show))
-        .routes(routes!(place_order::place, list_orders::list))
-        .routes(routes!(show_order::show))
-        .routes(routes!(decide_order::accept))
-        .routes(routes!(decide_order::reject))
-        .routes(routes!(decide_order::complete))
-        .routes(routes!(decide_order::cancel))
-        .routes(routes!(operate_order::redrive))
-        .routes(routes!(operate_order::redrive_task))
-        .routes(routes!(operate_order::retry))
-        .routes(routes!(operate_order::extend))
-        .routes(routes!(order_history::history))
-        .routes(routes!(bulk_actions::start, bulk_actions::list))
-        .routes(routes!(bulk_actions::show))
-        .routes(routes!(bulk_actions::pause))
-        .routes(routes!(bulk_actions::resume))
-        .routes(routes!(bulk_actions::cancel))
-        .routes(routes!(show_flow::show))
+/// The one table of routes: each stands behind its policy, and none can be added without one.
+fn described(verifier: Verifier<Principal>) -> Routes<Arc<App>, Principal> {
+    Routes::new(document::Document::openapi(), verifier)
+        .route(&policy::REGISTER, routes!(restaurants::register))
+        .route(&policy::MENU, routes!(restaurants::show))
+        .route(&policy::PLACE, routes!(place_order::place))
+        .route(&policy::LIST, routes!(list_orders::list))
+        .route(&policy::LOOK, routes!(show_order::show))
+        .route(&policy::COOK, routes!(decide_order::accept))
+        .route(&policy::COOK, routes!(decide_order::reject))
+        .route(&policy::COOK, routes!(decide_order::complete))
+        .route(&policy::CANCEL, routes!(decide_order::cancel))
+        .route(&policy::OPERATE, routes!(operate_order::redrive))
+        .route(&policy::OPERATE, routes!(operate_order::redrive_task))
+        .route(&policy::OPERATE, routes!(operate_order::retry))
+        .route(&policy::OPERATE, routes!(operate_order::extend))
+        .route(&policy::LOOK, routes!(order_history::history))
+        .route(&policy::BULK, routes!(bulk_actions::start))
+        .route(&policy::BULK, routes!(bulk_actions::list))
+        .route(&policy::BULK, routes!(bulk_actions::show))
+        .route(&policy::BULK, routes!(bulk_actions::pause))
+        .route(&policy::BULK, routes!(bulk_actions::resume))
+        .route(&policy::BULK, routes!(bulk_actions::cancel))
+        .route(&policy::FLOW, routes!(show_flow::show))
 }
 
 /// The request as the cause of what it changes.

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use chassis::config::Settings;
+use chassis::http::auth::AuthConfig;
+use chassis::http::{Origins, TlsFiles};
 use chassis::kafka::KafkaConfig;
 
 use crate::app::CodeKey;
@@ -20,6 +22,12 @@ pub struct Config {
     pub registry_url: String,
     /// `PROMOTIONS_LISTEN`: address and port of the HTTP API; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// `TAKEAWAY_ENV`, `TOKEN_JWKS` and what goes with them: whose tokens count.
+    pub auth: AuthConfig,
+    /// `PROMOTIONS_TLS_CERT`, `PROMOTIONS_TLS_KEY`: files of the certificate; without them nothing is encrypted.
+    pub tls: Option<TlsFiles>,
+    /// `PROMOTIONS_CORS_ORIGINS`: whose web pages may call from a browser.
+    pub origins: Origins,
     /// `PROMOTIONS_DATABASE_URL`: where everything is kept.
     pub database: DatabaseUrl,
     /// `PROMOTIONS_CAMPAIGN_…`: what completed orders earn.
@@ -58,6 +66,9 @@ impl Config {
             kafka: kafka(settings),
             registry_url: registry_url(settings),
             listen: settings.or("PROMOTIONS_LISTEN", ([127, 0, 0, 1], 8082).into()),
+            auth: AuthConfig::from_settings(settings),
+            tls: TlsFiles::from_settings(settings, "PROMOTIONS_TLS_CERT", "PROMOTIONS_TLS_KEY"),
+            origins: settings.or("PROMOTIONS_CORS_ORIGINS", Origins::default()),
             database: database(settings),
             campaign: campaign(settings),
             code_key: code_key(settings),
@@ -72,6 +83,9 @@ impl Config {
             kafka: KafkaConfig::for_testing(bootstrap),
             registry_url: registry_url.to_owned(),
             listen: ([127, 0, 0, 1], 0).into(),
+            auth: AuthConfig::for_testing(database.with_extension("token.key")),
+            tls: None,
+            origins: Origins::default(),
             database: DatabaseUrl(database.to_owned()),
             campaign: campaign(&mut Settings::from_pairs([])),
             code_key: CodeKey::default(),

@@ -1,6 +1,7 @@
 //! The HTTP interface of promotions: what customers' apps read. Refusals are problems (RFC 9457).
 
 mod cursor;
+mod principal;
 mod vouchers;
 
 use std::sync::Arc;
@@ -8,11 +9,12 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::get;
 use chassis::clock::Clock;
+use chassis::http::auth::{Routes, Verifier};
 use utoipa::OpenApi;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::ListVouchers;
+pub use principal::Principal;
 
 /// Nothing here takes a body; this bounds what is read of one all the same.
 pub const BODY_LIMIT_BYTES: usize = 16 * 1024;
@@ -35,8 +37,8 @@ pub struct Api {
 struct Document;
 
 /// The routes and `/openapi.json`, which describes them.
-pub fn router(api: Api) -> Router {
-    let (router, document) = described().split_for_parts();
+pub fn router(api: Api, verifier: Verifier<Principal>) -> Router {
+    let (router, document) = described(verifier).split();
     let document = Arc::new(document);
     router
         .route(
@@ -53,12 +55,13 @@ pub fn router(api: Api) -> Router {
 ///
 /// # Errors
 /// None of its parts has a key that is not text, and nothing else can fail.
-pub fn openapi_json() -> Result<String, serde_json::Error> {
-    described().split_for_parts().1.to_pretty_json()
+pub fn openapi_json() -> anyhow::Result<String> {
+    Ok(described(Verifier::of_nobody()?).split().1.to_pretty_json()?)
 }
 
-fn described() -> OpenApiRouter<Api> {
-    OpenApiRouter::with_openapi(Document::openapi()).routes(routes!(vouchers::list))
+/// The one table of routes: each stands behind its policy, and none can be added without one.
+fn described(verifier: Verifier<Principal>) -> Routes<Api, Principal> {
+    Routes::new(Document::openapi(), verifier).route(&principal::LOOK, routes!(vouchers::list))
 }
 
 #[cfg(test)]

@@ -31,6 +31,8 @@ pub struct Addresses {
     pub smtp: String,
     /// Where mail can be read.
     pub mail: String,
+    /// The file of the key that tokens of this stack are signed with.
+    pub token_key: PathBuf,
 }
 
 impl Addresses {
@@ -57,6 +59,7 @@ impl Addresses {
             lake: get("LAKE_URI")?,
             smtp: get("SMTP_URL")?,
             mail: get("MAIL_URL")?,
+            token_key: PathBuf::from(get("TOKEN_LOCAL_KEY")?),
         })
     }
 

@@ -1,12 +1,18 @@
 //! The HTTP APIs of orders and promotions, as an app of another team would call them.
 
-use std::time::Duration;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use anyhow::{Context, Result, ensure};
 use reqwest::{Client, Method, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
+
+use crate::{addresses::Addresses, tokens::Tokens};
 
 /// An answer, whatever its status.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,22 +86,40 @@ pub struct Voucher {
     pub order_id: String,
 }
 
-/// A client of both APIs. It does not retry.
+/// A client of both APIs. It does not retry. It calls as whoever usually asks for the thing: the
+/// customer places, calls off and looks at vouchers, the restaurant decides, an operator does the rest.
 #[derive(Clone, Debug)]
 pub struct Api {
     http: Client,
     orders: String,
     promotions: String,
+    tokens: Tokens,
+    parties: Parties,
 }
 
+/// Customer and restaurant of each order that was placed here.
+type Parties = Arc<Mutex<HashMap<String, (String, String)>>>;
+
 impl Api {
-    /// A client of the APIs at these bases.
-    pub fn new(orders: &str, promotions: &str) -> Result<Self> {
-        let http = Client::builder().timeout(Duration::from_secs(10)).no_proxy().build()?;
-        Ok(Self { http, orders: orders.to_owned(), promotions: promotions.to_owned() })
+    /// A client of the APIs of that stack.
+    pub fn of(stack: &Addresses) -> Result<Self> {
+        Self::new(&stack.orders, &stack.promotions, Tokens::of(&stack.token_key)?)
     }
 
-    /// Calls orders: `key` is the `Idempotency-Key`, `path` begins with a slash.
+    /// A client of the APIs at these bases.
+    pub fn new(orders: &str, promotions: &str, tokens: Tokens) -> Result<Self> {
+        let http = Client::builder().timeout(Duration::from_secs(10)).no_proxy().build()?;
+        let (orders, promotions) = (orders.to_owned(), promotions.to_owned());
+        Ok(Self { http, orders, promotions, tokens, parties: Parties::default() })
+    }
+
+    /// The same client, of orders at that base: another instance, which knows the same orders.
+    #[must_use]
+    pub fn at(&self, orders: &str) -> Self {
+        Self { orders: orders.to_owned(), ..self.clone() }
+    }
+
+    /// Calls orders as an operator: `key` is the `Idempotency-Key`, `path` begins with a slash.
     pub async fn call(
         &self,
         method: Method,
@@ -103,7 +127,20 @@ impl Api {
         key: Option<&str>,
         body: Option<&Value>,
     ) -> Result<Answer> {
-        let mut request = self.http.request(method, format!("{}{path}", self.orders));
+        self.call_as(&self.tokens.operator()?, method, path, key, body).await
+    }
+
+    /// Calls orders with that token.
+    pub async fn call_as(
+        &self,
+        token: &str,
+        method: Method,
+        path: &str,
+        key: Option<&str>,
+        body: Option<&Value>,
+    ) -> Result<Answer> {
+        let mut request =
+            self.http.request(method, format!("{}{path}", self.orders)).bearer_auth(token);
         if let Some(key) = key {
             request = request.header("Idempotency-Key", key);
         }
@@ -122,14 +159,42 @@ impl Api {
         Ok(())
     }
 
-    /// Places an order under that key.
-    pub async fn place(&self, key: &str, order: &Value) -> Result<Answer> {
-        self.call(Method::POST, "/v1/orders", Some(key), Some(order)).await
+    /// Places an order under that key, as its customer.
+    pub async fn place(&self, key: &str, order: &Dinner) -> Result<Answer> {
+        self.place_with(Some(key), order).await
     }
 
-    /// Decides: `accept`, `reject`, `complete` or `cancel`.
+    /// Places an order, as its customer, with a key or without.
+    pub async fn place_with(&self, key: Option<&str>, order: &Dinner) -> Result<Answer> {
+        let token = self.tokens.customer(&order.customer)?;
+        let answer =
+            self.call_as(&token, Method::POST, "/v1/orders", key, Some(&order.body)).await?;
+        if let (Some(id), Some(restaurant)) =
+            (answer.body["id"].as_str(), answer.body["restaurant_id"].as_str())
+        {
+            let parties = (order.customer.clone(), restaurant.to_owned());
+            let mut placed = self.parties.lock().unwrap_or_else(PoisonError::into_inner);
+            placed.insert(id.to_owned(), parties);
+        }
+        Ok(answer)
+    }
+
+    /// Decides: `cancel` as the customer who placed the order here, `accept`, `reject` and `complete`
+    /// as its restaurant; what was placed elsewhere, and everything else, as an operator.
     pub async fn decide(&self, id: &str, decision: &str, body: &Value) -> Result<Answer> {
-        self.call(Method::POST, &format!("/v1/orders/{id}/{decision}"), None, Some(body)).await
+        let parties = {
+            let placed = self.parties.lock().unwrap_or_else(PoisonError::into_inner);
+            placed.get(id).cloned()
+        };
+        let token = match (decision, parties) {
+            ("cancel", Some((customer, _))) => self.tokens.customer(&customer)?,
+            ("accept" | "reject" | "complete", Some((_, restaurant))) => {
+                self.tokens.restaurant(&restaurant)?
+            }
+            _ => self.tokens.operator()?,
+        };
+        let path = format!("/v1/orders/{id}/{decision}");
+        self.call_as(&token, Method::POST, &path, None, Some(body)).await
     }
 
     /// An order.
@@ -155,7 +220,8 @@ impl Api {
             vouchers: Vec<Voucher>,
         }
         let url = format!("{}/v1/customers/{customer}/vouchers", self.promotions);
-        let vouchers: Vouchers = answer(self.http.get(url)).await?.read()?;
+        let request = self.http.get(url).bearer_auth(self.tokens.customer(customer)?);
+        let vouchers: Vouchers = answer(request).await?.read()?;
         Ok(vouchers.vouchers)
     }
 }
@@ -185,17 +251,27 @@ pub fn trattoria(webhook: Option<(&str, &str)>) -> Value {
     restaurant
 }
 
+/// An order and who places it.
+#[derive(Clone, Debug)]
+pub struct Dinner {
+    /// The customer's id: the subject of their token.
+    pub customer: String,
+    /// What is sent.
+    pub body: Value,
+}
+
 /// Two pizzas and a dessert for 24.50 EUR.
-pub fn dinner(restaurant: &str, customer: &str, email: &str) -> Value {
-    json!({
+pub fn dinner(restaurant: &str, customer: &str, email: &str) -> Dinner {
+    let body = json!({
         "restaurant_id": restaurant,
-        "customer": { "id": customer, "name": "Ada Lovelace", "email": email },
+        "customer": { "name": "Ada Lovelace", "email": email },
         "items": [
             { "item_id": "margherita", "quantity": 2 },
             { "item_id": "tiramisu", "quantity": 1 },
         ],
         "note": "Second floor, the bell says Byron.",
-    })
+    });
+    Dinner { customer: customer.to_owned(), body }
 }
 
 /// A name that nobody else has.

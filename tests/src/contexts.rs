@@ -52,7 +52,7 @@ fn orders_database(addresses: &Addresses) -> Result<String> {
 }
 
 /// What every process of a context is told.
-pub fn settings(addresses: &Addresses) -> Result<[(&'static str, String); 8]> {
+pub fn settings(addresses: &Addresses) -> Result<[(&'static str, String); 9]> {
     let database = match &addresses.orders_database {
         Some(url) => url.clone(),
         None => orders_database(addresses)?,
@@ -66,6 +66,7 @@ pub fn settings(addresses: &Addresses) -> Result<[(&'static str, String); 8]> {
         ("ORDERS_DATABASE_URL", database),
         ("PROMOTIONS_DATABASE_URL", format!("sqlite:{var}/promotions.db")),
         ("PROMOTIONS_CODE_KEY_FILE", format!("{var}/promotions.key")),
+        ("TOKEN_LOCAL_KEY", addresses.token_key.display().to_string()),
         ("RUST_LOG", "warn".to_owned()),
     ])
 }

@@ -121,7 +121,7 @@ async fn take(doors: &Doors, end: End) -> Result<Taken> {
     let customer = format!("customer-{key}");
     let mut order = dinner("trattoria", &customer, &format!("{key}@example.com"));
     if end == End::CompletedSmall {
-        order["items"] = json!([{ "item_id": "tiramisu", "quantity": 1 }]);
+        order.body["items"] = json!([{ "item_id": "tiramisu", "quantity": 1 }]);
     }
     let placed = insist(doors, "place", 201, |api| {
         let (key, order) = (key.clone(), order.clone());
@@ -129,18 +129,18 @@ async fn take(doors: &Doors, end: End) -> Result<Taken> {
     })
     .await?;
     let id = placed.body["id"].as_str().context("the order has no id")?.to_owned();
-    let restaurant = json!({ "by": "restaurant" });
+    let nothing = json!({});
     match end {
         End::Completed | End::CompletedSmall => {
-            decide(doors, &id, "accept", &restaurant).await?;
-            decide(doors, &id, "complete", &restaurant).await?;
+            decide(doors, &id, "accept", &nothing).await?;
+            decide(doors, &id, "complete", &nothing).await?;
         }
         End::Rejected => {
-            let reason = json!({ "by": "restaurant", "reason": "too_busy" });
+            let reason = json!({ "reason": "too_busy" });
             decide(doors, &id, "reject", &reason).await?;
         }
         End::Cancelled => {
-            let reason = json!({ "by": "customer", "reason": "changed_my_mind" });
+            let reason = json!({ "reason": "changed_my_mind" });
             decide(doors, &id, "cancel", &reason).await?;
         }
     }

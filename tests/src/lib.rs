@@ -16,4 +16,5 @@ pub mod restaurant;
 pub mod signature;
 pub mod stack;
 pub mod story;
+pub mod tokens;
 pub mod topic;

@@ -123,7 +123,7 @@ async fn hear(State(kitchen): State<Kitchen>, headers: HeaderMap, body: Bytes) -
     if let Conduct::Accepts(api) = kitchen.conduct {
         tokio::spawn(async move {
             // A refusal shows itself in the order's status, which every caller waits for.
-            let _ = api.decide(&order_id, "accept", &json!({ "by": "restaurant" })).await;
+            let _ = api.decide(&order_id, "accept", &json!({})).await;
         });
     }
     StatusCode::NO_CONTENT

@@ -1,5 +1,6 @@
 //! What happens to every request on its way in and out: one layer, so that it costs one.
 
+mod headers;
 mod measure;
 mod refusal;
 
@@ -53,12 +54,13 @@ pub(super) async fn observe(
 
     async {
         let response = bounded(next.run(request), observer.request_time).await;
-        let (response, refused) = if response.status().as_u16() < 400 {
+        let (mut response, refused) = if response.status().as_u16() < 400 {
             (response, None)
         } else {
             let limit = observer.body_limit_bytes;
             refusal::complete(response, &method, uri.path(), trace_id, limit).await
         };
+        headers::add_careful(response.headers_mut());
         let elapsed = start.elapsed();
         observer.measures.record(&method, path, response.status(), elapsed);
         log(response.status(), elapsed, refused.as_ref());

@@ -1,7 +1,7 @@
 //! Refusals that say what the caller can do: RFC 9457, `application/problem+json`.
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -30,7 +30,16 @@ pub struct Problem {
     /// Further members, such as `current_status`.
     pub extra: Map<String, Value>,
     retry_after_seconds: Option<u32>,
-    cause: Option<Box<str>>,
+    beside: Option<Box<Beside>>,
+}
+
+/// What is not in the body, and rare.
+#[derive(Debug, Clone, Default)]
+struct Beside {
+    /// For the log.
+    cause: Option<String>,
+    /// For `WWW-Authenticate`.
+    challenge: Option<String>,
 }
 
 /// One wrong part of a body.
@@ -52,7 +61,7 @@ impl Problem {
             errors: Vec::new(),
             extra: Map::new(),
             retry_after_seconds: None,
-            cause: None,
+            beside: None,
         }
     }
 
@@ -95,9 +104,9 @@ impl Problem {
     pub fn internal(cause: impl Into<anyhow::Error>) -> Self {
         let detail = "something went wrong on our side: try again, and report the trace_id if \
                       it stays";
-        let cause = format!("{:#}", cause.into()).into_boxed_str();
+        let cause = Some(format!("{:#}", cause.into()));
         Self {
-            cause: Some(cause),
+            beside: Some(Box::new(Beside { cause, challenge: None })),
             ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
         }
     }
@@ -123,8 +132,15 @@ impl Problem {
         self
     }
 
+    /// The same with a `WWW-Authenticate` of this text (RFC 9110, section 11.6.1).
+    #[must_use]
+    pub fn challenge(mut self, text: String) -> Self {
+        self.beside.get_or_insert_default().challenge = Some(text);
+        self
+    }
+
     pub(super) fn cause(&self) -> Option<&str> {
-        self.cause.as_deref()
+        self.beside.as_ref()?.cause.as_deref()
     }
 
     /// The body with what only the router knows.
@@ -145,6 +161,10 @@ impl IntoResponse for Problem {
         headers.insert(CONTENT_TYPE, PROBLEM_JSON);
         if let Some(seconds) = self.retry_after_seconds {
             headers.insert(RETRY_AFTER, seconds.into());
+        }
+        let challenge = self.beside.as_ref().and_then(|beside| beside.challenge.as_deref());
+        if let Some(Ok(challenge)) = challenge.map(HeaderValue::from_str) {
+            headers.insert(WWW_AUTHENTICATE, challenge);
         }
         // For the router, which completes the body.
         response.extensions_mut().insert(self);

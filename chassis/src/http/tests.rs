@@ -1,5 +1,6 @@
 //! The router from outside: a small kitchen whose every refusal is a problem.
 
+mod encryption;
 mod refusals;
 mod serving;
 

@@ -6,7 +6,7 @@ use chassis::clock::{Clock, SteadyClock};
 use orders_context::app::{App, Cause};
 use orders_context::boot;
 use orders_context::config::Database;
-use orders_context::domain::{Decision, Role, Timestamp};
+use orders_context::domain::{Actor, Decision, Timestamp};
 use orders_context::store::{Archived, Portion, Store};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -133,8 +133,9 @@ async fn rate(database: &Database, round: usize, seconds: u64) -> anyhow::Result
 /// From placing to completion.
 async fn take_order(app: &App, name: &str, number: usize) -> anyhow::Result<()> {
     let order_id = place(app, name, number).await?;
+    let cook = Arc::new(Actor::Restaurant(vec!["bella-napoli".to_owned()]));
     for decision in [Decision::Accept, Decision::Complete] {
-        app.decide_order(&order_id, decision, Role::Restaurant, Cause::default()).await?;
+        app.decide_order(&order_id, decision, Arc::clone(&cook), Cause::default()).await?;
     }
     Ok(())
 }

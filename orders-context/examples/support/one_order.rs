@@ -2,8 +2,9 @@
 //! restaurant and both channels.
 
 use orders_context::app::{App, Cause, Contact, PlaceOrder, Task, TaskReport, TaskState};
-use orders_context::domain::{Decision, MenuItem, Restaurant, Role, TaskKind, Timestamp, Webhook};
+use orders_context::domain::{Actor, Decision, MenuItem, Restaurant, TaskKind, Timestamp, Webhook};
 use orders_context::store::Lease;
+use std::sync::Arc;
 
 /// Takes one order all the way and returns its id. `told` hears of each event once it is durable:
 /// whose, and which.
@@ -13,8 +14,8 @@ pub async fn take(app: &App, number: u64, told: impl Fn(&str, i64)) -> anyhow::R
     told(id, 1);
     deliver(app, id, 1, TaskKind::NotifyRestaurant, "webhook").await?;
     told(id, 2);
-    let by = Role::Restaurant;
-    app.decide_order(id, Decision::Accept, by, Cause::default()).await?;
+    let by = Arc::new(Actor::Restaurant(vec!["nino".to_owned()]));
+    app.decide_order(id, Decision::Accept, Arc::clone(&by), Cause::default()).await?;
     told(id, 3);
     let accepted = orders_context::domain::Notification::Accepted.task();
     deliver(app, id, 3, accepted, "push").await?;

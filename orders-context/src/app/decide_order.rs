@@ -1,11 +1,12 @@
 //! A person decides: accept, reject, complete, cancel.
 
 use super::{App, Cause, Change, Failure, Reply};
-use crate::domain::{Command, Decision, Order, Rejection, Role};
+use crate::domain::{Actor, Command, Decision, Order, Rejection};
 use std::sync::Arc;
 
 impl App {
-    /// Decides, durably. The same decision again is the same answer and adds nothing.
+    /// Decides, durably. The same decision again is the same answer and adds nothing. To an actor
+    /// whom the order does not concern, there is no such order.
     ///
     /// # Errors
     /// [`Failure`]; a different decision was made, its time is over, or it is not for this role.
@@ -13,12 +14,19 @@ impl App {
         &self,
         order_id: &str,
         decision: Decision,
-        by: Role,
+        by: impl Into<Arc<Actor>>,
         cause: Cause,
     ) -> Result<Arc<Order>, Failure> {
+        let by = by.into();
         let change = Change {
             order_id: order_id.to_owned(),
-            command: Some(Command::Decide { decision, by, intervention: None, now: self.now() }),
+            command: Some(Command::Decide {
+                decision,
+                by: by.role(),
+                intervention: None,
+                now: self.now(),
+            }),
+            asked_by: Some(by),
             cause,
             ..Change::default()
         };

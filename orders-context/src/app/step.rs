@@ -12,6 +12,11 @@ pub fn step(
     submission: &Submission,
     ids: &dyn Ids,
 ) -> Result<Option<Commit>, Rejection> {
+    if let (Some(actor), Some(order)) = (&submission.asked_by, order)
+        && !actor.knows(order)
+    {
+        return Err(Rejection::UnknownOrder);
+    }
     let task = submission.task.clone();
     let Some(command) = &submission.command else {
         let order = order.ok_or(Rejection::UnknownOrder)?;

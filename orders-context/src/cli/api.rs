@@ -4,6 +4,7 @@
 //! remembers of orders and restaurants stays right, its rules and limits hold, and the same command
 //! works from any machine.
 
+use super::token;
 use anyhow::{Context, bail};
 use chassis::config::Settings;
 use reqwest::{Client, Method, RequestBuilder};
@@ -16,20 +17,39 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// A running orders context.
 pub struct Api {
     url: String,
+    token: String,
     client: Client,
 }
 
 impl Api {
-    /// The one at `ORDERS_URL`.
+    /// The one at `ORDERS_URL`, for looking only: nobody's name is written down.
     ///
     /// # Errors
-    /// When the address is none.
-    pub fn from_env() -> anyhow::Result<Self> {
+    /// When the address is none, or there is no token to be had.
+    pub fn of_onlooker() -> anyhow::Result<Self> {
+        Self::of_operator(Some("onlooker"))
+    }
+
+    /// The one at `ORDERS_URL`, called with `ORDERS_TOKEN`; without it, with a token of this machine
+    /// for that operator.
+    ///
+    /// # Errors
+    /// When the address is none, or there is no token to be had.
+    pub fn of_operator(actor: Option<&str>) -> anyhow::Result<Self> {
         let mut settings = Settings::from_env();
         let url = settings.or("ORDERS_URL", "http://127.0.0.1:8080".to_owned());
+        let token: Option<String> = settings.optional("ORDERS_TOKEN");
         let url = settings.finish(url)?;
+        let token = match token {
+            Some(token) => token,
+            None => {
+                let actor =
+                    actor.context("say who acts: --actor and an id, or set ORDERS_TOKEN")?;
+                token::mint(&token::Wish::of_operator(actor))?
+            }
+        };
         let client = Client::builder().timeout(LIMIT).build()?;
-        Ok(Self { url: url.trim_end_matches('/').to_owned(), client })
+        Ok(Self { url: url.trim_end_matches('/').to_owned(), token, client })
     }
 
     /// What is there.
@@ -58,7 +78,7 @@ impl Api {
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.client.request(method, format!("{}{path}", self.url))
+        self.client.request(method, format!("{}{path}", self.url)).bearer_auth(&self.token)
     }
 
     async fn send(&self, request: RequestBuilder) -> anyhow::Result<Value> {

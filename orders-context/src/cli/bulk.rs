@@ -121,10 +121,10 @@ impl Bulk {
     /// # Errors
     /// When the context does not answer, or with its refusal.
     pub async fn run(self) -> anyhow::Result<()> {
-        let api = Api::from_env()?;
         match self {
-            Self::Start(start) => start.run(&api).await,
+            Self::Start(start) => start.run().await,
             Self::List { limit, json } => {
+                let api = Api::of_onlooker()?;
                 let page = api.get(&format!("/v1/bulk-actions?limit={limit}")).await?;
                 let bulks = page["bulk_actions"].as_array().cloned().unwrap_or_default();
                 match Form::of(json) {
@@ -133,19 +133,21 @@ impl Bulk {
                 }
             }
             Self::Show { id, json } => {
+                let api = Api::of_onlooker()?;
                 let bulk = api.get(&format!("/v1/bulk-actions/{id}")).await?;
                 show(&bulk, Form::of(json))
             }
-            Self::Pause(interrupt) => interrupt.run(&api, "pause").await,
-            Self::Resume(interrupt) => interrupt.run(&api, "resume").await,
-            Self::Cancel(interrupt) => interrupt.run(&api, "cancel").await,
+            Self::Pause(interrupt) => interrupt.run("pause").await,
+            Self::Resume(interrupt) => interrupt.run("resume").await,
+            Self::Cancel(interrupt) => interrupt.run("cancel").await,
         }
     }
 }
 
 impl Interrupt {
-    async fn run(self, api: &Api, what: &str) -> anyhow::Result<()> {
+    async fn run(self, what: &str) -> anyhow::Result<()> {
         let Self { id, acting } = self;
+        let api = acting.api()?;
         let body = acting.with(json!({}));
         let bulk = api.post(&format!("/v1/bulk-actions/{id}/{what}"), &body).await?;
         show(&bulk, Form::of(acting.json))
@@ -153,7 +155,8 @@ impl Interrupt {
 }
 
 impl Start {
-    async fn run(self, api: &Api) -> anyhow::Result<()> {
+    async fn run(self) -> anyhow::Result<()> {
+        let api = self.acting.api()?;
         let form = Form::of(self.acting.json);
         let key = self.key.clone().unwrap_or_else(|| UuidV7Ids.next().to_string());
         let body = self.acting.with(json!({

@@ -11,9 +11,9 @@ use serde_json::{Map, Value, json};
 /// Who acts, and why.
 #[derive(Args, Clone)]
 pub struct Acting {
-    /// An opaque id of the operator who acts.
+    /// An opaque id of the operator who acts, where no ORDERS_TOKEN says who that is.
     #[arg(long)]
-    actor: String,
+    actor: Option<String>,
     /// Why, in words that name nobody. It is kept in the order's history.
     #[arg(long)]
     reason: String,
@@ -23,12 +23,14 @@ pub struct Acting {
 }
 
 impl Acting {
+    /// The API as that operator calls it.
+    pub fn api(&self) -> anyhow::Result<Api> {
+        Api::of_operator(self.actor.as_deref())
+    }
+
     /// The members that each request has.
     pub fn body(&self) -> Map<String, Value> {
-        Map::from_iter([
-            ("actor".to_owned(), self.actor.clone().into()),
-            ("reason".to_owned(), self.reason.clone().into()),
-        ])
+        Map::from_iter([("reason".to_owned(), self.reason.clone().into())])
     }
 
     /// The same with more.
@@ -119,7 +121,7 @@ impl Redrive {
     /// # Errors
     /// When an order was refused; the others are done all the same.
     pub async fn run(self) -> anyhow::Result<()> {
-        let api = Api::from_env()?;
+        let api = self.acting.api()?;
         let body = self.acting.with(json!({}));
         let path = if self.task { "redrive-task" } else { "redrive" };
         each(&self.order_ids, self.acting.json, async |id| {
@@ -133,7 +135,7 @@ impl Retry {
     /// # Errors
     /// When an order was refused; the others are done all the same.
     pub async fn run(self) -> anyhow::Result<()> {
-        let api = Api::from_env()?;
+        let api = self.acting.api()?;
         let body = self.acting.with(json!({}));
         each(&self.order_ids, self.acting.json, async |id| {
             api.post(&format!("/v1/orders/{id}/retry"), &body).await
@@ -146,10 +148,9 @@ impl Cancel {
     /// # Errors
     /// When an order was refused; the others are done all the same.
     pub async fn run(self) -> anyhow::Result<()> {
-        let api = Api::from_env()?;
-        let Acting { actor, reason, json } = self.acting;
-        let body = json!({ "by": "operator", "reason": self.code, "actor": actor,
-            "explanation": reason });
+        let api = self.acting.api()?;
+        let Acting { reason, json, .. } = self.acting;
+        let body = json!({ "reason": self.code, "explanation": reason });
         each(&self.order_ids, json, async |id| {
             api.post(&format!("/v1/orders/{id}/cancel"), &body).await
         })
@@ -161,7 +162,7 @@ impl Extend {
     /// # Errors
     /// When an order was refused; the others are done all the same.
     pub async fn run(self) -> anyhow::Result<()> {
-        let api = Api::from_env()?;
+        let api = self.acting.api()?;
         let deadline = self.deadline.as_str();
         each(&self.order_ids, self.acting.json, async |id| {
             let to = match (&self.to, self.by_minutes) {

@@ -7,8 +7,10 @@ use super::Api;
 use super::document::ProblemView;
 use super::idempotency::key;
 use super::operate_order::Acting;
+use super::principal::Caller;
 use super::problem::Answer;
 use crate::app::{App, Interrupt};
+use crate::domain::Intervention;
 use axum::extract::State;
 use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, StatusCode};
@@ -68,23 +70,24 @@ pub struct BulkPageView<'a> {
             content_type = "application/problem+json"),
         (status = 409, description = "Too many are open", body = ProblemView,
             content_type = "application/problem+json"),
-        (status = 422, description = "Action or filter is none, nobody acts, or the key was used \
+        (status = 422, description = "Action or filter is none, there is no reason, or the key was used \
             for another request", body = ProblemView, content_type = "application/problem+json"),
     )
 )]
 pub async fn start(
     State(app): Api,
+    caller: Caller,
     headers: HeaderMap,
     Json(body): Json<BulkBody>,
 ) -> Answer<Response> {
     let request_hash = Sha256::digest(body.canonical()).to_vec();
     let dry_run = body.dry_run;
-    let wanted = body.wanted()?;
+    let wanted = body.wanted(&caller)?;
     if dry_run {
         let dry = app.try_bulk(wanted).await?;
         return Ok(Json(DryRunView::new(&dry)).into_response());
     }
-    let key = key(&headers, "POST /v1/bulk-actions")?;
+    let key = key(&headers, "POST /v1/bulk-actions", caller.subject())?;
     let bulk = app.start_bulk(wanted, key, request_hash).await?;
     let location = format!("/v1/bulk-actions/{}", bulk.bulk_id);
     let answer = (StatusCode::ACCEPTED, [(LOCATION, location)], Json(BulkView::new(&bulk)));
@@ -156,10 +159,11 @@ pub async fn show(State(app): Api, Path(bulk_id): Path<String>) -> Answer<Respon
 )]
 pub async fn pause(
     State(app): Api,
+    caller: Caller,
     Path(bulk_id): Path<String>,
     Json(body): Json<Acting>,
 ) -> Answer<Response> {
-    interrupt(&app, &bulk_id, Interrupt::Pause, body).await
+    interrupt(&app, &bulk_id, Interrupt::Pause, body.intervention(&caller)?).await
 }
 
 /// Has a paused bulk action go on. Again: the same answer.
@@ -180,10 +184,11 @@ pub async fn pause(
 )]
 pub async fn resume(
     State(app): Api,
+    caller: Caller,
     Path(bulk_id): Path<String>,
     Json(body): Json<Acting>,
 ) -> Answer<Response> {
-    interrupt(&app, &bulk_id, Interrupt::Resume, body).await
+    interrupt(&app, &bulk_id, Interrupt::Resume, body.intervention(&caller)?).await
 }
 
 /// Ends a bulk action: it takes no more orders. What it has done stays done. Again: the same answer.
@@ -204,18 +209,19 @@ pub async fn resume(
 )]
 pub async fn cancel(
     State(app): Api,
+    caller: Caller,
     Path(bulk_id): Path<String>,
     Json(body): Json<Acting>,
 ) -> Answer<Response> {
-    interrupt(&app, &bulk_id, Interrupt::Cancel, body).await
+    interrupt(&app, &bulk_id, Interrupt::Cancel, body.intervention(&caller)?).await
 }
 
 async fn interrupt(
     app: &App,
     bulk_id: &str,
     interrupt: Interrupt,
-    body: Acting,
+    intervention: Intervention,
 ) -> Answer<Response> {
-    let bulk = app.interrupt_bulk(bulk_id, interrupt, body.intervention()?).await?;
+    let bulk = app.interrupt_bulk(bulk_id, interrupt, intervention).await?;
     Ok(Json(BulkView::new(&bulk)).into_response())
 }

@@ -2,30 +2,20 @@
 
 use super::document::ProblemView;
 use super::faults::{Faults, REASON_CODE_RULE, is_reason_code};
+use super::principal::{Caller, Principal};
 use super::problem::Answer;
 use super::view::OrderView;
 use super::{Api, cause};
 use crate::app::App;
-use crate::domain::{Action, Decision, Intervention, Role};
+use crate::domain::{Action, Actor, Decision};
 use axum::Extension;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use chassis::http::{Json, OptionalJson, Path};
 use chassis::telemetry::trace::TraceParent;
 use serde::Deserialize;
+use std::sync::Arc;
 use utoipa::ToSchema;
-
-/// In what capacity somebody decides.
-#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum By {
-    /// Who ordered.
-    Customer,
-    /// Who cooks.
-    Restaurant,
-    /// Who looks after the system.
-    Operator,
-}
 
 /// Why a restaurant refuses an order.
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
@@ -51,37 +41,28 @@ pub enum RejectReason {
     Other,
 }
 
-/// Who accepts or completes. May be left out altogether.
+/// Nothing needs to be said. May be left out altogether.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Consent {
-    /// The restaurant, if absent.
-    by: Option<By>,
-}
+pub struct Consent {}
 
-/// Who refuses, and why.
+/// Why an order is refused.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Refusal {
-    /// The restaurant, if absent.
-    by: Option<By>,
     /// Why.
     reason: RejectReason,
 }
 
-/// Who calls off, and why.
+/// Why an order is called off.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Cancellation {
-    /// The customer, if absent.
-    by: Option<By>,
     /// A code of the caller's choice, never a person's words.
     #[schema(pattern = "^[a-z][a-z_]{1,39}$", example = "changed_mind")]
     reason: String,
-    /// An opaque id of the operator; only with `by: operator`, and required then.
-    #[schema(nullable = false, pattern = "^[A-Za-z0-9._:-]{1,64}$", example = "operator-7")]
-    actor: Option<String>,
-    /// Why, in the operator's words, which name nobody; only with `by: operator`, and required then.
+    /// Why, in the operator's words, which name nobody; only from operators, and
+    /// required of them.
     /// It is kept in the order's history and published nowhere.
     #[schema(nullable = false, max_length = 500)]
     explanation: Option<String>,
@@ -97,20 +78,20 @@ pub struct Cancellation {
     request_body = Option<Consent>,
     responses(
         (status = 200, description = "The order as it stands, without its tasks", body = OrderView),
-        (status = 404, description = "There is no such order", body = ProblemView,
+        (status = 404, description = "There is no such order for the caller", body = ProblemView,
             content_type = "application/problem+json"),
-        (status = 409, description = "Decided otherwise, too late, or not for this role",
+        (status = 409, description = "Decided otherwise, too late, or not for this role any more",
             body = ProblemView, content_type = "application/problem+json"),
     )
 )]
 pub async fn accept(
     State(app): Api,
+    caller: Caller,
     Path(order_id): Path<String>,
     Extension(trace): Extension<TraceParent>,
-    OptionalJson(body): OptionalJson<Consent>,
+    _body: OptionalJson<Consent>,
 ) -> Answer<Response> {
-    let by = body.unwrap_or_default().by.unwrap_or(By::Restaurant);
-    decide(&app, &order_id, Decision::Accept, by, trace).await
+    decide(&app, &order_id, Decision::Accept, &caller, trace).await
 }
 
 /// The restaurant refuses the order, before `accept_by`. Again: the same answer.
@@ -123,9 +104,9 @@ pub async fn accept(
     request_body = Refusal,
     responses(
         (status = 200, description = "The order as it stands, without its tasks", body = OrderView),
-        (status = 404, description = "There is no such order", body = ProblemView,
+        (status = 404, description = "There is no such order for the caller", body = ProblemView,
             content_type = "application/problem+json"),
-        (status = 409, description = "Decided otherwise, too late, or not for this role",
+        (status = 409, description = "Decided otherwise, too late, or not for this role any more",
             body = ProblemView, content_type = "application/problem+json"),
         (status = 422, description = "The reason is none of the list", body = ProblemView,
             content_type = "application/problem+json"),
@@ -133,12 +114,13 @@ pub async fn accept(
 )]
 pub async fn reject(
     State(app): Api,
+    caller: Caller,
     Path(order_id): Path<String>,
     Extension(trace): Extension<TraceParent>,
     Json(body): Json<Refusal>,
 ) -> Answer<Response> {
     let decision = Decision::Reject { reason: body.reason.as_str().to_owned() };
-    decide(&app, &order_id, decision, body.by.unwrap_or(By::Restaurant), trace).await
+    decide(&app, &order_id, decision, &caller, trace).await
 }
 
 /// The order was delivered, before `complete_by`. Again: the same answer.
@@ -151,7 +133,7 @@ pub async fn reject(
     request_body = Option<Consent>,
     responses(
         (status = 200, description = "The order as it stands, without its tasks", body = OrderView),
-        (status = 404, description = "There is no such order", body = ProblemView,
+        (status = 404, description = "There is no such order for the caller", body = ProblemView,
             content_type = "application/problem+json"),
         (status = 409, description = "Decided otherwise, too early, too late, or not for this \
             role", body = ProblemView, content_type = "application/problem+json"),
@@ -159,12 +141,12 @@ pub async fn reject(
 )]
 pub async fn complete(
     State(app): Api,
+    caller: Caller,
     Path(order_id): Path<String>,
     Extension(trace): Extension<TraceParent>,
-    OptionalJson(body): OptionalJson<Consent>,
+    _body: OptionalJson<Consent>,
 ) -> Answer<Response> {
-    let by = body.unwrap_or_default().by.unwrap_or(By::Restaurant);
-    decide(&app, &order_id, Decision::Complete, by, trace).await
+    decide(&app, &order_id, Decision::Complete, &caller, trace).await
 }
 
 /// The order is called off: by the customer before it is accepted, by restaurant or operator until
@@ -178,9 +160,9 @@ pub async fn complete(
     request_body = Cancellation,
     responses(
         (status = 200, description = "The order as it stands, without its tasks", body = OrderView),
-        (status = 404, description = "There is no such order", body = ProblemView,
+        (status = 404, description = "There is no such order for the caller", body = ProblemView,
             content_type = "application/problem+json"),
-        (status = 409, description = "Decided otherwise, too late, or not for this role",
+        (status = 409, description = "Decided otherwise, too late, or not for this role any more",
             body = ProblemView, content_type = "application/problem+json"),
         (status = 422, description = "The reason is no code", body = ProblemView,
             content_type = "application/problem+json"),
@@ -188,6 +170,7 @@ pub async fn complete(
 )]
 pub async fn cancel(
     State(app): Api,
+    caller: Caller,
     Path(order_id): Path<String>,
     Extension(trace): Extension<TraceParent>,
     Json(body): Json<Cancellation>,
@@ -196,27 +179,20 @@ pub async fn cancel(
     if !is_reason_code(&body.reason) {
         faults.at("/reason", REASON_CODE_RULE);
     }
-    let Cancellation { by, reason, actor, explanation } = body;
-    match by.unwrap_or(By::Customer) {
-        By::Operator => {
-            let intervention = Intervention {
-                actor: actor.unwrap_or_default(),
-                reason: explanation.unwrap_or_default(),
-            };
-            faults.in_intervention(&intervention, "/explanation");
-            faults.none()?;
-            let action = Action::Cancel { reason };
-            let order = app.act(&order_id, &action, intervention, cause(trace)).await?;
-            Ok(Json(OrderView::new(&order, app.now())).into_response())
-        }
-        by => {
-            if actor.is_some() || explanation.is_some() {
-                faults.at("/by", "must be operator where an actor or an explanation is given");
-            }
-            faults.none()?;
-            decide(&app, &order_id, Decision::Cancel { reason }, by, trace).await
-        }
+    let Cancellation { reason, explanation } = body;
+    if *caller.actor == Actor::Operator {
+        let intervention = caller.intervention(explanation.unwrap_or_default());
+        faults.in_intervention(&intervention, "/explanation");
+        faults.none()?;
+        let action = Action::Cancel { reason };
+        let order = app.act(&order_id, &action, intervention, cause(trace)).await?;
+        return Ok(Json(OrderView::new(&order, app.now())).into_response());
     }
+    if explanation.is_some() {
+        faults.at("/explanation", "is for operators alone: leave it out");
+    }
+    faults.none()?;
+    decide(&app, &order_id, Decision::Cancel { reason }, &caller, trace).await
 }
 
 /// The answer is made of what was committed: the store is not asked again.
@@ -224,21 +200,12 @@ async fn decide(
     app: &App,
     order_id: &str,
     decision: Decision,
-    by: By,
+    caller: &Principal,
     trace: TraceParent,
 ) -> Answer<Response> {
-    let order = app.decide_order(order_id, decision, by.role(), cause(trace)).await?;
+    let order =
+        app.decide_order(order_id, decision, Arc::clone(&caller.actor), cause(trace)).await?;
     Ok(Json(OrderView::new(&order, app.now())).into_response())
-}
-
-impl By {
-    fn role(self) -> Role {
-        match self {
-            Self::Customer => Role::Customer,
-            Self::Restaurant => Role::Restaurant,
-            Self::Operator => Role::Operator,
-        }
-    }
 }
 
 impl RejectReason {

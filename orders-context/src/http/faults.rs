@@ -32,11 +32,8 @@ impl Faults {
         }
     }
 
-    /// Those of who acts and why; the words stand at `reason_at`.
+    /// Those of why somebody acts; the words stand at `reason_at`. Who acts stands in a token.
     pub fn in_intervention(&mut self, intervention: &Intervention, reason_at: &str) {
-        if !is_id(&intervention.actor) {
-            self.at("/actor", ID_RULE);
-        }
         if !is_remark(&intervention.reason) {
             self.at(reason_at, REMARK_RULE);
         }

@@ -10,11 +10,12 @@ pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// Characters of a key.
 const LONGEST: usize = 255;
 
-/// The key with `scope` (method and route) in front, so that one key may be used in several places.
+/// The key with `scope` (method and route) and `principal` in front, so that one key may be used in
+/// several places and by several people.
 ///
 /// # Errors
 /// A problem with status 400 when it is missing, given twice or malformed.
-pub fn key(headers: &HeaderMap, scope: &str) -> Result<String, Problem> {
+pub fn key(headers: &HeaderMap, scope: &str, principal: &str) -> Result<String, Problem> {
     let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
         let detail = "send one Idempotency-Key with a new value for each new order, and the same \
@@ -28,7 +29,7 @@ pub fn key(headers: &HeaderMap, scope: &str) -> Result<String, Problem> {
         );
         Problem::bad_request("invalid_idempotency_key", detail)
     })?;
-    Ok(format!("{scope} {key}"))
+    Ok(format!("{scope} {principal} {key}"))
 }
 
 fn parse(text: &str) -> Option<String> {

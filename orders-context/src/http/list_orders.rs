@@ -2,10 +2,12 @@
 
 use super::Api;
 use super::document::ProblemView;
+use super::policy::restaurant_not_found;
+use super::principal::Caller;
 use super::problem::Answer;
 use super::view::OrderView;
 use crate::app::{ListOrders, OrdersFilter, OrdersSort, TaskCondition};
-use crate::domain::{Status, Timestamp};
+use crate::domain::{Actor, Status, Timestamp};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use chassis::clock::parse_rfc3339;
@@ -24,9 +26,9 @@ pub struct ListQuery {
     /// Only those in one of these statuses, separated by commas.
     #[param(example = "placed,notified")]
     status: Option<String>,
-    /// Only those of this restaurant.
+    /// Only those of this restaurant. A token for several restaurants must name one.
     restaurant_id: Option<String>,
-    /// Only those of this customer.
+    /// Only those of this customer. Customers see their own in any case.
     customer_id: Option<String>,
     /// Only those placed at this moment or later.
     #[param(format = DateTime)]
@@ -86,9 +88,16 @@ pub struct PageView<'a> {
         (status = 200, description = "A page of orders", body = PageView),
         (status = 400, description = "A filter, sort or limit is none, or the cursor is of another \
             listing", body = ProblemView, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such restaurant or customer for the caller",
+            body = ProblemView, content_type = "application/problem+json"),
     )
 )]
-pub async fn list(State(app): Api, Query(query): Query<ListQuery>) -> Answer<Response> {
+pub async fn list(
+    State(app): Api,
+    caller: Caller,
+    Query(query): Query<ListQuery>,
+) -> Answer<Response> {
+    let query = query.narrowed_to(&caller.actor)?;
     let page = app.orders(query.question()?).await?;
     let now = app.now();
     let orders = page.orders.iter().map(|order| OrderView::new(order, now)).collect();
@@ -96,6 +105,30 @@ pub async fn list(State(app): Api, Query(query): Query<ListQuery>) -> Answer<Res
 }
 
 impl ListQuery {
+    /// The same, of those orders only that `actor` may know of.
+    fn narrowed_to(mut self, actor: &Actor) -> Result<Self, Problem> {
+        match actor {
+            Actor::Customer(own) => match &self.customer_id {
+                Some(other) if other != own => {
+                    let detail = "There is no customer with this id.";
+                    return Err(Problem::not_found("customer_not_found", detail));
+                }
+                _ => self.customer_id = Some(own.clone()),
+            },
+            Actor::Restaurant(own) => match (&self.restaurant_id, own.as_slice()) {
+                (Some(wanted), own) if own.contains(wanted) => {}
+                (Some(_), _) => return Err(restaurant_not_found()),
+                (None, [only]) => self.restaurant_id = Some(only.clone()),
+                (None, _) => {
+                    let detail = "your token is for several restaurants: name restaurant_id";
+                    return Err(Problem::bad_request("restaurant_required", detail));
+                }
+            },
+            Actor::Operator | Actor::Service => {}
+        }
+        Ok(self)
+    }
+
     fn question(self) -> Result<ListOrders, Problem> {
         let limit = self.limit.unwrap_or(DEFAULT_LIMIT);
         if !(1..=MAX_LIMIT).contains(&limit) {

@@ -3,6 +3,7 @@
 
 use super::document::ProblemView;
 use super::faults::Faults;
+use super::principal::{Caller, Principal};
 use super::problem::Answer;
 use super::view::OrderView;
 use super::{Api, cause};
@@ -17,13 +18,10 @@ use chassis::telemetry::trace::TraceParent;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Who of the operators acts, and why.
+/// Why an operator acts. Who it is stands in the token.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Acting {
-    /// An opaque id of the operator.
-    #[schema(pattern = "^[A-Za-z0-9._:-]{1,64}$", example = "operator-7")]
-    actor: String,
     /// Why, in the operator's words, which name nobody. It is kept in the order's history and
     /// published nowhere.
     #[schema(max_length = 500, example = "The printer of the kitchen was out of paper")]
@@ -34,9 +32,6 @@ pub struct Acting {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Extending {
-    /// An opaque id of the operator.
-    #[schema(pattern = "^[A-Za-z0-9._:-]{1,64}$", example = "operator-7")]
-    actor: String,
     /// Why, in the operator's words, which name nobody.
     #[schema(max_length = 500, example = "The driver has a flat tyre")]
     reason: String,
@@ -72,17 +67,18 @@ pub enum DeadlineWord {
             content_type = "application/problem+json"),
         (status = 409, description = "It neither expired nor timed out", body = ProblemView,
             content_type = "application/problem+json"),
-        (status = 422, description = "Nobody acts, or for no reason", body = ProblemView,
+        (status = 422, description = "There is no reason", body = ProblemView,
             content_type = "application/problem+json"),
     )
 )]
 pub async fn redrive(
     State(app): Api,
+    caller: Caller,
     Path(order_id): Path<String>,
     Extension(trace): Extension<TraceParent>,
     Json(body): Json<Acting>,
 ) -> Answer<Response> {
-    act(&app, &order_id, &Action::Redrive, body.intervention()?, trace).await
+    act(&app, &order_id, &Action::Redrive, body.intervention(&caller)?, trace).await
 }
 
 /// Has the task that was given up tried again: the announcement while the restaurant knows nothing
@@ -101,17 +97,18 @@ pub async fn redrive(
             content_type = "application/problem+json"),
         (status = 409, description = "Nothing that would help was given up, or it is too late",
             body = ProblemView, content_type = "application/problem+json"),
-        (status = 422, description = "Nobody acts, or for no reason", body = ProblemView,
+        (status = 422, description = "There is no reason", body = ProblemView,
             content_type = "application/problem+json"),
     )
 )]
 pub async fn redrive_task(
     State(app): Api,
+    caller: Caller,
     Path(order_id): Path<String>,
     Extension(trace): Extension<TraceParent>,
     Json(body): Json<Acting>,
 ) -> Answer<Response> {
-    act(&app, &order_id, &Action::RedriveTask, body.intervention()?, trace).await
+    act(&app, &order_id, &Action::RedriveTask, body.intervention(&caller)?, trace).await
 }
 
 /// Has what waits for its next attempt tried at once. Again: the same answer.
@@ -128,17 +125,18 @@ pub async fn redrive_task(
             content_type = "application/problem+json"),
         (status = 409, description = "No task waits, or it is too late", body = ProblemView,
             content_type = "application/problem+json"),
-        (status = 422, description = "Nobody acts, or for no reason", body = ProblemView,
+        (status = 422, description = "There is no reason", body = ProblemView,
             content_type = "application/problem+json"),
     )
 )]
 pub async fn retry(
     State(app): Api,
+    caller: Caller,
     Path(order_id): Path<String>,
     Extension(trace): Extension<TraceParent>,
     Json(body): Json<Acting>,
 ) -> Answer<Response> {
-    act(&app, &order_id, &Action::RetryNow, body.intervention()?, trace).await
+    act(&app, &order_id, &Action::RetryNow, body.intervention(&caller)?, trace).await
 }
 
 /// Gives an order more time to be answered, or to be completed. Again: the same answer.
@@ -156,18 +154,19 @@ pub async fn retry(
         (status = 409, description = "The order no longer waits for it, the moment is not later or \
             too far, or it is too late", body = ProblemView,
             content_type = "application/problem+json"),
-        (status = 422, description = "Nobody acts, for no reason, or the moment is none",
+        (status = 422, description = "There is no reason, or the moment is none",
             body = ProblemView, content_type = "application/problem+json"),
     )
 )]
 pub async fn extend(
     State(app): Api,
+    caller: Caller,
     Path(order_id): Path<String>,
     Extension(trace): Extension<TraceParent>,
     Json(body): Json<Extending>,
 ) -> Answer<Response> {
-    let Extending { actor, reason, deadline, to } = body;
-    let intervention = Intervention { actor, reason };
+    let Extending { reason, deadline, to } = body;
+    let intervention = caller.intervention(reason);
     let mut faults = Faults::default();
     faults.in_intervention(&intervention, "/reason");
     let to = parse_rfc3339(&to);
@@ -193,12 +192,12 @@ async fn act(
 }
 
 impl Acting {
-    /// Who acts, and why.
+    /// Why, and that it is `caller` who acts.
     ///
     /// # Errors
     /// Everything that is wrong with it.
-    pub fn intervention(self) -> Answer<Intervention> {
-        let intervention = Intervention { actor: self.actor, reason: self.reason };
+    pub fn intervention(self, caller: &Principal) -> Answer<Intervention> {
+        let intervention = caller.intervention(self.reason);
         let mut faults = Faults::default();
         faults.in_intervention(&intervention, "/reason");
         faults.none()?;

@@ -4,6 +4,8 @@ mod data;
 
 use super::Api;
 use super::document::ProblemView;
+use super::policy::{judge_order, judge_owner};
+use super::principal::Caller;
 use super::problem::Answer;
 use super::view::Moment;
 use crate::app::JournalRow;
@@ -83,6 +85,7 @@ pub struct EntryView<'a> {
 )]
 pub async fn history(
     State(app): Api,
+    caller: Caller,
     Path(order_id): Path<String>,
     Query(query): Query<HistoryQuery>,
 ) -> Answer<Response> {
@@ -92,6 +95,10 @@ pub async fn history(
         return Err(Problem::bad_request("invalid_query", detail).into());
     }
     let rows = app.history(&order_id, query.after.unwrap_or(0), limit + 1).await?;
+    match rows.first() {
+        Some(row) => judge_owner(&caller.actor, &row.customer_id, &row.restaurant_id)?,
+        None => judge_order(&caller.actor, &app.order(&order_id).await?.order)?,
+    }
     let page = rows.get(..limit).unwrap_or(&rows);
     let last = page.last().filter(|_| page.len() < rows.len());
     let view = HistoryView {

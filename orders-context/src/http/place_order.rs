@@ -3,17 +3,19 @@
 use super::document::ProblemView;
 use super::etag::etag;
 use super::faults::{Faults, ID_RULE, NAME_RULE, is_id, is_name};
+use super::principal::Caller;
 use super::problem::Answer;
 use super::view::OrderView;
 use super::{Api, cause, idempotency};
 use crate::app::Contact;
 use crate::app::PlaceOrder;
+use crate::domain::Actor;
 use axum::Extension;
 use axum::extract::State;
 use axum::http::header::{ETAG, LOCATION};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use chassis::http::{Json, RawJson};
+use chassis::http::{Json, Problem, RawJson};
 use chassis::telemetry::trace::TraceParent;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -29,7 +31,7 @@ pub struct NewOrder {
     /// Where.
     #[schema(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9._:-]+$", example = "nino")]
     restaurant_id: String,
-    /// Who orders.
+    /// How to reach who orders.
     customer: NewCustomer,
     /// What.
     #[schema(min_items = 1, max_items = 50)]
@@ -39,13 +41,11 @@ pub struct NewOrder {
     note: Option<String>,
 }
 
-/// Who orders, and how to reach them. Name and address leave the orders context in mail only.
+/// How to reach who orders, whose id is that of the token. Name and address leave the orders context
+/// in mail only.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewCustomer {
-    /// An opaque id, which other teams see: no name, no address.
-    #[schema(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9._:-]+$", example = "c-1815")]
-    id: String,
     /// The person's name.
     #[schema(min_length = 1, max_length = 200, example = "Ada Lovelace")]
     name: String,
@@ -96,16 +96,20 @@ pub struct NewItem {
 )]
 pub async fn place(
     State(app): Api,
+    caller: Caller,
     Extension(trace): Extension<TraceParent>,
     headers: HeaderMap,
     body: RawJson<NewOrder>,
 ) -> Answer<Response> {
-    let idempotency_key = idempotency::key(&headers, SCOPE)?;
+    let Actor::Customer(customer_id) = &*caller.actor else {
+        return Err(nobody_elses().into());
+    };
+    let idempotency_key = idempotency::key(&headers, SCOPE, customer_id)?;
     let order = body.value;
     check(&order)?;
     let wanted = PlaceOrder {
         restaurant_id: order.restaurant_id,
-        customer_id: order.customer.id,
+        customer_id: customer_id.clone(),
         items: order.items.into_iter().map(|item| (item.item_id, item.quantity)).collect(),
         contact: Contact {
             name: order.customer.name,
@@ -120,6 +124,11 @@ pub async fn place(
     let location = format!("/v1/orders/{}", placed.order.order_id);
     let etag = etag(&view);
     Ok((StatusCode::CREATED, [(LOCATION, location)], [(ETAG, etag)], Json(view)).into_response())
+}
+
+/// The policy lets customers through alone.
+fn nobody_elses() -> Problem {
+    Problem::forbidden("not_for_role", "an order is placed by its customer")
 }
 
 fn check(order: &NewOrder) -> Answer<()> {
@@ -146,9 +155,6 @@ fn check(order: &NewOrder) -> Answer<()> {
 }
 
 fn check_customer(customer: &NewCustomer, faults: &mut Faults) {
-    if !is_id(&customer.id) {
-        faults.at("/customer/id", ID_RULE);
-    }
     if !is_name(&customer.name) {
         faults.at("/customer/name", NAME_RULE);
     }

@@ -4,11 +4,13 @@ mod check;
 
 use super::Api;
 use super::document::ProblemView;
+use super::policy::{judge_restaurant, restaurant_not_found};
+use super::principal::Caller;
 use super::problem::Answer;
 use crate::domain::{MenuItem, Restaurant, Webhook};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use chassis::http::{Json, Path, Problem};
+use chassis::http::{Json, Path};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -109,15 +111,19 @@ pub struct WebhookView<'a> {
     request_body = NewRestaurant,
     responses(
         (status = 200, description = "The restaurant as it is now", body = RestaurantView),
+        (status = 404, description = "There is no such restaurant for the caller", body = ProblemView,
+            content_type = "application/problem+json"),
         (status = 422, description = "The restaurant makes no sense", body = ProblemView,
             content_type = "application/problem+json"),
     )
 )]
 pub async fn register(
     State(app): Api,
+    caller: Caller,
     Path(id): Path<String>,
     Json(new): Json<NewRestaurant>,
 ) -> Answer<Response> {
+    judge_restaurant(&caller.actor, &id)?;
     check::restaurant(&id, &new)?;
     let restaurant = restaurant(id, new);
     app.register_restaurant(restaurant.clone()).await?;
@@ -139,9 +145,7 @@ pub async fn register(
 )]
 pub async fn show(State(app): Api, Path(id): Path<String>) -> Answer<Response> {
     let found = app.restaurant(&id).await?;
-    let restaurant = found.ok_or_else(|| {
-        Problem::not_found("restaurant_not_found", "There is no restaurant with this id.")
-    })?;
+    let restaurant = found.ok_or_else(restaurant_not_found)?;
     Ok(Json(RestaurantView::of(&restaurant)).into_response())
 }
 

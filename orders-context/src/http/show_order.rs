@@ -3,6 +3,8 @@
 use super::Api;
 use super::document::ProblemView;
 use super::etag::{etag, is_known};
+use super::policy::judge_order;
+use super::principal::Caller;
 use super::problem::Answer;
 use super::view::OrderView;
 use axum::extract::State;
@@ -32,10 +34,12 @@ use chassis::http::{Json, Path};
 )]
 pub async fn show(
     State(app): Api,
+    caller: Caller,
     Path(order_id): Path<String>,
     headers: HeaderMap,
 ) -> Answer<Response> {
     let found = app.order(&order_id).await?;
+    judge_order(&caller.actor, &found.order)?;
     let view = OrderView::with_tasks(&found.order, &found.tasks, app.now());
     let etag = etag(&view);
     if is_known(&headers, &etag) {

@@ -8,6 +8,7 @@ mod flow;
 mod listing;
 mod operating;
 mod placing;
+mod policies;
 mod reading;
 mod refusals;
 mod restaurants;
@@ -15,16 +16,19 @@ mod restaurants;
 use crate::app::App;
 use crate::app::group::Limits;
 use crate::domain::Policy;
+use crate::http::{Principal, Role};
 use crate::store::sqlite::Sqlite;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request};
 use chassis::clock::ManualClock;
 use chassis::http::Health;
+use chassis::http::auth::{Keys, LocalIssuer, Verifier};
 use chassis::ids::SequentialIds;
 use chassis::shutdown::Shutdown;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::sync::Arc;
+use std::time::Duration;
 use tempfile::TempDir;
 use tower::ServiceExt;
 
@@ -36,6 +40,7 @@ struct Takeaway {
     app: App,
     router: Router,
     clock: ManualClock,
+    issuer: LocalIssuer,
     _folder: TempDir,
 }
 
@@ -94,9 +99,13 @@ impl Takeaway {
         );
         tokio::spawn(group.run(Shutdown::new()));
         let metrics = chassis::metrics::install();
-        let api = super::router(app.clone());
+        let issuer = LocalIssuer::open(&folder.path().join("token.key")).expect("a key");
+        let keys = Keys::fixed(&issuer.keys()).expect("keys");
+        let time = Arc::new(clock.clone());
+        let verifier: Verifier<Principal> = Verifier::new(keys, "takeaway-local", "takeaway", time);
+        let api = super::router(app.clone(), verifier);
         let router = chassis::http::router(api, Health::new(), metrics, super::BODY_LIMIT_BYTES);
-        let takeaway = Self { app, router, clock, _folder: folder };
+        let takeaway = Self { app, router, clock, issuer, _folder: folder };
         takeaway.call(Method::PUT, "/v1/restaurants/nino", Some(trattoria())).await.ok();
         takeaway
     }
@@ -108,8 +117,46 @@ impl Takeaway {
         Answer { status: parts.status.as_u16(), headers: parts.headers, body }
     }
 
+    /// A token of that role; a restaurant's is for `nino`, `bombay` and `gold`.
+    fn token(&self, role: Role, subject: &str) -> String {
+        let restaurants: &[&str] = match role {
+            Role::Restaurant => &["nino", "bombay", "gold"],
+            _ => &[],
+        };
+        self.token_for(role, subject, restaurants)
+    }
+
+    fn token_for(&self, role: Role, subject: &str, restaurants: &[&str]) -> String {
+        let mut claims = Map::new();
+        claims.insert("role".to_owned(), role.as_str().into());
+        claims.insert("restaurants".to_owned(), restaurants.into());
+        let year = Duration::from_secs(365 * 24 * 3_600);
+        self.issuer.mint("takeaway", subject, claims, EVENING_US, year).expect("a token")
+    }
+
+    /// As whoever usually asks for this: Ada orders and calls off, a restaurant decides, an operator
+    /// does the rest.
     async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
+        let token = match (&method, path.rsplit('/').next()) {
+            _ if path.starts_with("/v1/bulk-actions") => self.token(Role::Operator, "operator-7"),
+            (&Method::POST, Some("orders" | "cancel")) => self.token(Role::Customer, "c-1815"),
+            (&Method::POST, Some("accept" | "reject" | "complete")) => {
+                self.token(Role::Restaurant, "chef")
+            }
+            _ => self.token(Role::Operator, "operator-7"),
+        };
+        self.call_as(&token, method, path, body).await
+    }
+
+    async fn call_as(
+        &self,
+        token: &str,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Answer {
         let request = Request::builder().method(method).uri(path);
+        let request = request.header("authorization", format!("Bearer {token}"));
         let request = match body {
             Some(body) => request
                 .header("content-type", "application/json")
@@ -128,7 +175,17 @@ impl Takeaway {
     }
 
     async fn place(&self, key: &str, order: &Value) -> Answer {
-        self.send(placing_request(key, order)).await
+        self.send(self.placing_request(key, order)).await
+    }
+
+    fn placing_request(&self, key: &str, order: &Value) -> Request<Body> {
+        let token = self.token(Role::Customer, "c-1815");
+        Request::post("/v1/orders")
+            .header("authorization", format!("Bearer {token}"))
+            .header("content-type", "application/json")
+            .header("idempotency-key", key)
+            .body(Body::from(order.to_string()))
+            .expect("a request")
     }
 
     /// The id of a new order of Ada's dinner.
@@ -136,14 +193,6 @@ impl Takeaway {
         let placed = self.place(key, &dinner()).await.ok();
         placed["id"].as_str().expect("an id").to_owned()
     }
-}
-
-fn placing_request(key: &str, order: &Value) -> Request<Body> {
-    Request::post("/v1/orders")
-        .header("content-type", "application/json")
-        .header("idempotency-key", key)
-        .body(Body::from(order.to_string()))
-        .expect("a request")
 }
 
 /// Two dishes, and a webhook.
@@ -166,7 +215,7 @@ fn trattoria() -> Value {
 fn dinner() -> Value {
     json!({
         "restaurant_id": "nino",
-        "customer": { "id": "c-1815", "name": "Ada Lovelace", "email": "ada@example.org" },
+        "customer": { "name": "Ada Lovelace", "email": "ada@example.org" },
         "items": [
             { "item_id": "margherita", "quantity": 2 },
             { "item_id": "tiramisu", "quantity": 1 },

@@ -2,12 +2,13 @@
 
 use crate::faulty::Fault;
 use crate::support::{
-    MINUTE, SECOND, Takeaway, bella_napoli, everything, last_event, lease, placed, told, until,
+    MINUTE, SECOND, Takeaway, bella_napoli, cook, everything, last_event, lease, placed, told,
+    until,
 };
 use chassis::shutdown::Shutdown;
 use orders_context::app::{App, Cause, TaskReport};
 use orders_context::deadlines;
-use orders_context::domain::{Decision, Event, Role, Status, TaskKind};
+use orders_context::domain::{Actor, Decision, Event, Status, TaskKind};
 use orders_context::store::TaskState;
 use std::sync::Arc;
 use tokio::task::JoinHandle;
@@ -91,11 +92,11 @@ async fn an_accepted_order_times_out_and_may_be_redriven() {
     let id = &order.order_id;
     let decide =
         async |decision, by| app.decide_order(id, decision, by, Cause::default()).await.unwrap();
-    decide(Decision::Accept, Role::Restaurant).await;
+    decide(Decision::Accept, cook()).await;
     let (_stop, _watching) = watch(&takeaway, &app);
     takeaway.clock.advance_us(120 * MINUTE);
     until_told(&app, id, "order_timed_out", 1).await;
-    assert_eq!(decide(Decision::Redrive, Role::Operator).await.status, Status::Accepted);
+    assert_eq!(decide(Decision::Redrive, Actor::Operator).await.status, Status::Accepted);
     takeaway.clock.advance_us(120 * MINUTE);
     until_told(&app, id, "order_timed_out", 2).await;
 }

@@ -1,14 +1,14 @@
 //! Decisions: one stands, however many come at once and through however many instances.
 
-use crate::support::{MINUTE, ROOMY, Takeaway, bella_napoli, history, lease, placed, told};
+use crate::support::{MINUTE, ROOMY, Takeaway, bella_napoli, cook, history, lease, placed, told};
 use chassis::shutdown::Shutdown;
 use orders_context::app::{App, Cause, Failure, TaskReport};
-use orders_context::domain::{Decision, Order, Rejection, Role, Status, TaskKind};
+use orders_context::domain::{Actor, Decision, Order, Rejection, Status, TaskKind};
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
 async fn decide(app: &App, order_id: &str, decision: Decision) -> Result<Arc<Order>, Failure> {
-    app.decide_order(order_id, decision, Role::Restaurant, Cause::default()).await
+    app.decide_order(order_id, decision, cook(), Cause::default()).await
 }
 
 fn reject() -> Decision {
@@ -116,7 +116,7 @@ async fn what_caused_a_decision_is_in_the_journal() {
         traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned()),
         causation_id: Some("event-before".to_owned()),
     };
-    app.decide_order(&order.order_id, Decision::Accept, Role::Operator, cause.clone())
+    app.decide_order(&order.order_id, Decision::Accept, Actor::Operator, cause.clone())
         .await
         .unwrap();
     let row = history(&app, &order.order_id).await.pop().unwrap();
@@ -157,7 +157,35 @@ async fn a_fact_is_not_lost_because_an_instance_remembers_an_older_order() {
     takeaway.clock.advance_us(10 * MINUTE);
     other.wake_order(id.clone()).await.unwrap();
     let redrive =
-        other.decide_order(id, Decision::Redrive, Role::Operator, Cause::default()).await.unwrap();
+        other.decide_order(id, Decision::Redrive, Actor::Operator, Cause::default()).await.unwrap();
     assert_eq!(redrive.status, Status::Placed);
     assert_eq!(delivered().await, Status::Notified, "told again, in the new window");
+}
+
+#[tokio::test]
+async fn to_a_stranger_there_is_no_such_order() {
+    let takeaway = Takeaway::open();
+    let app = takeaway.app().await;
+    let order = placed(&app, "rosa-1").await;
+    let decide = async |by: Actor, decision: Decision| {
+        app.decide_order(&order.order_id, decision, by, Cause::default()).await
+    };
+    let off = || Decision::Cancel { reason: "changed_mind".to_owned() };
+    for (stranger, decision) in [
+        (Actor::Customer("customer-luca".to_owned()), off()),
+        (Actor::Restaurant(vec!["bombay".to_owned()]), Decision::Accept),
+        (Actor::Restaurant(Vec::new()), Decision::Accept),
+    ] {
+        let refused = decide(stranger.clone(), decision).await;
+        assert!(
+            matches!(refused, Err(Failure::Rejected(Rejection::UnknownOrder))),
+            "{stranger:?}: {refused:?}"
+        );
+    }
+    let refused = decide(Actor::Service, Decision::Accept).await;
+    assert!(
+        matches!(refused, Err(Failure::Rejected(Rejection::NotForRole { .. }))),
+        "a service decides nothing: {refused:?}"
+    );
+    decide(Actor::Customer("customer-rosa".to_owned()), off()).await.unwrap();
 }

@@ -2,10 +2,10 @@
 //! durable was told to nobody.
 
 use crate::faulty::Fault;
-use crate::support::{ROOMY, Takeaway, history, margherite, placed, told};
+use crate::support::{ROOMY, Takeaway, cook, history, margherite, placed, told};
 use chassis::shutdown::Shutdown;
 use orders_context::app::{Cause, Failure};
-use orders_context::domain::{Decision, Role, Status};
+use orders_context::domain::{Decision, Status};
 
 #[tokio::test]
 async fn an_order_whose_commit_failed_is_placed_once_by_asking_again() {
@@ -32,9 +32,8 @@ async fn a_decision_whose_commit_failed_is_made_once_by_asking_again() {
         let app = takeaway.app().await;
         let order = placed(&app, "rosa-1").await;
         takeaway.store.spoil([fault, Fault::Before]);
-        let accept = || {
-            app.decide_order(&order.order_id, Decision::Accept, Role::Restaurant, Cause::default())
-        };
+        let accept =
+            || app.decide_order(&order.order_id, Decision::Accept, cook(), Cause::default());
         assert!(matches!(accept().await, Err(Failure::Unavailable(_))), "{fault:?}");
         // After the first fault there may be nothing left to commit, and then nothing fails.
         let _ = accept().await;
@@ -53,8 +52,7 @@ async fn nobody_of_a_group_that_failed_is_told_that_a_decision_stands() {
     takeaway.store.spoil([Fault::Before]);
     let stop = Shutdown::new();
     stop.cancel();
-    let decide =
-        |decision| app.decide_order(&order.order_id, decision, Role::Restaurant, Cause::default());
+    let decide = |decision| app.decide_order(&order.order_id, decision, cook(), Cause::default());
     let reject = Decision::Reject { reason: "too_busy".to_owned() };
     let (accepted, again, rejected, ran) = tokio::join!(
         decide(Decision::Accept),

@@ -1,10 +1,10 @@
 //! Customers told over a push gateway, with a real one to talk to.
 
 use crate::sink::{Answer, Sink};
-use crate::support::{SECOND, Takeaway, last_event, placed, until};
+use crate::support::{SECOND, Takeaway, cook, last_event, placed, until};
 use crate::tasks::at_work_over;
 use orders_context::app::{App, Cause};
-use orders_context::domain::{Decision, Event, Notification, Role, Webhook};
+use orders_context::domain::{Decision, Event, Notification, Webhook};
 use orders_context::store::{Task, TaskState};
 use orders_context::tasks::post::{Poster, Reach};
 use orders_context::tasks::{Channels, Customers};
@@ -26,8 +26,7 @@ async fn told(app: &App, order_id: &str, attempts: u32) -> Task {
 }
 
 async fn accept(app: &App, order_id: &str) {
-    let by = Role::Restaurant;
-    app.decide_order(order_id, Decision::Accept, by, Cause::default()).await.unwrap();
+    app.decide_order(order_id, Decision::Accept, cook(), Cause::default()).await.unwrap();
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use chassis::ids::SequentialIds;
 use chassis::shutdown::Shutdown;
 use orders_context::app::group::Limits;
 use orders_context::app::{App, Cause, Group, ListOrders, OrdersFilter, OrdersSort, PlaceOrder};
-use orders_context::domain::{Event, MenuItem, Order, Policy, Restaurant, Webhook};
+use orders_context::domain::{Actor, Event, MenuItem, Order, Policy, Restaurant, Webhook};
 use orders_context::store::sqlite::Sqlite;
 use orders_context::store::{Contact, JournalRow, Lease, Store};
 use std::sync::Arc;
@@ -102,6 +102,11 @@ pub fn margherite(key: &str) -> PlaceOrder {
         idempotency_key: key.to_owned(),
         request_hash: vec![7; 32],
     }
+}
+
+/// Somebody of Bella Napoli.
+pub fn cook() -> Actor {
+    Actor::Restaurant(vec!["bella-napoli".to_owned()])
 }
 
 /// An order just placed.

@@ -3,11 +3,12 @@
 use crate::faulty::Fault;
 use crate::sink::{Answer, Sink};
 use crate::support::{
-    MINUTE, ROOMY, SECOND, Takeaway, bella_napoli, history, last_event, lease, placed, told, until,
+    MINUTE, ROOMY, SECOND, Takeaway, bella_napoli, cook, history, last_event, lease, placed, told,
+    until,
 };
 use chassis::shutdown::Shutdown;
 use orders_context::app::{App, Cause};
-use orders_context::domain::{Decision, Event, Notification, Role, Status, TaskKind};
+use orders_context::domain::{Decision, Event, Notification, Status, TaskKind};
 use orders_context::leases::Held;
 use orders_context::store::{Task, TaskState};
 use orders_context::tasks::mail::Mailer;
@@ -242,7 +243,7 @@ async fn a_mail_server_that_says_nothing_is_not_waited_for() {
     let (app, _stop) = at_work(&takeaway, &sink).await;
     let order = placed(&app, "rosa-mute").await;
     let id = &order.order_id;
-    app.decide_order(id, Decision::Accept, Role::Restaurant, Cause::default()).await.unwrap();
+    app.decide_order(id, Decision::Accept, cook(), Cause::default()).await.unwrap();
     let letter = until("an attempt", async || {
         let letter = app.order(id).await.unwrap().tasks.pop()?;
         (letter.attempts == 1).then_some(letter)

@@ -6,6 +6,7 @@ use chassis::http::{Json, Path, Problem, Query};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::principal::Caller;
 use super::{Api, cursor};
 use crate::domain::Voucher;
 
@@ -14,6 +15,7 @@ const MAX_LIMIT: u32 = 200;
 
 /// Which page to show.
 #[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct PageQuery {
     /// Most vouchers on the page; 50 when absent.
@@ -60,6 +62,7 @@ pub struct VoucherView {
 
 /// A refusal (RFC 9457).
 #[derive(ToSchema)]
+#[schema(as = Problem)]
 #[expect(dead_code, reason = "it describes what chassis writes")]
 pub struct ProblemView {
     /// `/problems/<code>`.
@@ -80,7 +83,7 @@ pub struct ProblemView {
 
 /// Shows a customer's vouchers, the newest first.
 ///
-/// A customer without vouchers, and one nobody has heard of, get an empty list.
+/// A customer without vouchers gets an empty list; to anybody else there is no such customer.
 #[utoipa::path(
     get,
     operation_id = "list_vouchers",
@@ -90,13 +93,20 @@ pub struct ProblemView {
         (status = 200, description = "A page of vouchers", body = VoucherPage),
         (status = 400, description = "The limit or the cursor is none", body = ProblemView,
             content_type = "application/problem+json"),
+        (status = 404, description = "There is no such customer for the caller", body = ProblemView,
+            content_type = "application/problem+json"),
     )
 )]
 pub async fn list(
     State(api): State<Api>,
+    caller: Caller,
     Path(customer_id): Path<String>,
     Query(query): Query<PageQuery>,
 ) -> Result<Json<VoucherPage>, Problem> {
+    if !caller.knows(&customer_id) {
+        let detail = "There is no customer with this id.";
+        return Err(Problem::not_found("customer_not_found", detail));
+    }
     let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
     if !(1..=MAX_LIMIT).contains(&limit) {
         let detail = format!("limit must lie between 1 and {MAX_LIMIT}: choose another");

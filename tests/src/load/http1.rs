@@ -74,19 +74,20 @@ impl Connection {
         self.stream.write_all(bytes).await
     }
 
-    /// POSTs or PUTs JSON and reads the answer.
+    /// POSTs or PUTs JSON with that token and reads the answer.
     pub async fn call(
         &mut self,
         method: &str,
         path: &str,
+        token: &str,
         key: Option<&str>,
         body: &str,
     ) -> Result<Message> {
         let key = key.map(|key| format!("Idempotency-Key: \"{key}\"\r\n")).unwrap_or_default();
         let length = body.len();
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: orders\r\nContent-Type: application/json\r\n\
-             {key}Content-Length: {length}\r\n\r\n{body}"
+            "{method} {path} HTTP/1.1\r\nHost: orders\r\nAuthorization: Bearer {token}\r\n\
+             Content-Type: application/json\r\n{key}Content-Length: {length}\r\n\r\n{body}"
         );
         self.send(request.as_bytes()).await?;
         self.receive().await?.context("the server closed the connection instead of answering")
@@ -162,7 +163,7 @@ mod tests {
             String::from_utf8_lossy(&request[..length]).into_owned()
         });
         let mut connection = Connection::open(&address).await.unwrap();
-        let answer = connection.call("POST", "/v1/orders", Some("k"), "{}").await.unwrap();
+        let answer = connection.call("POST", "/v1/orders", "t", Some("k"), "{}").await.unwrap();
         assert_eq!((answer.status(), answer.field("id")), (201, Some("42")));
         assert!(server.await.unwrap().contains("Idempotency-Key: \"k\"\r\nContent-Length: 2"));
         assert_eq!(connection.receive().await.unwrap().unwrap().status(), 204);

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     api::{dinner, trattoria},
     restaurant::SECRET,
+    tokens::Tokens,
 };
 
 /// How long an order may take before it counts as failed.
@@ -52,15 +53,26 @@ pub struct Pair {
     connection: Connection,
     doorbells: Doorbells,
     order: String,
+    /// The customer's token.
+    customer: String,
+    /// The restaurant's.
+    kitchen: String,
 }
 
 impl Pair {
     /// Connects to orders at `host:port`. The restaurant is registered already.
-    pub async fn new(number: usize, host: &str, doorbells: Doorbells) -> Result<Self> {
+    pub async fn new(
+        number: usize,
+        host: &str,
+        doorbells: Doorbells,
+        tokens: &Tokens,
+    ) -> Result<Self> {
         let connection = Connection::open(host).await?;
-        let customer = format!("customer-{number}");
-        let order = dinner(&restaurant(number), &customer, "ada@example.org").to_string();
-        Ok(Self { number, connection, doorbells, order })
+        let dinner = dinner(&restaurant(number), &format!("customer-{number}"), "ada@example.org");
+        let customer = tokens.customer(&dinner.customer)?;
+        let kitchen = tokens.restaurant(&restaurant(number))?;
+        let order = dinner.body.to_string();
+        Ok(Self { number, connection, doorbells, order, customer, kitchen })
     }
 
     /// Takes one order all the way. Times count from `due`, the moment at which it was to be placed.
@@ -72,7 +84,9 @@ impl Pair {
 
     async fn order_patiently(&mut self, due: Instant, note: &mut impl FnMut(Noted)) -> Result<()> {
         let key = Uuid::now_v7().to_string();
-        let placed = self.connection.call("POST", "/v1/orders", Some(&key), &self.order).await?;
+        let placed =
+            self.connection.call("POST", "/v1/orders", &self.customer, Some(&key), &self.order);
+        let placed = placed.await?;
         ensure!(placed.status() == 201, "placed: {}", placed.status());
         let id = placed.field("id").context("the order has no id")?.to_owned();
         note(Noted::answer(Step::Placed, &id, due));
@@ -93,7 +107,7 @@ impl Pair {
     ) -> Result<()> {
         let asked = Instant::now();
         let path = format!("/v1/orders/{id}/{word}");
-        let answer = self.connection.call("POST", &path, None, r#"{"by":"restaurant"}"#).await?;
+        let answer = self.connection.call("POST", &path, &self.kitchen, None, "").await?;
         if answer.status() != 200 {
             bail!("{word}: {} {}", answer.status(), answer.field("code").unwrap_or_default());
         }
@@ -131,13 +145,19 @@ fn restaurant(number: usize) -> String {
 }
 
 /// Registers so many restaurants with orders at `host:port`, all told at the sink at `sink`.
-pub async fn register_restaurants(host: &str, sink: &str, count: usize) -> Result<()> {
+pub async fn register_restaurants(
+    host: &str,
+    sink: &str,
+    count: usize,
+    tokens: &Tokens,
+) -> Result<()> {
+    let operator = tokens.operator()?;
     let mut connection = Connection::open(host).await?;
     for number in 0..count {
         let url = format!("{}/{number}", restaurants_at(sink));
         let body = trattoria(Some((&url, SECRET))).to_string();
         let path = format!("/v1/restaurants/{}", restaurant(number));
-        let answer = connection.call("PUT", &path, None, &body).await?;
+        let answer = connection.call("PUT", &path, &operator, None, &body).await?;
         let said = String::from_utf8_lossy(answer.body());
         ensure!(answer.is_success(), "PUT {path} answered {}: {said}", answer.status());
     }

@@ -19,7 +19,7 @@ use super::{
     sink::{self, Doorbells},
     visible::Watcher,
 };
-use crate::addresses::Addresses;
+use crate::{addresses::Addresses, tokens::Tokens};
 
 /// How often the memory of orders is looked at.
 const MEMORY_EVERY: Duration = Duration::from_secs(2);
@@ -73,12 +73,13 @@ async fn run_locally(addresses: &Addresses, load: Load) -> Result<Report> {
     let doorbells: Doorbells = Rc::new((0..pairs).map(|_| Default::default()).collect());
     sink::open(&load.sink, doorbells.clone()).await?;
     let host = addresses.orders.trim_start_matches("http://").to_owned();
-    register_restaurants(&host, &load.sink, pairs).await?;
+    let tokens = Tokens::of(&addresses.token_key)?;
+    register_restaurants(&host, &load.sink, pairs, &tokens).await?;
     let watcher = load.watch.then(|| Watcher::start(&addresses.kafka));
     let book = Book::default();
     let mut free = Vec::with_capacity(pairs);
     for number in (0..pairs).rev() {
-        free.push(Pair::new(number, &host, doorbells.clone()).await?);
+        free.push(Pair::new(number, &host, doorbells.clone(), &tokens).await?);
     }
     let free = Rc::new(RefCell::new(free));
     let watched = Watched::of_stack(&addresses.var)?;

@@ -62,7 +62,7 @@ pub struct Story {
 /// Takes one order through the running stack. Plays the restaurant, which accepts, and the customer.
 /// Fails with what was missing when a part of the story does not happen within a minute.
 pub async fn take(addresses: &Addresses) -> Result<Story> {
-    let api = Api::new(&addresses.orders, &addresses.promotions)?;
+    let api = Api::of(addresses)?;
     let (restaurant, customer) = ("trattoria-da-nino", unique("ada"));
     let email = format!("{customer}@example.com");
     let sink = RestaurantSink::open(Conduct::Accepts(api.clone())).await?;
@@ -76,7 +76,7 @@ pub async fn take(addresses: &Addresses) -> Result<Story> {
         Ok(mails(&addresses.mail, &email).await?.pop())
     })
     .await?;
-    let done = api.decide(&id, "complete", &json!({ "by": "restaurant" })).await?;
+    let done = api.decide(&id, "complete", &json!({})).await?;
     ensure!(done.status == 200, "complete answered {}: {}", done.status, done.body);
     let order = reached(&api, &id, "completed").await?;
     let voucher = eventually("the voucher", LIMIT, async || {

@@ -66,7 +66,8 @@ impl Story {
 
     fn addresses(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (to, order, customer) = (&self.addresses, &self.order.id, &self.customer);
-        writeln!(f, "\nLook at it:")?;
+        let token = format!("orders token --role customer --subject {customer}");
+        writeln!(f, "\nLook at it (the first three with a token: {token}):")?;
         for (what, where_to) in [
             ("the order", format!("{}/v1/orders/{order}", to.orders)),
             ("its history", format!("{}/v1/orders/{order}/history", to.orders)),

@@ -30,7 +30,7 @@ async fn no_kill_loses_or_doubles_anything() -> Result<()> {
     let stack = tokio::task::spawn_blocking(|| Stack::start("chaos", 14_000)).await??;
     let stack = Arc::new(stack);
     let addresses = stack.addresses();
-    let api = Api::new(&addresses.orders, &addresses.promotions)?;
+    let api = Api::of(addresses)?;
     let sink = RestaurantSink::open(Conduct::Silent).await?;
     api.put_restaurant("trattoria", &trattoria(Some((&sink.url(), SECRET)))).await?;
 

@@ -44,8 +44,8 @@ async fn no_blow_to_an_instance_loses_or_doubles_anything() -> Result<()> {
 async fn weather(seed: u64, blows: usize) -> Result<()> {
     let fleet = Arc::new(tokio::task::spawn_blocking(Fleet::start).await??);
     let addresses = fleet.addresses();
-    let apis: Vec<Api> =
-        fleet.urls().map(|url| Api::new(&url, &addresses.promotions)).collect::<Result<_>>()?;
+    let api = Api::of(addresses)?;
+    let apis: Vec<Api> = fleet.urls().map(|url| api.at(&url)).collect();
     let sink = RestaurantSink::open(Conduct::Silent).await?;
     let api = apis.first().context("there are instances")?.clone();
     api.put_restaurant("trattoria", &trattoria(Some((&sink.url(), SECRET)))).await?;

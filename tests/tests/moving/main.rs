@@ -22,10 +22,10 @@ async fn placed(api: &Api) -> Result<String> {
 }
 
 /// The API of the instance whose port is so much above the first one's.
-fn instance(addresses: &Addresses, further: u16) -> Result<Api> {
+fn instance(first: &Api, addresses: &Addresses, further: u16) -> Result<Api> {
     let (base, port) = addresses.orders.rsplit_once(':').context("a port")?;
     let port: u16 = port.parse()?;
-    Api::new(&format!("{base}:{}", port + further), &addresses.promotions)
+    Ok(first.at(&format!("{base}:{}", port + further)))
 }
 
 /// Topic, journal, rows and lake agree.
@@ -45,13 +45,13 @@ async fn verify(addresses: &Addresses) -> Result<()> {
 async fn orders_move_to_three_instances_and_back() -> Result<()> {
     let stack = tokio::task::spawn_blocking(|| Stack::start("moving", 17_000)).await??;
     let addresses = stack.addresses();
-    let first = Api::new(&addresses.orders, &addresses.promotions)?;
+    let first = Api::of(addresses)?;
     let finished = story::take(addresses).await?.order;
     let waiting = placed(&first).await?;
 
     let said = tokio::task::block_in_place(|| stack.instances("up"))?;
     ensure!(said.contains("clean, every journal"), "{said}");
-    let (second, third) = (instance(addresses, 4)?, instance(addresses, 5)?);
+    let (second, third) = (instance(&first, addresses, 4)?, instance(&first, addresses, 5)?);
     let (kept, history) = (second.order(&finished.id).await?, third.history(&finished.id).await?);
     ensure!((kept.status.as_str(), kept.version) == ("completed", finished.version), "{kept:?}");
     ensure!(history.len() as u64 == finished.version, "{history:?}");

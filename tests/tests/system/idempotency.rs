@@ -3,7 +3,7 @@
 use anyhow::{Result, bail, ensure};
 use reqwest::Method;
 use serde_json::Value;
-use system_tests::api::{Answer, Api, dinner, trattoria, unique};
+use system_tests::api::{Answer, Api, Dinner, dinner, trattoria, unique};
 
 use super::support::{Shared, shared};
 
@@ -34,7 +34,7 @@ async fn the_same_key_a_hundred_times_at_once_makes_one_order() -> Result<()> {
 
 /// Those that were answered with an order, at least one; the others were told that their key is at
 /// work.
-async fn a_hundred_at_once(api: &Api, key: &str, order: &Value) -> Result<Vec<Answer>> {
+async fn a_hundred_at_once(api: &Api, key: &str, order: &Dinner) -> Result<Vec<Answer>> {
     let calls: Vec<_> = (0..100)
         .map(|_| {
             let (api, key, order) = (api.clone(), key.to_owned(), order.clone());
@@ -62,10 +62,10 @@ async fn a_key_belongs_to_one_request() -> Result<()> {
     let order = dinner(&restaurant, "grace", "grace.hopper@example.com");
     assert_eq!(shared.api.place(&key, &order).await?.status, 201);
     let mut other = order.clone();
-    other["items"][0]["quantity"] = 3.into();
+    other.body["items"][0]["quantity"] = 3.into();
     let refused = shared.api.place(&key, &other).await?;
     assert_eq!(refused.status, 422, "{refused:?}");
-    let missing = shared.api.call(Method::POST, "/v1/orders", None, Some(&order)).await?;
+    let missing = shared.api.place_with(None, &order).await?;
     assert_eq!(missing.status, 400, "{missing:?}");
     assert!(!refused.code().is_empty() && !missing.code().is_empty());
     assert_eq!(orders_of(&shared, &restaurant).await?, 1);

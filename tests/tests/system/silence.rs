@@ -18,6 +18,7 @@ use system_tests::{
     eventually::eventually,
     mail::mails,
     restaurant::{Conduct, RestaurantSink, SECRET},
+    tokens::Tokens,
 };
 use tokio::task::JoinHandle;
 
@@ -36,10 +37,14 @@ impl OrdersHere {
         // Free a moment ago, and nobody else asks for a port of this range by number.
         let listen = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
         let database = format!("sqlite:{}", folder.join("orders.db").display());
+        let key = folder.join("token.key");
+        let tokens = Tokens::of(&key)?;
+        let key = key.display().to_string();
         let mut settings = Settings::from_pairs([
             ("ORDERS_LISTEN", listen.as_str()),
             ("ORDERS_DATABASE_URL", &database),
             ("ORDERS_WEBHOOK_ALLOW_PRIVATE", "true"),
+            ("TOKEN_LOCAL_KEY", &key),
             ("SMTP_URL", &stack.smtp),
             // Port 1 is nobody's: the broker and the registry are down for good.
             ("KAFKA_BOOTSTRAP", "127.0.0.1:1"),
@@ -51,7 +56,7 @@ impl OrdersHere {
         let shutdown = Shutdown::new();
         let (time, ids) = (Arc::new(clock.clone()), Arc::new(UuidV7Ids));
         let running = tokio::spawn(boot::run(config, time, ids, shutdown.clone()));
-        let api = Api::new(&format!("http://{listen}"), &stack.promotions)?;
+        let api = Api::new(&format!("http://{listen}"), &stack.promotions, tokens)?;
         Ok(Self { api, clock, shutdown, running })
     }
 
@@ -105,7 +110,7 @@ async fn an_order_nobody_answers_expires_and_the_customer_hears_of_it() -> Resul
     })
     .await?;
     assert!(mail.header("To").is_some_and(|to| to.contains(&email)));
-    let late = here.api.decide(&id, "accept", &json!({ "by": "restaurant" })).await?;
+    let late = here.api.decide(&id, "accept", &json!({})).await?;
     assert_eq!((late.status, late.body["current_status"].as_str()), (409, Some("expired")));
     eventually("user_notified closes the history", LIMIT, async || {
         let history = here.api.history(&id).await?;

@@ -34,7 +34,7 @@ pub async fn shared() -> Result<Shared> {
     let parts = PARTS.read().await;
     let stack = stack().await?;
     let addresses = stack.addresses();
-    let api = Api::new(&addresses.orders, &addresses.promotions)?;
+    let api = Api::of(addresses)?;
     Ok(Shared { stack, api, _parts: parts })
 }
 

@@ -2,7 +2,7 @@
 //! that must pass.
 
 use super::{
-    layers, pages, report,
+    doors, layers, pages, report,
     source::{Manifest, Source, Workspace},
 };
 
@@ -15,7 +15,9 @@ fn findings(path: &str, text: &str) -> String {
     let source = Source::new(path, &format!("//! An example.\n{text}"));
     let manifests = vec![Manifest::parse(source.package(), DEPENDENCIES)];
     let workspace = Workspace { sources: vec![source], manifests };
-    report(&layers::imports(&workspace)) + &report(&pages::all(&workspace))
+    report(&layers::imports(&workspace))
+        + &report(&pages::all(&workspace))
+        + &report(&doors::routes(&workspace))
 }
 
 #[track_caller]
@@ -125,4 +127,16 @@ fn words_are_the_projects_own() {
     refused(path, "// The outbox table.", "\"journal\"");
     refused("chassis/src/kafka.rs", "// Each voucher.", "chassis knows no business");
     passes("chassis/src/kafka.rs", "// In order of arrival.");
+}
+
+#[test]
+fn a_route_without_a_policy_is_refused() {
+    let path = "orders-context/src/http.rs";
+    let open = |route: &str| format!("fn f(r: Router) {{ r.route(\n{route}, get(show)) }}");
+    refused(path, &open("\"/v1/secrets\""), "whose guard asks for a token");
+    refused(path, &open("SECRETS"), "whose guard asks for a token");
+    refused("promotions-context/src/boot.rs", "fn f(r: Router) { r.nest(\"/x\", y) }", "guard");
+    passes(path, &open("\"/openapi.json\""));
+    passes(path, "fn f(r: Routes) { r.route(&policy::LOOK, routes!(show)) }");
+    passes("orders-context/src/http/tests.rs", &open("\"/v1/secrets\""));
 }

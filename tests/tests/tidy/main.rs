@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot read its files has failed")]
 
+mod doors;
 #[cfg(test)]
 mod examples;
 mod layers;
@@ -52,6 +53,12 @@ fn every_module_imports_only_what_the_architecture_allows() {
 fn every_crate_depends_only_on_what_the_architecture_allows() {
     let workspace = Workspace::read();
     assert_none(&layers::manifests(&workspace));
+}
+
+#[test]
+fn every_route_stands_behind_a_policy() {
+    let workspace = Workspace::read();
+    assert_none(&doors::routes(&workspace));
 }
 
 #[test]

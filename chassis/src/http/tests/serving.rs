@@ -9,7 +9,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::http::server::serve_and_drain;
+use crate::http::server::Server;
 use crate::http::{self, extract};
 use crate::shutdown::Shutdown;
 
@@ -129,9 +129,48 @@ async fn a_request_that_never_ends_does_not_keep_the_server() {
     let mut guest = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     guest.write_all(b"GET / HTTP/1.1\r\nhost: kitchen\r\n\r\n").unwrap();
     let (app, shutdown) = (Router::new().route("/", get(cook)), Shutdown::new());
-    let drain = Duration::from_millis(1);
-    let server = tokio::spawn(serve_and_drain(listener, app, shutdown.clone(), drain));
+    let server = Server {
+        tls: None,
+        app,
+        shutdown: shutdown.clone(),
+        drain: Duration::from_millis(1),
+        head_time: LONG,
+    };
+    let server = tokio::spawn(server.run(listener));
     arrivals.recv().await.unwrap();
     shutdown.cancel();
     tokio::time::timeout(LONG, server).await.unwrap().unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_finish_its_head_is_not_waited_for() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = Server {
+        tls: None,
+        app: Router::new(),
+        shutdown: Shutdown::new(),
+        drain: LONG,
+        head_time: Duration::from_millis(20),
+    };
+    let _server = tokio::spawn(server.run(listener));
+    for said in ["", "GET / HTTP/1.1\r\nhost: kit"] {
+        let heard = talk(address, said).await.unwrap();
+        assert!(!heard.contains("200 OK"), "the connection was closed: {heard}");
+    }
+}
+
+#[tokio::test]
+async fn every_answer_tells_browsers_to_be_careful() {
+    for path in ["/livez", "/trace", "/nowhere"] {
+        let answer = ask(get_request(path)).await;
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("cache-control", "private, no-cache"),
+            ("referrer-policy", "no-referrer"),
+            ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+        ] {
+            assert_eq!(answer.headers[name], value, "{path}");
+        }
+    }
 }

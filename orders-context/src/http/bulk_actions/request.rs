@@ -2,9 +2,10 @@
 
 use super::super::faults::{Faults, REASON_CODE_RULE, is_reason_code};
 use super::super::operate_order::DeadlineWord;
+use super::super::principal::Principal;
 use super::super::problem::Answer;
 use crate::app::{BulkWanted, OrdersFilter, TaskCondition};
-use crate::domain::{Action, Intervention, Status, Timestamp, Until};
+use crate::domain::{Action, Status, Timestamp, Until};
 use chassis::clock::parse_rfc3339;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -18,9 +19,6 @@ const MOMENT_RULE: &str = "must be a moment in RFC 3339, like 2026-11-23T20:45:0
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BulkBody {
-    /// An opaque id of the operator.
-    #[schema(pattern = "^[A-Za-z0-9._:-]{1,64}$", example = "operator-7")]
-    actor: String,
     /// Why, in the operator's words, which name nobody. It is kept in the history of every order and
     /// published nowhere.
     #[schema(max_length = 500, example = "The kitchens of the harbour have no power")]
@@ -107,13 +105,13 @@ impl BulkBody {
         serde_json::to_vec(self).unwrap_or_default()
     }
 
-    /// What is asked for.
+    /// What is asked for, and that it is `caller` who asks.
     ///
     /// # Errors
     /// Everything that is wrong with it.
-    pub fn wanted(self) -> Answer<BulkWanted> {
+    pub fn wanted(self, caller: &Principal) -> Answer<BulkWanted> {
         let mut faults = Faults::default();
-        let intervention = Intervention { actor: self.actor, reason: self.reason };
+        let intervention = caller.intervention(self.reason);
         faults.in_intervention(&intervention, "/reason");
         let per_second = self.per_second.unwrap_or(DEFAULT_RATE);
         if !(1..=MAX_RATE).contains(&per_second) {

@@ -4,8 +4,7 @@ use super::restaurants::pointers;
 use super::*;
 
 fn bulk(action: &Value, filter: &Value) -> Value {
-    json!({ "actor": "operator-7", "reason": "No power at the harbour", "action": action,
-        "filter": filter })
+    json!({ "reason": "No power at the harbour", "action": action, "filter": filter })
 }
 
 fn cancelling() -> Value {
@@ -15,7 +14,9 @@ fn cancelling() -> Value {
 
 impl Takeaway {
     async fn start_bulk(&self, key: &str, body: &Value) -> Answer {
+        let token = self.token(Role::Operator, "operator-7");
         let request = Request::post("/v1/bulk-actions")
+            .header("authorization", format!("Bearer {token}"))
             .header("content-type", "application/json")
             .header("idempotency-key", key)
             .body(Body::from(body.to_string()));
@@ -76,7 +77,7 @@ async fn a_bulk_action_is_tried_started_and_looked_at() {
     for id in ids {
         assert_eq!(takeaway.get(&format!("/v1/orders/{id}")).await.ok()["status"], "cancelled");
     }
-    let ended = json!({ "actor": "operator-7", "reason": "Power again" });
+    let ended = json!({ "reason": "Power again" });
     let ended = takeaway.post(&format!("{location}/pause"), ended).await.refused(409);
     assert_eq!(
         (&ended["code"], &ended["current_status"]),
@@ -89,13 +90,16 @@ async fn bulk_actions_are_paused_resumed_cancelled_and_listed() {
     let takeaway = Takeaway::open().await;
     takeaway.dinner("one").await;
     takeaway.clock.advance_us(1);
-    let by = json!({ "actor": "operator-8", "reason": "Wait for the kitchen" });
+    let why = json!({ "reason": "Wait for the kitchen" });
+    let operator = takeaway.token(Role::Operator, "operator-8");
+    let interrupt =
+        async |path: &str| takeaway.call_as(&operator, Method::POST, path, Some(why.clone())).await;
     let first = takeaway.start_bulk("first", &cancelling()).await.ok();
     let path = format!("/v1/bulk-actions/{}", first["id"].as_str().unwrap());
     for (what, state) in [("pause", "paused"), ("resume", "running"), ("cancel", "cancelled")] {
-        let done = takeaway.post(&format!("{path}/{what}"), by.clone()).await;
+        let done = interrupt(&format!("{path}/{what}")).await;
         assert_eq!(done.ok()["state"], state);
-        let again = takeaway.post(&format!("{path}/{what}"), by.clone()).await;
+        let again = interrupt(&format!("{path}/{what}")).await;
         assert_eq!((again.status, again.body), (200, done.body), "{what} again: the same answer");
     }
     let shown = takeaway.get(&path).await.ok();
@@ -136,9 +140,13 @@ async fn what_is_wrong_with_a_bulk_action_is_told_at_once() {
     }
     let mut fast = cancelling();
     fast["per_second"] = json!(1_001);
-    fast["actor"] = json!("");
+    fast["reason"] = json!("");
     let problem = takeaway.start_bulk("fast", &fast).await.refused(422);
-    assert_eq!(pointers(&problem), ["/actor", "/per_second"]);
+    assert_eq!(pointers(&problem), ["/reason", "/per_second"]);
+    let mut forged = cancelling();
+    forged["actor"] = json!("operator-8");
+    let problem = takeaway.start_bulk("forged", &forged).await.refused(422);
+    assert_eq!(pointers(&problem), ["/actor"], "who acts stands in the token");
     let keyless = takeaway.post("/v1/bulk-actions", cancelling()).await.refused(400);
     assert_eq!(keyless["code"], "idempotency_key_required");
     let unknown = takeaway.get("/v1/bulk-actions/none").await.refused(404);

@@ -10,8 +10,7 @@ async fn an_order_goes_all_the_way() {
     let accepted = takeaway.call(Method::POST, &format!("{path}/accept"), None).await.ok();
     assert_eq!((&accepted["status"], &accepted["version"]), (&json!("accepted"), &json!(2)));
     assert_eq!(accepted.get("tasks"), None, "a decision is answered without asking the store");
-    let body = json!({ "by": "operator" });
-    let completed = takeaway.post(&format!("{path}/complete"), body).await.ok();
+    let completed = takeaway.post(&format!("{path}/complete"), json!({})).await.ok();
     assert_eq!(completed["status"], "completed");
     let shown = takeaway.get(&path).await.ok();
     let tasks: Vec<_> = shown["tasks"].as_array().unwrap().iter().collect();
@@ -57,16 +56,12 @@ async fn another_decision_is_told_what_stands() {
 }
 
 #[tokio::test]
-async fn too_early_too_late_and_not_for_you_are_told_apart() {
+async fn too_early_and_too_late_are_told_apart() {
     let takeaway = Takeaway::open().await;
     let id = takeaway.dinner("late").await;
     let path = format!("/v1/orders/{id}");
     let early = takeaway.post(&format!("{path}/complete"), json!({})).await.refused(409);
     assert_eq!((&early["code"], &early["current_status"]), (&json!("not_yet"), &json!("placed")));
-
-    let body = json!({ "by": "customer" });
-    let role = takeaway.post(&format!("{path}/accept"), body).await.refused(409);
-    assert_eq!(role["code"], "not_for_role");
 
     takeaway.clock.advance_us(10 * 60_000_000);
     let late = takeaway.post(&format!("{path}/accept"), json!({})).await.refused(409);
@@ -103,7 +98,7 @@ async fn every_reason_of_the_list_is_accepted_and_no_other() {
         ("cancel", json!({ "reason": "x" }), "/reason"),
         ("cancel", json!({ "reason": "x".repeat(41) }), "/reason"),
         ("cancel", json!({ "reason": "_x" }), "/reason"),
-        ("accept", json!({ "by": "system" }), "/by"),
+        ("accept", json!({ "by": "operator" }), "/by"),
         ("accept", json!({ "reason": "hungry" }), "/reason"),
     ] {
         let path = format!("/v1/orders/{id}/{decision}");
@@ -115,4 +110,20 @@ async fn every_reason_of_the_list_is_accepted_and_no_other() {
         let path = format!("/v1/orders/{id}/cancel");
         takeaway.post(&path, json!({ "reason": reason })).await.ok();
     }
+}
+
+#[tokio::test]
+async fn what_a_customer_could_call_off_before_is_not_for_them_any_more() {
+    let takeaway = Takeaway::open().await;
+    let id = takeaway.dinner("changed-my-mind").await;
+    let path = format!("/v1/orders/{id}");
+    takeaway.post(&format!("{path}/accept"), json!({})).await.ok();
+    let reason = json!({ "reason": "changed_mind" });
+    let refused = takeaway.post(&format!("{path}/cancel"), reason.clone()).await.refused(409);
+    assert_eq!(refused["code"], "not_for_role");
+    let operator = takeaway.token(Role::Operator, "olga");
+    let path = format!("{path}/cancel");
+    let reason = json!({ "reason": "changed_mind", "explanation": "The customer called" });
+    let cancelled = takeaway.call_as(&operator, Method::POST, &path, Some(reason)).await.ok();
+    assert_eq!(cancelled["status"], "cancelled");
 }

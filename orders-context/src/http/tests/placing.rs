@@ -98,8 +98,9 @@ async fn a_hundred_requests_at_once_with_one_key_make_one_order() {
     let mut requests = JoinSet::new();
     for _ in 0..100 {
         let router = takeaway.router.clone();
+        let request = takeaway.placing_request("\"rush\"", &dinner());
         requests.spawn(async move {
-            let response = router.oneshot(placing_request("\"rush\"", &dinner())).await.unwrap();
+            let response = router.oneshot(request).await.unwrap();
             let status = response.status().as_u16();
             (status, to_bytes(response.into_body(), usize::MAX).await.unwrap())
         });
@@ -126,7 +127,7 @@ async fn a_key_is_required_and_must_be_one() {
     let takeaway = Takeaway::open().await;
     let without = takeaway.post("/v1/orders", dinner()).await.refused(400);
     assert_eq!(without["code"], "idempotency_key_required");
-    let mut two = placing_request("one", &dinner());
+    let mut two = takeaway.placing_request("one", &dinner());
     two.headers_mut().append("idempotency-key", "two".parse().unwrap());
     assert_eq!(takeaway.send(two).await.refused(400)["code"], "idempotency_key_required");
     let long = "k".repeat(256);
@@ -142,7 +143,7 @@ async fn a_key_is_required_and_must_be_one() {
 #[tokio::test]
 async fn the_callers_trace_goes_into_the_journal() {
     let takeaway = Takeaway::open().await;
-    let mut request = placing_request("traced", &dinner());
+    let mut request = takeaway.placing_request("traced", &dinner());
     let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     request.headers_mut().insert("traceparent", trace.parse().unwrap());
     let placed = takeaway.send(request).await.ok();

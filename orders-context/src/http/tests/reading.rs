@@ -6,7 +6,10 @@ use crate::domain::Timestamp;
 use crate::store::Lease;
 
 async fn if_none_match(takeaway: &Takeaway, path: &str, known: &str) -> Answer {
-    let request = Request::get(path).header("if-none-match", known);
+    let token = takeaway.token(Role::Customer, "c-1815");
+    let request = Request::get(path)
+        .header("authorization", format!("Bearer {token}"))
+        .header("if-none-match", known);
     takeaway.send(request.body(Body::empty()).unwrap()).await
 }
 

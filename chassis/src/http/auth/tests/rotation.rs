@@ -1,0 +1,108 @@
+//! Keys that come and go while the process runs, and configurations that must not be.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::Router;
+use axum::routing::get;
+
+use super::*;
+use crate::config::Settings;
+use crate::http::auth::{AuthConfig, LocalIssuer};
+
+/// An issuer that counts how often it is asked, and its address.
+async fn issuer(set: JwkSet) -> (Arc<AtomicUsize>, String) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&asked);
+    let answer = move || {
+        counter.fetch_add(1, Ordering::Relaxed);
+        let set = set.clone();
+        async move { axum::Json(set) }
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}/jwks", listener.local_addr().unwrap());
+    let router = Router::new().route("/jwks", get(answer));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (asked, address)
+}
+
+#[tokio::test]
+async fn an_unknown_key_is_looked_for_once() {
+    let (known, stranger) = (Signer::ed25519("known"), Signer::ed25519("stranger"));
+    let (asked, address) = issuer(jwks(&[&known])).await;
+    let keys = Keys::open(address.parse().unwrap(), None).await.unwrap();
+    let verifier = verifier(keys, &evening());
+    assert!(verifier.verify(&known.sign(&claims())).await.is_ok());
+    for number in 0..20 {
+        let token = stranger.sign(&with("exp", json!(EVENING + number)));
+        let denied = verifier.verify(&token).await;
+        assert_eq!(denied, Err(Denied::Invalid("the token's key is not known")));
+    }
+    assert_eq!(asked.load(Ordering::Relaxed), 2, "at the start, and for the first stranger");
+}
+
+#[tokio::test]
+async fn a_key_that_came_later_is_found_and_one_that_went_counts_no_more() {
+    let (old, new) = (Signer::ed25519("old"), Signer::es256("new"));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("jwks.json");
+    let write = |set: JwkSet| std::fs::write(&file, serde_json::to_vec(&set).unwrap()).unwrap();
+    write(jwks(&[&old]));
+    let keys = Keys::open(file.to_str().unwrap().parse().unwrap(), None).await.unwrap();
+    let verifier = verifier(keys, &evening());
+    let token = old.sign(&claims());
+    assert!(verifier.verify(&token).await.is_ok());
+    write(jwks(&[&new]));
+    assert!(verifier.verify(&token).await.is_ok(), "nobody has looked yet");
+    assert!(verifier.verify(&new.sign(&claims())).await.is_ok());
+    let denied = verifier.verify(&token).await;
+    assert_eq!(
+        denied,
+        Err(Denied::Invalid("the token's key is not known")),
+        "though verified before"
+    );
+}
+
+#[tokio::test]
+async fn keys_that_cannot_be_had_are_not_the_callers_fault() {
+    let nobody = "http://127.0.0.1:1/jwks".parse().unwrap();
+    let verifier = verifier(Keys::open(nobody, None).await.unwrap(), &evening());
+    let token = Signer::ed25519("d").sign(&claims());
+    assert_eq!(verifier.verify(&token).await, Err(Denied::Unavailable));
+}
+
+#[tokio::test]
+async fn production_takes_no_key_of_the_local_stack() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = folder.path().join("token.key");
+    let key = key.to_str().unwrap();
+    let local = LocalIssuer::open(key.as_ref()).unwrap();
+    let file = folder.path().join("jwks.json");
+    std::fs::write(&file, serde_json::to_vec(&local.keys()).unwrap()).unwrap();
+    let file = file.to_str().unwrap();
+    let read = |pairs: &[(&str, &str)]| {
+        let mut settings = Settings::from_pairs(pairs.iter().copied());
+        let config = AuthConfig::from_settings(&mut settings);
+        settings.finish(config)
+    };
+    let production = ("TAKEAWAY_ENV", "production");
+    for (pairs, named) in [
+        (vec![production, ("TOKEN_LOCAL_KEY", key)], "TOKEN_JWKS"),
+        (vec![production, ("TOKEN_JWKS", file)], "TOKEN_ISSUER"),
+        (
+            vec![production, ("TOKEN_JWKS", file), ("TOKEN_ISSUER", "takeaway-local")],
+            "TOKEN_ISSUER",
+        ),
+        (vec![production, ("TOKEN_JWKS", "http://i.example"), ("TOKEN_ISSUER", "i")], "TOKEN_JWKS"),
+        (vec![("TAKEAWAY_ENV", "staging")], "TAKEAWAY_ENV"),
+        (vec![("TOKEN_JWKS", "ftp://i.example")], "TOKEN_JWKS"),
+    ] {
+        let refused = read(&pairs).unwrap_err().to_string();
+        assert!(refused.contains(named), "{pairs:?}: {refused}");
+    }
+    let smuggled = [production, ("TOKEN_JWKS", file), ("TOKEN_ISSUER", "https://issuer.example")];
+    let config = read(&smuggled).unwrap();
+    let refused = config.verifier::<Cook>(Arc::new(evening())).await.map(|_| ());
+    assert!(refused.unwrap_err().to_string().contains("local stack"));
+    let local = read(&[("TOKEN_LOCAL_KEY", key)]).unwrap();
+    assert!(local.verifier::<Cook>(Arc::new(evening())).await.is_ok());
+}

@@ -1,0 +1,70 @@
+//! Who calls this API: what a token must say, and what that makes of its bearer.
+
+use super::faults::is_id;
+use crate::domain::{Actor, Intervention, words};
+use chassis::http::auth;
+use chassis::http::auth::Claims;
+use std::sync::Arc;
+
+words! {
+    /// In what capacity somebody calls: the claim `role`.
+    Role {
+        /// Who orders. The claim `sub` is the customer's id.
+        Customer = "customer",
+        /// Who cooks, at the restaurants of the claim `restaurants`.
+        Restaurant = "restaurant",
+        /// Who looks after the system.
+        Operator = "operator",
+        /// A system of ours.
+        Service = "service",
+    }
+}
+
+/// Somebody with a good token.
+#[derive(Clone, Debug)]
+pub struct Principal {
+    /// What they may know of.
+    pub actor: Arc<Actor>,
+    role: Role,
+    subject: String,
+}
+
+/// Who is calling: every handler behind a policy may take it.
+pub type Caller = auth::Caller<Principal>;
+
+impl Principal {
+    /// Their id: the claim `sub`.
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// What they do as an operator, for that reason: in the name of the claim `sub`.
+    pub fn intervention(&self, reason: String) -> Intervention {
+        Intervention { actor: self.subject.clone(), reason }
+    }
+}
+
+impl auth::Principal for Principal {
+    type Role = Role;
+
+    fn of(claims: &Claims) -> Option<Self> {
+        let role = Role::from_word(claims.text("role")?)?;
+        if !is_id(&claims.sub) {
+            return None;
+        }
+        let actor = match role {
+            Role::Customer => Actor::Customer(claims.sub.clone()),
+            Role::Restaurant => {
+                let ids = claims.texts("restaurants")?;
+                ids.iter().all(|id| is_id(id)).then_some(Actor::Restaurant(ids))?
+            }
+            Role::Operator => Actor::Operator,
+            Role::Service => Actor::Service,
+        };
+        Some(Self { actor: Arc::new(actor), role, subject: claims.sub.clone() })
+    }
+
+    fn role(&self) -> Role {
+        self.role
+    }
+}
