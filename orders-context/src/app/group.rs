@@ -21,10 +21,10 @@ use undurable::{Held, Undurable};
 /// How often a command is decided again because its order moved meanwhile.
 const ATTEMPTS: usize = 6;
 
-/// A group costs a flush, a walk through the pages of its indexes and some wake-ups of threads, however few
-/// commands it has. So a command that comes alone is committed at once, and those that come in
-/// numbers, as from 400 full orders a second on, wait a moment for each other.
-const RATES: Rates = Rates { quiet: 2_000.0, busy: 8_000.0 };
+/// A group costs a flush, pages of the log and some wake-ups of threads, however few commands it has. So
+/// commands that come in numbers, as from 1,200 full orders a second on, wait a moment for each
+/// other. Below that there is room enough, and the wait would only be felt.
+const RATES: Rates = Rates { quiet: 6_000.0, busy: 12_000.0 };
 
 /// The longest pause between two groups.
 const PAUSE: Duration = Duration::from_millis(2);
