@@ -15,6 +15,7 @@ use crate::tasks::{Channels, Customers};
 use crate::{bulk_actions, conformance, deadlines, housekeeping, http, tasks};
 use anyhow::Context;
 use chassis::clock::Clock;
+use chassis::http::auth::Guard;
 use chassis::http::{Health, Tls};
 use chassis::ids::{Ids, UuidV7Ids};
 use chassis::postgres::Migrated;
@@ -53,9 +54,10 @@ pub async fn run(
     group.hand_tasks_to(hand_over);
     let channels = channels(&config)?;
     let verifier = config.auth.verifier(Arc::clone(&clock)).await?;
+    let guard = Guard::new(verifier, config.quotas.clone());
     let health = Health::new();
     let router = chassis::http::router(
-        http::router(app.clone(), verifier),
+        http::router(app.clone(), guard),
         health.clone(),
         chassis::metrics::install(),
         http::BODY_LIMIT_BYTES,

@@ -2,11 +2,12 @@
 
 use crate::app::group::Limits;
 use crate::domain::{Policy, Terms, Webhook};
+use crate::http::Role;
 use crate::policy_file;
 use crate::store::MOST_SHARDS;
 use crate::tasks::post::{Reach, key_of};
 use chassis::config::Settings;
-use chassis::http::auth::AuthConfig;
+use chassis::http::auth::{AuthConfig, Quota, Rate};
 use chassis::http::{Origins, TlsFiles};
 use chassis::kafka::KafkaConfig;
 use chassis::postgres::Address;
@@ -25,6 +26,8 @@ pub struct Config {
     pub tls: Option<TlsFiles>,
     /// `ORDERS_CORS_ORIGINS`: whose web pages may call from a browser.
     pub origins: Origins,
+    /// `ORDERS_RATE_CUSTOMER` and so on: how many requests a minute each may send; 0: no limit.
+    pub quotas: Vec<Quota<Role>>,
     /// `ORDERS_DATABASE_URL`: `sqlite:PATH` or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`.
     pub database: Database,
     /// `KAFKA_BOOTSTRAP` and what goes with it.
@@ -141,6 +144,7 @@ impl Config {
             auth: AuthConfig::from_settings(settings),
             tls: TlsFiles::from_settings(settings, "ORDERS_TLS_CERT", "ORDERS_TLS_KEY"),
             origins: settings.or("ORDERS_CORS_ORIGINS", Origins::default()),
+            quotas: quotas(settings),
             database,
             kafka: KafkaConfig::from_settings(settings, "orders"),
             registry_url: settings.required("SCHEMA_REGISTRY_URL"),
@@ -177,6 +181,20 @@ impl CustomerChannel {
         }
         Self::Push(Webhook { url: url.into(), secret })
     }
+}
+
+fn quotas(settings: &mut Settings) -> Vec<Quota<Role>> {
+    let by_role = [
+        (Role::Customer, "ORDERS_RATE_CUSTOMER", 600),
+        (Role::Restaurant, "ORDERS_RATE_RESTAURANT", 6_000),
+        (Role::Operator, "ORDERS_RATE_OPERATOR", 60_000),
+        (Role::Service, "ORDERS_RATE_SERVICE", 60_000),
+    ];
+    let quota = |(role, name, standard)| Quota {
+        role,
+        rate: settings.or(name, Rate::per_minute(standard)),
+    };
+    by_role.into_iter().map(quota).collect()
 }
 
 /// What new orders live by: in a file, or in two settings, not in both.

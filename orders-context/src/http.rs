@@ -27,7 +27,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
-use chassis::http::auth::{Routes, Verifier};
+use chassis::http::auth::{Guard, Routes};
 use chassis::telemetry::trace::TraceParent;
 pub use principal::{Principal, Role};
 use std::sync::Arc;
@@ -45,8 +45,8 @@ type Api = axum::extract::State<Arc<App>>;
 
 /// The routes, `/openapi.json`, which describes them, and `/asyncapi.json`, which describes the events. To be wrapped by
 /// [`chassis::http::router`], which gives each request its trace context.
-pub fn router(app: App, verifier: Verifier<Principal>) -> Router {
-    let (routes, document) = described(verifier).split();
+pub fn router(app: App, guard: Guard<Principal>) -> Router {
+    let (routes, document) = described(guard).split();
     // Text keys only: nothing in the document can fail to be written.
     let document = Bytes::from(document.to_json().unwrap_or_default());
     let show = move || async move { ([(CONTENT_TYPE, "application/json")], document) };
@@ -62,13 +62,13 @@ pub fn router(app: App, verifier: Verifier<Principal>) -> Router {
 /// # Errors
 /// None of its parts has a key that is not text, and nothing else can fail.
 pub fn openapi_json() -> anyhow::Result<String> {
-    let document = described(Verifier::of_nobody()?).split().1;
+    let document = described(Guard::against_everybody()?).split().1;
     Ok(document.to_pretty_json()? + "\n")
 }
 
 /// The one table of routes: each stands behind its policy, and none can be added without one.
-fn described(verifier: Verifier<Principal>) -> Routes<Arc<App>, Principal> {
-    Routes::new(document::Document::openapi(), verifier)
+fn described(guard: Guard<Principal>) -> Routes<Arc<App>, Principal> {
+    Routes::new(document::Document::openapi(), guard)
         .route(&policy::REGISTER, routes!(restaurants::register))
         .route(&policy::MENU, routes!(restaurants::show))
         .route(&policy::PLACE, routes!(place_order::place))

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use chassis::clock::Clock;
+use chassis::http::auth::Guard;
 use chassis::http::{Check, Health, Tls};
 use chassis::ids::Ids;
 use chassis::kafka::consumer::{ConsumerConfig, run_consumer};
@@ -115,10 +116,11 @@ pub async fn start(
     supervisor.spawn_thread("relay", move |stop| relay.run(stop));
 
     let verifier = config.auth.verifier(Arc::clone(&clock)).await?;
+    let guard = Guard::new(verifier, config.quotas.clone());
     let api = Api { list_vouchers: ListVouchers::new(store.reader()?), clock: Arc::clone(&clock) };
     let consumed = health.check("order-events");
     let routes =
-        chassis::http::router(http::router(api, verifier), health, metrics, http::BODY_LIMIT_BYTES);
+        chassis::http::router(http::router(api, guard), health, metrics, http::BODY_LIMIT_BYTES);
     let routes = config.origins.clone().admit(routes);
     let tls = config.tls.as_ref().map(Tls::load).transpose()?;
     supervisor.spawn("http", move |stop| chassis::http::serve_over(tls, listener, routes, stop));

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use chassis::config::Settings;
-use chassis::http::auth::AuthConfig;
+use chassis::http::auth::{AuthConfig, Quota, Rate};
 use chassis::http::{Origins, TlsFiles};
 use chassis::kafka::KafkaConfig;
 
 use crate::app::CodeKey;
 use crate::domain::Campaign;
+use crate::http::Role;
 
 /// What `promotions serve` needs.
 #[derive(Clone, Debug)]
@@ -28,6 +29,8 @@ pub struct Config {
     pub tls: Option<TlsFiles>,
     /// `PROMOTIONS_CORS_ORIGINS`: whose web pages may call from a browser.
     pub origins: Origins,
+    /// `PROMOTIONS_RATE_CUSTOMER` and so on: how many requests a minute each may send; 0: no limit.
+    pub quotas: Vec<Quota<Role>>,
     /// `PROMOTIONS_DATABASE_URL`: where everything is kept.
     pub database: DatabaseUrl,
     /// `PROMOTIONS_CAMPAIGN_…`: what completed orders earn.
@@ -69,6 +72,7 @@ impl Config {
             auth: AuthConfig::from_settings(settings),
             tls: TlsFiles::from_settings(settings, "PROMOTIONS_TLS_CERT", "PROMOTIONS_TLS_KEY"),
             origins: settings.or("PROMOTIONS_CORS_ORIGINS", Origins::default()),
+            quotas: quotas(settings),
             database: database(settings),
             campaign: campaign(settings),
             code_key: code_key(settings),
@@ -86,6 +90,7 @@ impl Config {
             auth: AuthConfig::for_testing(database.with_extension("token.key")),
             tls: None,
             origins: Origins::default(),
+            quotas: Vec::new(),
             database: DatabaseUrl(database.to_owned()),
             campaign: campaign(&mut Settings::from_pairs([])),
             code_key: CodeKey::default(),
@@ -156,6 +161,19 @@ fn code_key(settings: &mut Settings) -> CodeKey {
     };
     settings.problem(NAME, problem);
     CodeKey::default()
+}
+
+fn quotas(settings: &mut Settings) -> Vec<Quota<Role>> {
+    let by_role = [
+        (Role::Customer, "PROMOTIONS_RATE_CUSTOMER", 600),
+        (Role::Operator, "PROMOTIONS_RATE_OPERATOR", 60_000),
+        (Role::Service, "PROMOTIONS_RATE_SERVICE", 60_000),
+    ];
+    let quota = |(role, name, standard)| Quota {
+        role,
+        rate: settings.or(name, Rate::per_minute(standard)),
+    };
+    by_role.into_iter().map(quota).collect()
 }
 
 #[cfg(test)]

@@ -9,12 +9,12 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::get;
 use chassis::clock::Clock;
-use chassis::http::auth::{Routes, Verifier};
+use chassis::http::auth::{Guard, Routes};
 use utoipa::OpenApi;
 use utoipa_axum::routes;
 
 use crate::app::ListVouchers;
-pub use principal::Principal;
+pub use principal::{Principal, Role};
 
 /// Nothing here takes a body; this bounds what is read of one all the same.
 pub const BODY_LIMIT_BYTES: usize = 16 * 1024;
@@ -37,8 +37,8 @@ pub struct Api {
 struct Document;
 
 /// The routes and `/openapi.json`, which describes them.
-pub fn router(api: Api, verifier: Verifier<Principal>) -> Router {
-    let (router, document) = described(verifier).split();
+pub fn router(api: Api, guard: Guard<Principal>) -> Router {
+    let (router, document) = described(guard).split();
     let document = Arc::new(document);
     router
         .route(
@@ -56,12 +56,12 @@ pub fn router(api: Api, verifier: Verifier<Principal>) -> Router {
 /// # Errors
 /// None of its parts has a key that is not text, and nothing else can fail.
 pub fn openapi_json() -> anyhow::Result<String> {
-    Ok(described(Verifier::of_nobody()?).split().1.to_pretty_json()?)
+    Ok(described(Guard::against_everybody()?).split().1.to_pretty_json()?)
 }
 
 /// The one table of routes: each stands behind its policy, and none can be added without one.
-fn described(verifier: Verifier<Principal>) -> Routes<Api, Principal> {
-    Routes::new(Document::openapi(), verifier).route(&principal::LOOK, routes!(vouchers::list))
+fn described(guard: Guard<Principal>) -> Routes<Api, Principal> {
+    Routes::new(Document::openapi(), guard).route(&principal::LOOK, routes!(vouchers::list))
 }
 
 #[cfg(test)]

@@ -9,12 +9,14 @@ mod guard;
 mod keys;
 mod known;
 mod local;
+mod rates;
 mod settings;
 mod verify;
 
-pub use guard::{Caller, Policy, Routes};
+pub use guard::{Caller, Guard, Policy, Routes};
 pub use keys::Keys;
 pub use local::LocalIssuer;
+pub use rates::{Quota, Rate};
 pub use settings::{AuthConfig, Environment, local_key};
 pub use verify::{Denied, Verifier};
 
@@ -33,6 +35,9 @@ pub trait Principal: Send + Sync + Sized + 'static {
 
     /// In what capacity they call.
     fn role(&self) -> Self::Role;
+
+    /// Names them among those of their role.
+    fn subject(&self) -> &str;
 }
 
 /// What a verified token says.

@@ -15,6 +15,7 @@ use axum::extract::State;
 use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use chassis::http::auth::Principal;
 use chassis::http::{Json, Path, Problem, Query};
 use request::BulkBody;
 use serde::{Deserialize, Serialize};

@@ -82,6 +82,15 @@ pub fn judge_restaurant(actor: &Actor, restaurant_id: &str) -> Answer<()> {
     }
 }
 
+/// Whether `actor` may see where this restaurant is told of its orders.
+pub fn knows_webhooks(actor: &Actor, restaurant_id: &str) -> bool {
+    match actor {
+        Actor::Restaurant(ids) => ids.iter().any(|id| id == restaurant_id),
+        Actor::Operator | Actor::Service => true,
+        Actor::Customer(_) => false,
+    }
+}
+
 /// There is no such restaurant, or none that the caller may know of.
 pub fn restaurant_not_found() -> Problem {
     Problem::not_found("restaurant_not_found", "There is no restaurant with this id.")

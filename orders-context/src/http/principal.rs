@@ -33,11 +33,6 @@ pub struct Principal {
 pub type Caller = auth::Caller<Principal>;
 
 impl Principal {
-    /// Their id: the claim `sub`.
-    pub fn subject(&self) -> &str {
-        &self.subject
-    }
-
     /// What they do as an operator, for that reason: in the name of the claim `sub`.
     pub fn intervention(&self, reason: String) -> Intervention {
         Intervention { actor: self.subject.clone(), reason }
@@ -66,5 +61,9 @@ impl auth::Principal for Principal {
 
     fn role(&self) -> Role {
         self.role
+    }
+
+    fn subject(&self) -> &str {
+        &self.subject
     }
 }

@@ -4,7 +4,7 @@ mod check;
 
 use super::Api;
 use super::document::ProblemView;
-use super::policy::{judge_restaurant, restaurant_not_found};
+use super::policy::{judge_restaurant, knows_webhooks, restaurant_not_found};
 use super::principal::Caller;
 use super::problem::Answer;
 use crate::domain::{MenuItem, Restaurant, Webhook};
@@ -75,7 +75,7 @@ pub struct RestaurantView<'a> {
     currency: &'a str,
     /// What can be ordered.
     menu: Vec<DishView<'a>>,
-    /// Where new orders are announced; null if nowhere.
+    /// Where new orders are announced; null if nowhere, and for customers and other restaurants.
     #[schema(required)]
     webhook: Option<WebhookView<'a>>,
 }
@@ -143,10 +143,12 @@ pub async fn register(
             content_type = "application/problem+json"),
     )
 )]
-pub async fn show(State(app): Api, Path(id): Path<String>) -> Answer<Response> {
+pub async fn show(State(app): Api, caller: Caller, Path(id): Path<String>) -> Answer<Response> {
     let found = app.restaurant(&id).await?;
     let restaurant = found.ok_or_else(restaurant_not_found)?;
-    Ok(Json(RestaurantView::of(&restaurant)).into_response())
+    let view = RestaurantView::of(&restaurant);
+    let webhook = view.webhook.filter(|_| knows_webhooks(&caller.actor, &id));
+    Ok(Json(RestaurantView { webhook, ..view }).into_response())
 }
 
 fn restaurant(restaurant_id: String, new: NewRestaurant) -> Restaurant {

@@ -23,7 +23,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request};
 use chassis::clock::ManualClock;
 use chassis::http::Health;
-use chassis::http::auth::{Keys, LocalIssuer, Verifier};
+use chassis::http::auth::{Guard, Keys, LocalIssuer, Verifier};
 use chassis::ids::SequentialIds;
 use chassis::shutdown::Shutdown;
 use serde_json::{Map, Value, json};
@@ -103,7 +103,7 @@ impl Takeaway {
         let keys = Keys::fixed(&issuer.keys()).expect("keys");
         let time = Arc::new(clock.clone());
         let verifier: Verifier<Principal> = Verifier::new(keys, "takeaway-local", "takeaway", time);
-        let api = super::router(app.clone(), verifier);
+        let api = super::router(app.clone(), Guard::new(verifier, Vec::new()));
         let router = chassis::http::router(api, Health::new(), metrics, super::BODY_LIMIT_BYTES);
         let takeaway = Self { app, router, clock, issuer, _folder: folder };
         takeaway.call(Method::PUT, "/v1/restaurants/nino", Some(trattoria())).await.ok();

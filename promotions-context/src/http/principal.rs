@@ -61,6 +61,10 @@ impl auth::Principal for Principal {
     fn role(&self) -> Role {
         self.role
     }
+
+    fn subject(&self) -> &str {
+        &self.subject
+    }
 }
 
 impl fmt::Display for Role {

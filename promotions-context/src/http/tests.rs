@@ -4,7 +4,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
 use chassis::clock::ManualClock;
 use chassis::http::Health;
-use chassis::http::auth::{Keys, LocalIssuer, Verifier};
+use chassis::http::auth::{Guard, Keys, LocalIssuer, Verifier};
 use serde_json::Value;
 use tower::ServiceExt;
 
@@ -59,8 +59,12 @@ async fn get_as(
         clock: Arc::new(clock.clone()),
     };
     let metrics = chassis::metrics::install();
-    let app =
-        chassis::http::router(router(api, verifier), Health::new(), metrics, BODY_LIMIT_BYTES);
+    let app = chassis::http::router(
+        router(api, Guard::new(verifier, Vec::new())),
+        Health::new(),
+        metrics,
+        BODY_LIMIT_BYTES,
+    );
     let request = Request::get(uri).header("authorization", format!("Bearer {token}"));
     let request = request.body(Body::empty()).unwrap();
     let response = app.oneshot(request).await.unwrap();

@@ -155,6 +155,7 @@ impl Fleet {
             .env("ORDERS_LISTEN", format!("127.0.0.1:{}", port(instance.number)))
             .env("ORDERS_RELAY_SHARDS", "2")
             .env("ORDERS_WEBHOOK_ALLOW_PRIVATE", "true")
+            .env("ORDERS_RATE_RESTAURANT", "0")
             .env("TAKEAWAY_VAR", var)
             .current_dir(var)
             .stdin(Stdio::null())

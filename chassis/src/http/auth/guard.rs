@@ -18,7 +18,8 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, Secur
 use utoipa::openapi::{Components, Content, OpenApi, Ref, ResponseBuilder};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
-use super::{Denied, Principal, Verifier};
+use super::rates::{Left, Rates};
+use super::{Denied, Principal, Quota, Verifier};
 use crate::http::Problem;
 
 /// The name of the security scheme in the document.
@@ -37,19 +38,41 @@ pub struct Policy<R: 'static> {
 /// Routes, each with its policy, and the document that describes them.
 pub struct Routes<S, P: Principal> {
     router: OpenApiRouter<S>,
-    verifier: Arc<Verifier<P>>,
+    guard: Arc<Guard<P>>,
+}
+
+/// What stands in front of every route: whose tokens count, and how often each may ask.
+pub struct Guard<P: Principal> {
+    verifier: Verifier<P>,
+    rates: Rates<P::Role>,
+}
+
+impl<P: Principal> Guard<P> {
+    /// Lets through whom `verifier` knows, as often as `quotas` say; a role without a quota has no
+    /// limit.
+    pub fn new(verifier: Verifier<P>, quotas: Vec<Quota<P::Role>>) -> Self {
+        Self { verifier, rates: Rates::new(quotas) }
+    }
+
+    /// Lets nobody through.
+    ///
+    /// # Errors
+    /// When there is no TLS to ask issuers with.
+    pub fn against_everybody() -> anyhow::Result<Self> {
+        Ok(Self::new(Verifier::of_nobody()?, Vec::new()))
+    }
 }
 
 impl<S: Clone + Send + Sync + 'static, P: Principal> Routes<S, P> {
     /// No routes yet, and the front page of their document.
-    pub fn new(mut document: OpenApi, verifier: Verifier<P>) -> Self {
+    pub fn new(mut document: OpenApi, guard: Guard<P>) -> Self {
         let scheme = Http::builder().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
         document
             .components
             .get_or_insert_with(Components::new)
             .add_security_scheme(SCHEME, SecurityScheme::Http(scheme));
         let router = OpenApiRouter::with_openapi(document);
-        Self { router, verifier: Arc::new(verifier) }
+        Self { router, guard: Arc::new(guard) }
     }
 
     /// The same with these routes behind that policy, which is printed beside each as `x-policy`.
@@ -70,8 +93,8 @@ impl<S: Clone + Send + Sync + 'static, P: Principal> Routes<S, P> {
             ];
             operations.into_iter().flatten().for_each(|operation| describe(operation, policy));
         }
-        let guarding = Guarding { verifier: Arc::clone(&self.verifier), policy };
-        let methods = methods.route_layer(from_fn_with_state(guarding, guard));
+        let guarding = Guarding { guard: Arc::clone(&self.guard), policy };
+        let methods = methods.route_layer(from_fn_with_state(guarding, admit));
         self.router = self.router.routes((schemas, paths, methods));
         self
     }
@@ -88,7 +111,11 @@ fn describe<R: Display>(operation: &mut Operation, policy: &Policy<R>) {
     let extension = Extensions::builder().add("x-policy", printed).build();
     operation.extensions.get_or_insert_default().merge(extension);
     operation.security = Some(vec![SecurityRequirement::new::<_, [&str; 0], &str>(SCHEME, [])]);
-    for (status, why) in [("401", "No token, or not a good one"), ("403", "Not for this role")] {
+    for (status, why) in [
+        ("401", "No token, or not a good one"),
+        ("403", "Not for this role"),
+        ("429", "Too many requests: come back after Retry-After"),
+    ] {
         let problem = Content::new(Some(Ref::from_schema_name("Problem")));
         let response = ResponseBuilder::new()
             .description(why)
@@ -99,45 +126,56 @@ fn describe<R: Display>(operation: &mut Operation, policy: &Policy<R>) {
 }
 
 struct Guarding<P: Principal> {
-    verifier: Arc<Verifier<P>>,
+    guard: Arc<Guard<P>>,
     policy: &'static Policy<P::Role>,
 }
 
 impl<P: Principal> Clone for Guarding<P> {
     fn clone(&self) -> Self {
-        Self { verifier: Arc::clone(&self.verifier), policy: self.policy }
+        Self { guard: Arc::clone(&self.guard), policy: self.policy }
     }
 }
 
-/// Lets a request through to its handler, with its [`Caller`], if the policy says so.
-async fn guard<P: Principal>(
-    State(guarding): State<Guarding<P>>,
+/// Lets a request through to its handler, with its [`Caller`], if there is one, they do not ask too
+/// often, and the policy names their role.
+async fn admit<P: Principal>(
+    State(Guarding { guard, policy }): State<Guarding<P>>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    match admitted(&guarding, request.headers()).await {
-        Ok(principal) => {
-            request.extensions_mut().insert(Caller(principal));
-            next.run(request).await
+    let principal = match known(&guard, request.headers()).await {
+        Ok(principal) => principal,
+        Err(denied) => return Problem::from(denied).into_response(),
+    };
+    let role = principal.role();
+    let key = format!("{role} {}", principal.subject());
+    let left = match guard.rates.take(role, &key, guard.verifier.now_us()) {
+        Ok(left) => left,
+        Err(refused) => {
+            return told(Problem::from(&*refused).into_response(), Some(refused.left));
         }
-        Err(problem) => problem.into_response(),
+    };
+    if !policy.roles.contains(&role) {
+        return told(not_for(role).into_response(), left);
     }
+    request.extensions_mut().insert(Caller(principal));
+    told(next.run(request).await, left)
 }
 
-async fn admitted<P: Principal>(
-    guarding: &Guarding<P>,
-    headers: &HeaderMap,
-) -> Result<Arc<P>, Box<Problem>> {
-    let denied = |denied: Denied| Box::new(Problem::from(denied));
-    let token = token(headers).map_err(denied)?;
-    let principal = guarding.verifier.verify(token).await.map_err(denied)?;
-    if guarding.policy.roles.contains(&principal.role()) {
-        return Ok(principal);
+async fn known<P: Principal>(guard: &Guard<P>, headers: &HeaderMap) -> Result<Arc<P>, Denied> {
+    guard.verifier.verify(token(headers)?).await
+}
+
+fn told(mut answer: Response, left: Option<Left>) -> Response {
+    if let Some(left) = left {
+        left.tell(answer.headers_mut());
     }
-    let detail = format!("this is not for the role {}", principal.role());
-    let problem = Problem::forbidden("not_for_role", detail)
-        .challenge("Bearer realm=\"takeaway\", error=\"insufficient_scope\"".to_owned());
-    Err(Box::new(problem))
+    answer
+}
+
+fn not_for(role: impl Display) -> Problem {
+    Problem::forbidden("not_for_role", format!("this is not for the role {role}"))
+        .challenge("Bearer realm=\"takeaway\", error=\"insufficient_scope\"".to_owned())
 }
 
 /// RFC 6750, section 2.1. Tokens in bodies and queries are not looked for: they end up in logs.

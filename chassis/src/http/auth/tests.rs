@@ -57,6 +57,10 @@ impl Principal for Cook {
     fn role(&self) -> Rank {
         self.role
     }
+
+    fn subject(&self) -> &str {
+        &self.name
+    }
 }
 
 /// A key pair of an issuer.

@@ -15,6 +15,23 @@ async fn a_restaurant_is_shown_without_its_secret() {
 }
 
 #[tokio::test]
+async fn where_a_restaurant_is_told_is_for_itself_to_know() {
+    let takeaway = Takeaway::open().await;
+    for (role, restaurants, is_shown) in [
+        (Role::Customer, &[][..], false),
+        (Role::Restaurant, &["bombay"], false),
+        (Role::Restaurant, &["bombay", "nino"], true),
+        (Role::Operator, &[], true),
+        (Role::Service, &[], true),
+    ] {
+        let token = takeaway.token_for(role, "somebody", restaurants);
+        let shown = takeaway.call_as(&token, Method::GET, "/v1/restaurants/nino", None).await.ok();
+        assert_eq!(shown["webhook"].is_object(), is_shown, "{role}");
+        assert_eq!(shown["menu"].as_array().unwrap().len(), 2, "the menu is for everybody");
+    }
+}
+
+#[tokio::test]
 async fn a_new_menu_counts_from_the_next_order_on() {
     let takeaway = Takeaway::open().await;
     let before = takeaway.dinner("before").await;

@@ -7,7 +7,7 @@ use utoipa::OpenApi;
 use utoipa_axum::routes;
 
 use super::*;
-use crate::http::auth::{Caller, Policy, Routes};
+use crate::http::auth::{Caller, Guard, Policy, Quota, Rate, Routes};
 use crate::http::{Health, router};
 
 const SEASON: Policy<Rank> = Policy { roles: &[Rank::Chef], objects: "every dish" };
@@ -23,7 +23,9 @@ async fn season(cook: Caller<Cook>) -> String {
 
 fn kitchen(signer: &Signer) -> Routes<(), Cook> {
     let verifier = verifier(Keys::fixed(&jwks(&[signer])).unwrap(), &evening());
-    Routes::new(Document::openapi(), verifier).route(&SEASON, routes!(season))
+    let quota = Quota { role: Rank::Chef, rate: Rate::per_minute(2) };
+    Routes::new(Document::openapi(), Guard::new(verifier, vec![quota]))
+        .route(&SEASON, routes!(season))
 }
 
 struct Answer {
@@ -96,4 +98,30 @@ fn the_policy_is_printed_beside_its_route() {
     assert_eq!(operation["responses"]["401"]["description"], "No token, or not a good one");
     let scheme = &document["components"]["securitySchemes"]["token"];
     assert_eq!(*scheme, json!({ "type": "http", "scheme": "bearer", "bearerFormat": "JWT" }));
+}
+
+#[tokio::test]
+async fn who_asks_too_often_is_told_when_to_come_back() {
+    let signer = Signer::ed25519("d");
+    let (routes, _) = kitchen(&signer).split();
+    let app = router(routes, Health::new(), crate::metrics::install(), 1_024);
+    let season = async |claims: Value| {
+        let request = Request::post("/dishes/dal")
+            .header("authorization", format!("Bearer {}", signer.sign(&claims)))
+            .body(Body::empty());
+        app.clone().oneshot(request.unwrap()).await.unwrap()
+    };
+    for (left, full) in [(1, 30), (0, 60)] {
+        let answer = season(claims()).await;
+        assert_eq!(answer.status(), 200);
+        assert_eq!(answer.headers()["ratelimit-policy"], "\"principal\";q=2;w=60");
+        let told = format!("\"principal\";r={left};t={full}");
+        assert_eq!(answer.headers()["ratelimit"], told.as_str());
+    }
+    // Another token of the same person does not help.
+    let refused = season(with("jti", json!("another"))).await;
+    assert_eq!(refused.status(), 429);
+    assert_eq!(refused.headers()["retry-after"], "30");
+    assert_eq!(refused.headers()["ratelimit"], "\"principal\";r=0;t=60");
+    assert_eq!(season(with("sub", json!("luigi"))).await.status(), 200, "others may still ask");
 }
