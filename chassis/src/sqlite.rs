@@ -37,6 +37,8 @@ const CONNECTION: &str = "
 const WRITER: &str = "
     -- In WAL mode only FULL flushes each commit: what was acknowledged survives a power cut.
     PRAGMA synchronous = FULL;
+    -- What is deleted is overwritten: erased means gone from the file.
+    PRAGMA secure_delete = ON;
     -- Copy the WAL back after 16 MiB (4,000 pages of 4 KiB) instead of 4: fewer flushes and
     -- each hot page is written once for many commits.
     PRAGMA wal_autocheckpoint = 4000;

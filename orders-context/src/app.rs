@@ -7,6 +7,7 @@ mod act;
 mod bulk;
 mod cursor;
 mod decide_order;
+mod erase_person;
 mod forget_keys;
 pub mod group;
 pub mod list_orders;
@@ -30,6 +31,7 @@ pub use crate::store::{
     Contact, Counter, Due, FlowFigures, Found, JournalRow, OrdersFilter, OrdersSort, Task,
     TaskCondition, TaskState,
 };
+pub use crate::store::{Erased, Erasure, Person};
 
 use crate::domain::{Actor, Command, Order, Rejection, Terms, Timestamp};
 use crate::store::{self, Lease, Remembered, Store, TaskChange};

@@ -12,7 +12,7 @@ use crate::store::sqlite::Sqlite;
 use crate::tasks::mail::{self, Mailer};
 use crate::tasks::post::Poster;
 use crate::tasks::{Channels, Customers};
-use crate::{bulk_actions, conformance, deadlines, housekeeping, http, tasks};
+use crate::{bulk_actions, conformance, deadlines, erasures, housekeeping, http, tasks};
 use anyhow::Context;
 use chassis::clock::Clock;
 use chassis::http::auth::Guard;
@@ -96,6 +96,8 @@ pub async fn run(
     loops.spawn_thread("conformance", move |stop| {
         runtime.block_on(conformance::run(watched, ticking, stop))
     });
+    let erasing = (app.clone(), Arc::clone(&clock));
+    loops.spawn("erasures", |stop| erasures::run(erasing.0, erasing.1, stop));
     loops.spawn("housekeeping", |stop| housekeeping::run(app, clock, stop));
     loops.spawn("http", |stop| chassis::http::serve_over(tls, listener, router, stop));
     tracing::info!(address = %config.listen, "orders are taken");

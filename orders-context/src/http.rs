@@ -7,6 +7,7 @@
 mod bulk_actions;
 mod decide_order;
 mod document;
+mod erasures;
 mod etag;
 mod faults;
 mod idempotency;
@@ -90,6 +91,8 @@ fn described(guard: Guard<Principal>) -> Routes<Arc<App>, Principal> {
         .route(&policy::BULK, routes!(bulk_actions::resume))
         .route(&policy::BULK, routes!(bulk_actions::cancel))
         .route(&policy::FLOW, routes!(show_flow::show))
+        .route(&policy::ERASE, routes!(erasures::request))
+        .route(&policy::ERASE, routes!(erasures::show))
 }
 
 /// The request as the cause of what it changes.

@@ -11,6 +11,7 @@ pub(crate) mod contract;
 pub mod copy;
 pub mod counters;
 mod division;
+pub mod erasure;
 mod lease;
 pub mod listing;
 pub mod postgres;
@@ -21,6 +22,7 @@ mod task;
 pub use archive::{Archived, Portion};
 pub use counters::{Counted, Counter, Counters, FlowFigures, Stage};
 pub use division::{Division, Generation, MOST_SHARDS, Resharded, SLOTS, slot};
+pub use erasure::{Erased, Erasure, Person, key_scope};
 pub use lease::{Claim, Lease, Standing};
 pub use listing::{OrdersFilter, OrdersPage, OrdersQuery, OrdersSort, Place, TaskCondition};
 pub use reader::JournalReader;
@@ -95,6 +97,29 @@ pub trait Store: Send + Sync + 'static {
 
     /// Forgets idempotency keys first used before `before`, at most `limit`; how many.
     fn forget_keys(&self, before: Timestamp, limit: usize) -> Answer<'_, usize>;
+
+    /// Keeps a request to erase somebody; one with the same id stays as it is.
+    fn ask_erasure(&self, erasure: Erasure) -> Answer<'_, ()>;
+
+    /// The erasure with this id.
+    fn erasure(&self, erasure_id: String) -> Answer<'_, Option<Erasure>>;
+
+    /// Erasures that are not done, the oldest first.
+    fn open_erasures(&self, limit: usize) -> Answer<'_, Vec<Erasure>>;
+
+    /// Looks at the next `limit` contacts behind the order `after`, erases what is the person's, with
+    /// the idempotency keys of those orders, and counts it, all in one transaction. Where the next
+    /// portion begins; `None` when there is none. Safe to repeat.
+    fn erase_portion(
+        &self,
+        erasure: Erasure,
+        after: String,
+        limit: usize,
+    ) -> Answer<'_, Option<String>>;
+
+    /// Says that an erasure is done, forgets whom it was about, and takes what was erased out of the
+    /// files that the database writes before it writes itself.
+    fn close_erasure(&self, erasure_id: String, at: Timestamp) -> Answer<'_, ()>;
 
     /// Says that an instance is alive, prolongs those of the named leases that are its own, and says
     /// how things stand. Judged by the database's clock. An embedded store, which one process uses

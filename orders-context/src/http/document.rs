@@ -20,6 +20,7 @@ use utoipa::{OpenApi, ToSchema};
         (name = "operators", description = "What operators do about an order. Each names who acts \
             and why, stands in the order's history, and is the same answer when it is repeated"),
         (name = "flow", description = "What stands where"),
+        (name = "persons", description = "What is kept of persons, and how it is erased"),
         (name = "restaurants", description = "Who cooks, and where prices come from"),
     )
 )]

@@ -41,6 +41,9 @@ pub const BULK: Policy = Policy { roles: &[Operator], objects: "every bulk actio
 pub const FLOW: Policy =
     Policy { roles: &[Operator, Service], objects: "figures of all orders, and none of a person" };
 
+/// Erasing persons.
+pub const ERASE: Policy = Policy { roles: &[Operator, Service], objects: "every person" };
+
 /// Registering a restaurant and changing its menu.
 pub const REGISTER: Policy = Policy {
     roles: &[Restaurant, Operator],

@@ -4,6 +4,7 @@
 mod bulk;
 mod deciding;
 mod document;
+mod erasing;
 mod flow;
 mod listing;
 mod operating;
@@ -41,7 +42,7 @@ struct Takeaway {
     router: Router,
     clock: ManualClock,
     issuer: LocalIssuer,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// An answer as a client sees it.
@@ -105,7 +106,7 @@ impl Takeaway {
         let verifier: Verifier<Principal> = Verifier::new(keys, "takeaway-local", "takeaway", time);
         let api = super::router(app.clone(), Guard::new(verifier, Vec::new()));
         let router = chassis::http::router(api, Health::new(), metrics, super::BODY_LIMIT_BYTES);
-        let takeaway = Self { app, router, clock, issuer, _folder: folder };
+        let takeaway = Self { app, router, clock, issuer, folder };
         takeaway.call(Method::PUT, "/v1/restaurants/nino", Some(trattoria())).await.ok();
         takeaway
     }

@@ -7,6 +7,7 @@ pub mod checks;
 pub mod commits;
 pub mod counters;
 pub mod earlier;
+pub mod erasing;
 pub mod listing;
 pub mod moments;
 pub mod reading;
@@ -55,6 +56,12 @@ macro_rules! store_contract {
             checks: [
                 everything_kept_of_an_order_is_read_together,
                 ids_are_known_page_by_page,
+            ]
+            erasing: [
+                a_customers_contacts_and_keys_are_erased_and_nobody_elses,
+                a_mail_address_is_erased_however_it_is_written,
+                an_order_in_compact_history_is_erased_too,
+                an_erasure_is_asked_for_once_and_forgets_whom_it_was_about,
             ]
             counters: [
                 every_step_is_counted,

@@ -21,6 +21,7 @@ pub const COPIED: &[&str] = &[
     "contacts",
     "idempotency",
     "bulk_actions",
+    "erasures",
     "counters",
 ];
 

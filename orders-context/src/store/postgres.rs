@@ -14,6 +14,7 @@ mod columns;
 pub mod copy;
 mod counters;
 mod division;
+mod erasure;
 mod journal;
 mod kept;
 mod leases;
@@ -28,8 +29,8 @@ mod write;
 
 use super::bulk::{Bulk, NewBulk, Started};
 use super::{
-    Answer, Archived, Claim, Commit, Contact, Counted, Division, Due, Error, FlowFigures, Found,
-    Generation, JournalReader, JournalRow, Kept, Lease, Loaded, OrdersFilter, OrdersPage,
+    Answer, Archived, Claim, Commit, Contact, Counted, Division, Due, Erasure, Error, FlowFigures,
+    Found, Generation, JournalReader, JournalRow, Kept, Lease, Loaded, OrdersFilter, OrdersPage,
     OrdersQuery, Outcome, Portion, Resharded, Standing, Store, Task, Wanted,
 };
 use crate::domain::{Restaurant, Timestamp};
@@ -161,6 +162,35 @@ impl Store for Postgres {
     fn forget_keys(&self, before: Timestamp, limit: usize) -> Answer<'_, usize> {
         Box::pin(ask(&self.writers, async move |client| {
             write::forget_keys(client, before, limit).await
+        }))
+    }
+
+    fn ask_erasure(&self, erasure: Erasure) -> Answer<'_, ()> {
+        Box::pin(ask(&self.writers, async move |client| erasure::insert(client, &erasure).await))
+    }
+
+    fn erasure(&self, erasure_id: String) -> Answer<'_, Option<Erasure>> {
+        Box::pin(ask(&self.readers, async move |client| erasure::find(client, &erasure_id).await))
+    }
+
+    fn open_erasures(&self, limit: usize) -> Answer<'_, Vec<Erasure>> {
+        Box::pin(ask(&self.readers, async move |client| erasure::open(client, limit).await))
+    }
+
+    fn erase_portion(
+        &self,
+        erasure: Erasure,
+        after: String,
+        limit: usize,
+    ) -> Answer<'_, Option<String>> {
+        Box::pin(ask(&self.writers, async move |client| {
+            erasure::erase_portion(client, &erasure, &after, limit).await
+        }))
+    }
+
+    fn close_erasure(&self, erasure_id: String, at: Timestamp) -> Answer<'_, ()> {
+        Box::pin(ask(&self.writers, async move |client| {
+            erasure::close(client, &erasure_id, at).await
         }))
     }
 

@@ -4,6 +4,7 @@ mod archive;
 mod bulk;
 pub mod copy;
 mod counters;
+mod erasure;
 mod journal;
 mod kept;
 mod listing;
@@ -19,8 +20,8 @@ mod write;
 
 use super::bulk::{Bulk, NewBulk, Started};
 use super::{
-    Answer, Archived, Claim, Commit, Contact, Counted, Division, Due, Error, FlowFigures, Found,
-    Generation, JournalReader, JournalRow, Kept, Lease, Loaded, OrdersFilter, OrdersPage,
+    Answer, Archived, Claim, Commit, Contact, Counted, Division, Due, Erasure, Error, FlowFigures,
+    Found, Generation, JournalReader, JournalRow, Kept, Lease, Loaded, OrdersFilter, OrdersPage,
     OrdersQuery, Outcome, Portion, Resharded, Standing, Store, Task, Wanted,
 };
 use crate::domain::{Restaurant, Timestamp};
@@ -123,6 +124,31 @@ impl Store for Sqlite {
 
     fn forget_keys(&self, before: Timestamp, limit: usize) -> Answer<'_, usize> {
         self.write(move |conn| write::forget_keys(conn, before, limit))
+    }
+
+    fn ask_erasure(&self, erasure: Erasure) -> Answer<'_, ()> {
+        self.write(move |conn| erasure::insert(conn, &erasure))
+    }
+
+    fn erasure(&self, erasure_id: String) -> Answer<'_, Option<Erasure>> {
+        self.read(move |conn| erasure::find(conn, &erasure_id))
+    }
+
+    fn open_erasures(&self, limit: usize) -> Answer<'_, Vec<Erasure>> {
+        self.read(move |conn| erasure::open(conn, limit))
+    }
+
+    fn erase_portion(
+        &self,
+        erasure: Erasure,
+        after: String,
+        limit: usize,
+    ) -> Answer<'_, Option<String>> {
+        self.write(move |conn| erasure::erase_portion(conn, &erasure, &after, limit))
+    }
+
+    fn close_erasure(&self, erasure_id: String, at: Timestamp) -> Answer<'_, ()> {
+        self.write(move |conn| erasure::close(conn, &erasure_id, at))
     }
 
     fn prolong_leases(&self, claim: Claim) -> Answer<'_, Standing> {

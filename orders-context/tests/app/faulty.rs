@@ -3,8 +3,8 @@
 use orders_context::domain::{Restaurant, Timestamp};
 use orders_context::store::bulk::{Bulk, NewBulk, Started};
 use orders_context::store::{
-    Answer, Archived, Claim, Commit, Contact, Counted, Division, Due, Error, FlowFigures, Found,
-    Generation, JournalReader, JournalRow, Kept, Lease, Loaded, OrdersFilter, OrdersPage,
+    Answer, Archived, Claim, Commit, Contact, Counted, Division, Due, Erasure, Error, FlowFigures,
+    Found, Generation, JournalReader, JournalRow, Kept, Lease, Loaded, OrdersFilter, OrdersPage,
     OrdersQuery, Outcome, Portion, Resharded, Standing, Store, Task, Wanted,
 };
 use std::collections::VecDeque;
@@ -165,6 +165,31 @@ impl Store for Faulty {
 
     fn forget_keys(&self, before: Timestamp, limit: usize) -> Answer<'_, usize> {
         self.inner.forget_keys(before, limit)
+    }
+
+    fn ask_erasure(&self, erasure: Erasure) -> Answer<'_, ()> {
+        self.inner.ask_erasure(erasure)
+    }
+
+    fn erasure(&self, erasure_id: String) -> Answer<'_, Option<Erasure>> {
+        self.inner.erasure(erasure_id)
+    }
+
+    fn open_erasures(&self, limit: usize) -> Answer<'_, Vec<Erasure>> {
+        self.inner.open_erasures(limit)
+    }
+
+    fn erase_portion(
+        &self,
+        erasure: Erasure,
+        after: String,
+        limit: usize,
+    ) -> Answer<'_, Option<String>> {
+        self.inner.erase_portion(erasure, after, limit)
+    }
+
+    fn close_erasure(&self, erasure_id: String, at: Timestamp) -> Answer<'_, ()> {
+        self.inner.close_erasure(erasure_id, at)
     }
 
     fn prolong_leases(&self, claim: Claim) -> Answer<'_, Standing> {

@@ -41,6 +41,7 @@ async fn the_document_is_served_and_describes_every_route() {
         [
             "get /v1/bulk-actions",
             "get /v1/bulk-actions/{id}",
+            "get /v1/erasure-requests/{id}",
             "get /v1/flow",
             "get /v1/orders",
             "get /v1/orders/{id}",
@@ -50,6 +51,7 @@ async fn the_document_is_served_and_describes_every_route() {
             "post /v1/bulk-actions/{id}/cancel",
             "post /v1/bulk-actions/{id}/pause",
             "post /v1/bulk-actions/{id}/resume",
+            "post /v1/erasure-requests",
             "post /v1/orders",
             "post /v1/orders/{id}/accept",
             "post /v1/orders/{id}/cancel",

@@ -56,6 +56,7 @@ impl Route {
                 "reason": "rain", "action": { "type": "redrive" },
                 "filter": { "restaurant_id": "nino" },
             })),
+            "request_erasure" => Some(json!({ "customer_id": "c-1815" })),
             _ if self.name.ends_with("_bulk_action") && self.method == Method::POST => {
                 Some(json!({ "reason": "rain" }))
             }

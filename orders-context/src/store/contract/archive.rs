@@ -12,10 +12,10 @@ use crate::store::{
 use std::sync::Arc;
 
 /// Everything may go that rests.
-const ALL: Portion =
+pub(super) const ALL: Portion =
     Portion { after: 0, published: i64::MAX, before: Timestamp(i64::MAX), limit: 1_000 };
 
-async fn archive(store: &dyn Store, portion: Portion) -> Archived {
+pub(super) async fn archive(store: &dyn Store, portion: Portion) -> Archived {
     store.archive(portion).await.expect("the store answers")
 }
 
@@ -35,7 +35,7 @@ fn announcement(order_id: &str, state: TaskState) -> Task {
 }
 
 /// An order that was completed at 3, with a task in `state`, in one group.
-fn completed(order_id: &str, state: TaskState) -> Vec<Commit> {
+pub(super) fn completed(order_id: &str, state: TaskState) -> Vec<Commit> {
     let born = placed(order_id);
     let accepted = moved(&born.order, after(2), order_accepted());
     let completed = moved(&accepted.order, after(3), order_completed());

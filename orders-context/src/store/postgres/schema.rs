@@ -214,4 +214,20 @@ pub const MIGRATIONS: &[&str] = &[
     -- The oldest of a status, and how old its orders are. Costs nothing once an order is at rest.
     CREATE INDEX orders_by_age ON orders (status, since, order_id) WHERE deadline IS NOT NULL;
 "#,
+    r#"
+    -- Requests to erase somebody, and what has been done about them. Whom they are about is
+    -- forgotten once they are done.
+    CREATE TABLE erasures (
+        erasure_id   TEXT COLLATE "C" PRIMARY KEY,
+        customer_id  TEXT,
+        email        TEXT,
+        requested_at BIGINT NOT NULL,
+        done_at      BIGINT,
+        scanned      BIGINT NOT NULL DEFAULT 0,
+        orders       BIGINT NOT NULL DEFAULT 0,
+        contacts     BIGINT NOT NULL DEFAULT 0,
+        keys         BIGINT NOT NULL DEFAULT 0
+    );
+    CREATE INDEX erasures_open ON erasures (requested_at) WHERE done_at IS NULL;
+"#,
 ];

@@ -174,4 +174,19 @@ pub const MIGRATIONS: &[&str] = &[
 
     -- The oldest of a status, and how old its orders are. Costs nothing once an order is at rest.
     CREATE INDEX orders_by_age ON orders (status, since, order_id) WHERE deadline IS NOT NULL;
+", "
+    -- Requests to erase somebody, and what has been done about them. Whom they are about is
+    -- forgotten once they are done.
+    CREATE TABLE erasures (
+        erasure_id   TEXT PRIMARY KEY,
+        customer_id  TEXT,
+        email        TEXT,
+        requested_at INTEGER NOT NULL,
+        done_at      INTEGER,
+        scanned      INTEGER NOT NULL DEFAULT 0,
+        orders       INTEGER NOT NULL DEFAULT 0,
+        contacts     INTEGER NOT NULL DEFAULT 0,
+        keys         INTEGER NOT NULL DEFAULT 0
+    ) WITHOUT ROWID;
+    CREATE INDEX erasures_open ON erasures (requested_at) WHERE done_at IS NULL;
 "];

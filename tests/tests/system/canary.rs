@@ -1,0 +1,167 @@
+//! A person who leaves: what they sent is seeded with words that stand nowhere else, and afterwards
+//! looked for everywhere, in files, topics, logs and the lake; and so are tokens and codes.
+
+use std::{fs, path::Path};
+
+use anyhow::{Context, Result, ensure};
+use reqwest::Method;
+use schemas::topics::{ORDER_EVENTS, VOUCHER_EVENTS};
+use serde_json::{Value, json};
+use system_tests::{
+    addresses::Addresses,
+    api::{dinner, trattoria, unique},
+    eventually::eventually,
+    mail::mails,
+    python::python,
+    tokens::Tokens,
+    topic::facts,
+};
+
+use super::{
+    language::table,
+    support::{LIMIT, Shared, shared},
+};
+
+/// Words that stand in one person's order and nowhere else.
+struct Canary {
+    customer: String,
+    name: String,
+    email: String,
+    note: String,
+}
+
+impl Canary {
+    fn new() -> Self {
+        Self {
+            customer: unique("customer"),
+            name: unique("Wilhelmina"),
+            email: format!("{}@example.com", unique("mina")),
+            note: unique("beware-of-the-count"),
+        }
+    }
+
+    fn words(&self) -> [&str; 3] {
+        [&self.name, &self.email, &self.note]
+    }
+}
+
+/// Which of `words` are in the files below that folder, and where.
+fn found_below(folder: &Path, words: &[&str]) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            found.extend(found_below(&path, words)?);
+            continue;
+        }
+        // A log of changes may go while this looks.
+        let bytes = fs::read(&path).unwrap_or_default();
+        for word in words {
+            if bytes.windows(word.len()).any(|part| part == word.as_bytes()) {
+                found.push(format!("{word} in {}", path.display()));
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn found_in_databases(addresses: &Addresses, words: &[&str]) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for file in ["orders.db", "orders.db-wal", "promotions.db", "promotions.db-wal"] {
+        let bytes = fs::read(addresses.var.join(file)).unwrap_or_default();
+        for word in words {
+            if bytes.windows(word.len()).any(|part| part == word.as_bytes()) {
+                found.push(format!("{word} in {file}"));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// One order of that person, all the way: its id, and the code of the voucher it brought.
+async fn order_and_eat(shared: &Shared, canary: &Canary) -> Result<(String, String)> {
+    let (api, restaurant) = (&shared.api, unique("trattoria"));
+    api.put_restaurant(&restaurant, &trattoria(None)).await?;
+    let mut order = dinner(&restaurant, &canary.customer, &canary.email);
+    order.body["customer"]["name"] = json!(canary.name);
+    order.body["note"] = json!(canary.note);
+    let placed = api.place(&unique("key"), &order).await?;
+    ensure!(placed.status == 201, "{placed:?}");
+    let id = placed.body["id"].as_str().context("an id")?.to_owned();
+    for decision in ["accept", "complete"] {
+        let decided = api.decide(&id, decision, &json!({})).await?;
+        ensure!(decided.status == 200, "{decided:?}");
+    }
+    eventually("the letter", LIMIT, async || {
+        Ok(mails(&shared.addresses().mail, &canary.email).await?.pop())
+    })
+    .await?;
+    let voucher =
+        eventually("the voucher", LIMIT, async || Ok(api.vouchers(&canary.customer).await?.pop()));
+    Ok((id, voucher.await?.code))
+}
+
+async fn erase(shared: &Shared, canary: &Canary) -> Result<Value> {
+    let token = Tokens::of(&shared.addresses().token_key)?.service()?;
+    let (api, key) = (&shared.api, unique("erase"));
+    let who = json!({ "customer_id": canary.customer });
+    let path = "/v1/erasure-requests";
+    let asked = api.call_as(&token, Method::POST, path, Some(&key), Some(&who)).await?;
+    ensure!(asked.status == 202, "{asked:?}");
+    let path = asked.location.context("a receipt")?;
+    eventually("the erasure", LIMIT, async || {
+        let receipt = api.call_as(&token, Method::GET, &path, None, None).await?;
+        Ok((receipt.body["state"] == "done").then_some(receipt.body))
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_an_erased_person_nothing_is_left_anywhere() -> Result<()> {
+    let shared = shared().await?;
+    let (addresses, canary) = (shared.addresses(), Canary::new());
+    let (order, code) = order_and_eat(&shared, &canary).await?;
+    let seeded = found_in_databases(addresses, &canary.words())?;
+    ensure!(seeded.len() >= 3, "the canary can be found: {seeded:?}");
+
+    let receipt = erase(&shared, &canary).await?;
+    ensure!(receipt["places"][0]["erased"] == 1, "{receipt}");
+    assert_eq!(found_in_databases(addresses, &canary.words())?, [""; 0]);
+    let mut secrets = canary.words().to_vec();
+    // Every token begins so, and this is the person's voucher.
+    secrets.extend(["eyJ0eXAiOiJKV1Qi", code.as_str()]);
+    let in_logs = found_below(&addresses.var.join("log"), &secrets)?;
+    // The mail server is where letters belong.
+    let ours: Vec<_> = in_logs.iter().filter(|found| !found.ends_with("mail.log")).collect();
+    assert_eq!(ours, [""; 0], "no log tells of persons, tokens or codes");
+
+    for topic in [ORDER_EVENTS.name, VOUCHER_EVENTS.name] {
+        let words = secrets.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        let telling = facts(&addresses.kafka, topic, move |record| {
+            let body = String::from_utf8_lossy(record.payload.as_deref().unwrap_or_default());
+            let headers = format!("{:?}", record.headers);
+            words.iter().any(|word| body.contains(word) || headers.contains(word))
+        });
+        assert_eq!(telling.await?, [], "{topic}");
+        let folder = table(addresses, topic);
+        let words = [&[order.as_str()], secrets.as_slice()].concat();
+        let found = eventually("the order in the lake", LIMIT, async || {
+            let found = found_in_lake(&folder, &words).await?;
+            Ok(found.contains(&order).then_some(found))
+        });
+        assert_eq!(found.await?, [order.as_str()], "{topic}: the order, and nothing of the person");
+    }
+    Ok(())
+}
+
+/// Which of `words` are in the rows of that table.
+async fn found_in_lake(folder: &str, words: &[&str]) -> Result<Vec<String>> {
+    let arguments: Vec<String> =
+        std::iter::once(&folder).chain(words).map(|&word| word.to_owned()).collect();
+    let look = move || {
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        python("find_words.py", &arguments)
+    };
+    let found = tokio::task::spawn_blocking(look).await??;
+    Ok(serde_json::from_value(found["found"].clone())?)
+}
