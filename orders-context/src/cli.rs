@@ -2,6 +2,7 @@
 
 mod api;
 mod bulk;
+mod migrate_flow;
 mod operate;
 mod table;
 mod token;
@@ -79,6 +80,9 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Move the orders under way to other terms, in the background of the running context. Safe to
+    /// stop and to repeat.
+    MigrateFlow(migrate_flow::MigrateFlow),
     /// Divide the journal among another number of relays, beside running instances. Safe to repeat.
     Reshard {
         /// How many, from 1 to 8.
@@ -167,6 +171,7 @@ impl Cli {
             Command::Copy { from, to, json } => copy(from, to, Form::of(json)).await,
             Command::Plan { policy, json } => plan(&policy, Form::of(json)).await,
             Command::Token(wish) => print(&(token::mint(&wish)? + "\n")),
+            Command::MigrateFlow(migrate_flow) => migrate_flow.run().await,
             Command::Flow { format } => print(&match format {
                 Format::Mermaid => picture::mermaid(),
                 Format::Svg => picture::svg(),

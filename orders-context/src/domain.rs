@@ -35,7 +35,7 @@ pub use action::{Action, Waiting};
 pub use actor::Actor;
 pub use command::{Announce, Command, Decision, Operation, Placement, Role, Until};
 pub use decide::decide;
-pub use event::{Event, Notification, TaskKind};
+pub use event::{Event, Migrated, Notification, TaskKind};
 pub use evolve::evolve;
 pub use flow::{FlowVersion, Status, Trigger};
 pub use intervention::{Deadline, Intervention, TaskWas};

@@ -1,11 +1,14 @@
 //! `orders plan`: what moving every order under way to other terms would do, before anything happens.
 //!
-//! Orders are read page by page and counted in groups, so that memory is bounded. Nothing is written.
-//! Those in compact history are at rest for good and are not counted.
+//! How many stand where comes from the counters that commits keep. Those under way are read page by page
+//! and counted in groups, so that memory is bounded. Nothing is written.
+
+#[cfg(test)]
+mod tests;
 
 use crate::domain::migrate::{Migration, migration};
 use crate::domain::{Order, Status, Terms, Timestamp};
-use crate::store::{Error, OrdersFilter, OrdersQuery, OrdersSort, Store};
+use crate::store::{Counter, Error, OrdersFilter, OrdersQuery, OrdersSort, Store};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -74,7 +77,14 @@ pub struct Group {
     pub orders: u64,
 }
 
-/// Looks at every order there is, as of `now`.
+/// Which orders can be moved: those that are not at rest.
+#[must_use]
+pub fn under_way() -> OrdersFilter {
+    let status = Status::ALL.iter().copied().filter(|status| !status.is_at_rest()).collect();
+    OrdersFilter { status, ..OrdersFilter::default() }
+}
+
+/// Looks at every order under way, as of `now`.
 ///
 /// # Errors
 /// When the store does not answer.
@@ -86,17 +96,17 @@ pub async fn plan(store: &dyn Store, to: &Terms, now: Timestamp) -> Result<Plan,
         groups: Vec::new(),
         without_place: Vec::new(),
     };
-    let mut standing = BTreeMap::<Status, u64>::new();
+    let counters = store.flow(now).await?.counters;
+    for &status in Status::ALL {
+        let orders = u64::try_from(counters.get(Counter::Orders(status))).unwrap_or_default();
+        plan.statuses.push(Standing { status, orders, has_place: to.flow.knows(status) });
+    }
     let mut groups = BTreeMap::<Group, u64>::new();
-    let filter = OrdersFilter::default();
-    let mut query = OrdersQuery { filter, sort: OrdersSort::Oldest, after: None, limit: PAGE, now };
+    let (filter, sort) = (under_way(), OrdersSort::Oldest);
+    let mut query = OrdersQuery { filter, sort, after: None, limit: PAGE, now };
     loop {
         let page = store.orders(query.clone()).await?;
         for order in &page.orders {
-            *standing.entry(order.status).or_default() += 1;
-            if order.status.is_at_rest() {
-                continue;
-            }
             let group = group(order, to, now);
             if group.outcome == Outcome::WithoutPlace && plan.without_place.len() < NAMED {
                 plan.without_place.push(order.order_id.clone());
@@ -107,10 +117,6 @@ pub async fn plan(store: &dyn Store, to: &Terms, now: Timestamp) -> Result<Plan,
         if query.after.is_none() {
             break;
         }
-    }
-    for &status in Status::ALL {
-        let orders = standing.get(&status).copied().unwrap_or_default();
-        plan.statuses.push(Standing { status, orders, has_place: to.flow.knows(status) });
     }
     plan.groups = groups.into_iter().map(|(group, orders)| Group { orders, ..group }).collect();
     Ok(plan)
@@ -186,70 +192,4 @@ fn span(ms: i64) -> String {
         left %= length_ms;
     }
     if parts.is_empty() { "0".to_owned() } else { format!("{sign}{}", parts.join(" ")) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::tests::mother::{
-        ACCEPT_BY, MINUTE, after, order_accepted, order_cancelled, restaurant_notified,
-    };
-    use crate::domain::{FlowVersion, Policy};
-    use crate::store::contract::{commit, moved, placed};
-    use crate::store::sqlite::Sqlite;
-
-    fn evening() -> Terms {
-        let policy = Policy { version: 2, accept_within_ms: 15 * 60_000, ..Policy::standard() };
-        Terms { flow: FlowVersion::LATEST, policy }
-    }
-
-    #[tokio::test]
-    async fn a_plan_says_what_would_become_of_whom() {
-        let folder = tempfile::TempDir::new().unwrap();
-        let store = Sqlite::open(&folder.path().join("orders.db")).unwrap();
-        let born: Vec<_> = (0..4).map(|number| placed(&format!("order-{number}"))).collect();
-        let later = vec![
-            moved(&born[1].order, after(MINUTE), restaurant_notified()),
-            moved(&born[2].order, after(MINUTE), order_accepted()),
-            moved(&born[3].order, after(MINUTE), order_cancelled()),
-        ];
-        commit(&store, born).await;
-        commit(&store, later).await;
-
-        let plan_at = async |now| plan(&store, &evening(), now).await.expect("the store answers");
-        let soon = plan_at(after(2 * MINUTE)).await;
-        let standing: Vec<_> = soon.statuses.iter().filter(|each| each.orders > 0).collect();
-        assert_eq!(standing.len(), 4, "{soon}");
-        assert!(standing.iter().all(|each| each.orders == 1 && each.has_place), "{soon}");
-        let of = |plan: &Plan, status| {
-            let mut groups = plan.groups.iter().filter(|group| group.status == status);
-            let group = groups.next().expect("it is under way");
-            (group.outcome, group.accept_by_ms, group.complete_by_ms, group.orders)
-        };
-        let five_minutes = Some(5 * 60_000);
-        assert_eq!(of(&soon, Status::Placed), (Outcome::Moves, five_minutes, 0, 1));
-        assert_eq!(of(&soon, Status::Notified), (Outcome::Moves, five_minutes, 0, 1));
-        assert_eq!(of(&soon, Status::Accepted), (Outcome::Moves, None, 0, 1));
-        assert_eq!(soon.groups.len(), 3, "one is at rest: {soon}");
-        let told = soon.to_string();
-        assert!(told.contains("+5m") && told.contains("3 orders would move"), "{told}");
-        let late = plan_at(ACCEPT_BY).await;
-        assert_eq!(of(&late, Status::Placed).0, Outcome::TooLate, "{late}");
-        let same = plan(&store, &Terms::standard(), after(1)).await.expect("it answers");
-        assert!(same.groups.iter().all(|group| group.outcome == Outcome::Stands), "{same}");
-    }
-
-    #[test]
-    fn spans_are_told_in_two_units() {
-        for (ms, told) in [
-            (0, "0"),
-            (-45_000, "-45s"),
-            (300_000, "+5m"),
-            (5_400_000, "+1h 30m"),
-            (90_061_001, "+1d 1h"),
-            (1, "+1ms"),
-        ] {
-            assert_eq!(span(ms), told);
-        }
-    }
 }

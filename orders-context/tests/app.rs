@@ -19,6 +19,8 @@ mod deadlines;
 mod deciding;
 #[path = "app/faults.rs"]
 mod faults;
+#[path = "app/migrating.rs"]
+mod migrating;
 #[path = "app/placing.rs"]
 mod placing;
 #[path = "app/push.rs"]

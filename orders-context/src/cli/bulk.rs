@@ -203,7 +203,7 @@ impl Start {
 }
 
 /// A bulk action or a dry run: the row, and below it what was refused.
-fn show(bulk: &Value, form: Form) -> anyhow::Result<()> {
+pub fn show(bulk: &Value, form: Form) -> anyhow::Result<()> {
     if let Form::Lines = form {
         return form.show(bulk);
     }

@@ -2,7 +2,7 @@
 //! here which command it is.
 
 use super::{
-    Command, Deadline, Decision, Intervention, Operation, Role, TaskKind, Timestamp, Until,
+    Command, Deadline, Decision, Intervention, Operation, Role, TaskKind, Terms, Timestamp, Until,
 };
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +28,11 @@ pub enum Action {
         /// A code, never a person's words.
         reason: String,
     },
+    /// Move it to another flow, another policy, or both.
+    Migrate {
+        /// What it lives by from then on.
+        to: Terms,
+    },
 }
 
 /// An open task as it was found: what [`Action::RetryNow`] is about.
@@ -49,6 +54,7 @@ impl Action {
             Self::RetryNow => "retry_now",
             Self::Extend { .. } => "extend",
             Self::Cancel { .. } => "cancel",
+            Self::Migrate { .. } => "migrate",
         }
     }
 
@@ -79,6 +85,7 @@ impl Action {
             Self::Extend { deadline, until } => {
                 operate(Operation::Extend { deadline: *deadline, until: *until }, intervention)
             }
+            Self::Migrate { to } => operate(Operation::Migrate { to: to.clone() }, intervention),
             Self::RetryNow => {
                 let Waiting { task, due_at } = waiting?;
                 operate(Operation::RetryNow { task, due_at }, intervention)

@@ -115,6 +115,11 @@ pub enum Operation {
         /// When its next attempt is due, as it stands.
         due_at: Timestamp,
     },
+    /// Move it to other terms.
+    Migrate {
+        /// What it lives by from then on.
+        to: Terms,
+    },
 }
 
 /// How far a deadline is moved.

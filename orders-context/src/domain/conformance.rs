@@ -4,11 +4,14 @@
 //! [`super::decide()`] lets nothing else come into a journal, so a breach is a fault of the program or a
 //! hand in the database. What is judged here is the flow itself, and not whether a task was asked for.
 
+mod beside;
+
 use super::words::words;
 use super::{
-    Announce, Deadline, Event, Notification, Order, Role, Status, TaskWas, Timestamp, Trigger,
+    Announce, Event, Migrated, Notification, Order, Role, Status, TaskWas, Timestamp, Trigger,
     wake_at,
 };
+use beside::beside;
 
 words! {
     /// In what way something differs from the flow.
@@ -145,7 +148,9 @@ fn movement(event: &Event) -> Option<Move> {
         Event::OrderCancelled { .. } => Move::Arrow(Trigger::Cancel),
         Event::OrderTimedOut { .. } => Move::Arrow(Trigger::CompleteDeadline),
         Event::OrderRedriven { .. } => Move::Arrow(Trigger::Redrive),
-        Event::DeadlineExtended { .. } | Event::TaskRedriven { .. } => Move::Beside,
+        Event::DeadlineExtended { .. }
+        | Event::TaskRedriven { .. }
+        | Event::FlowMigrated { .. } => Move::Beside,
     })
 }
 
@@ -181,46 +186,6 @@ fn follow(order: &Order, told: &Told<'_>, movement: &Move, breaches: &mut Vec<Br
     }
 }
 
-/// What is wrong with what an operator did beside the flow.
-fn beside(order: &Order, told: &Told<'_>) -> Vec<Breach> {
-    let (event, name) = (told.event, told.event.event_type());
-    let mut breaches = Vec::new();
-    if let Some(by) = who(event).filter(|by| *by != Role::Operator) {
-        breaches.push(Breach::new(BreachKind::Role, format!("{name} by {by}")));
-    }
-    match event {
-        Event::DeadlineExtended { deadline, from, to, .. } => {
-            let (is_due, stands_at) = match deadline {
-                Deadline::AcceptBy => (order.status.awaits_answer(), order.accept_by),
-                Deadline::CompleteBy => (!order.status.is_at_rest(), order.complete_by),
-            };
-            if !is_due {
-                breaches.push(forbidden(order, event));
-            }
-            if *from != stands_at || to <= from || is_too_late(order, told) {
-                let (from, to, at) = (from.0, to.0, told.at.0);
-                let what = format!("{name} at {at}: {deadline} from {from} to {to}");
-                breaches.push(Breach::new(BreachKind::Deadline, what));
-            }
-        }
-        Event::TaskRedriven { task, .. } if task.is_for_restaurant() => {
-            if !order.status.awaits_answer() {
-                breaches.push(forbidden(order, event));
-            }
-            if is_too_late(order, told) {
-                let what = format!("{name} at {}, when the deadline had passed", told.at.0);
-                breaches.push(Breach::new(BreachKind::Deadline, what));
-            }
-        }
-        _ => {}
-    }
-    breaches
-}
-
-fn is_too_late(order: &Order, told: &Told<'_>) -> bool {
-    order.deadline().is_some_and(|deadline| told.at >= deadline)
-}
-
 fn forbidden(order: &Order, event: &Event) -> Breach {
     let what = format!("{} cannot happen in {}", event.event_type(), order.status);
     Breach::new(BreachKind::Forbidden, what)
@@ -248,6 +213,7 @@ fn who(event: &Event) -> Option<Role> {
             Some(*redriven_by)
         }
         Event::DeadlineExtended { extended_by, .. } => Some(*extended_by),
+        Event::FlowMigrated(Migrated { migrated_by, .. }) => Some(*migrated_by),
         _ => None,
     }
 }

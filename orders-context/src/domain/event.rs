@@ -143,6 +143,30 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         intervention: Option<Intervention>,
     },
+    /// An operator moved it to other terms.
+    FlowMigrated(Migrated),
+}
+
+/// What an order lived by before an operator moved it to other terms, and what it lives by from then on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Migrated {
+    /// In what capacity.
+    pub migrated_by: Role,
+    /// The flow it followed.
+    pub from_flow: FlowVersion,
+    /// The number of the policy it lived by.
+    pub from_policy: u32,
+    /// The flow it follows now.
+    pub flow_version: FlowVersion,
+    /// The times it lives by now.
+    pub policy: Policy,
+    /// The answer is due before this moment.
+    pub accept_by: Timestamp,
+    /// Delivery is due before this moment.
+    pub complete_by: Timestamp,
+    /// Who of the operators, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intervention: Option<Intervention>,
 }
 
 words! {
@@ -210,6 +234,7 @@ impl Event {
             Self::OrderRedriven { .. } => "order_redriven",
             Self::DeadlineExtended { .. } => "deadline_extended",
             Self::TaskRedriven { .. } => "task_redriven",
+            Self::FlowMigrated { .. } => "flow_migrated",
         }
     }
 
@@ -220,7 +245,8 @@ impl Event {
             Self::OrderCancelled { intervention, .. }
             | Self::OrderRedriven { intervention, .. }
             | Self::DeadlineExtended { intervention, .. }
-            | Self::TaskRedriven { intervention, .. } => intervention.as_ref(),
+            | Self::TaskRedriven { intervention, .. }
+            | Self::FlowMigrated(Migrated { intervention, .. }) => intervention.as_ref(),
             _ => None,
         }
     }

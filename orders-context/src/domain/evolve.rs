@@ -1,7 +1,8 @@
 //! Events → state. Total: whatever the journal holds can be folded, and replay equals live.
 
 use super::{
-    Deadline, Decided, Event, Notification, Order, Role, Status, TaskWas, Timestamp, Trigger,
+    Deadline, Decided, Event, FlowVersion, Migrated, Notification, Order, Policy, Role, Status,
+    TaskKind, TaskWas, Timestamp, Trigger,
 };
 
 /// The order after one more event. `None` comes back only when the first event is not
@@ -48,6 +49,11 @@ pub fn evolve(order: Option<Order>, order_id: &str, at: Timestamp, event: &Event
         }
         Event::TaskRedriven { was: TaskWas::Waiting { due_at }, .. } => {
             order.hurried = Some(*due_at);
+        }
+        Event::FlowMigrated(Migrated { flow_version, policy, accept_by, complete_by, .. }) => {
+            order.accept_by = *accept_by;
+            order.complete_by = *complete_by;
+            order.live_by(*flow_version, policy.clone(), at);
         }
     }
     if order.status != before {
@@ -110,6 +116,21 @@ impl Order {
     fn decide(&mut self, what: Trigger, by: Role, at: Timestamp) {
         self.follow(what);
         self.decided = Some(Decided { what, by, at });
+    }
+
+    /// Reminders whose moment has passed under the new policy are over; the others come.
+    fn live_by(&mut self, flow_version: FlowVersion, policy: Policy, at: Timestamp) {
+        self.flow_version = flow_version;
+        self.policy = policy;
+        if !self.status.awaits_answer() {
+            return;
+        }
+        self.reminders = self.reminders_due(at);
+        let reminders = self.reminders;
+        let is_to_come =
+            |task: &TaskKind| matches!(task, TaskKind::RemindRestaurant(n) if *n > reminders);
+        self.given_up.retain(|task| !is_to_come(task));
+        self.redriven.retain(|task| !is_to_come(task));
     }
 
     fn start_again(&mut self, at: Timestamp, accept_by: Timestamp, complete_by: Timestamp) {

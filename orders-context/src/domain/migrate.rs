@@ -1,7 +1,8 @@
 //! Moving an order that is under way to other terms: another flow, another policy, or both.
 //!
 //! A deadline moves by as much as its time differs, so that what an operator has added stays added.
-//! Moving an order never ends it: a deadline that would have passed already stays where it is.
+//! Moving an order never ends it: a deadline that would have passed already stays where it is. So does
+//! that of an answer which was given.
 
 use super::{Order, Terms, Timestamp};
 
@@ -39,15 +40,16 @@ pub fn migration(order: &Order, to: &Terms, now: Timestamp) -> Migration {
     if let Some(deadline) = order.deadline().filter(|deadline| now >= *deadline) {
         return Migration::TooLate { deadline };
     }
-    let later = |at: Timestamp, new_ms: i64, old_ms: i64| {
+    let moved = |at: Timestamp, new_ms: i64, old_ms: i64| {
         let moved = at.plus_ms(new_ms.saturating_sub(old_ms));
         if moved > now { moved } else { at }
     };
     let (new, old) = (policy, &order.policy);
-    let accept_by = later(order.accept_by, new.accept_within_ms, old.accept_within_ms);
-    let complete_by = later(order.complete_by, new.complete_within_ms, old.complete_within_ms);
+    let complete_by = moved(order.complete_by, new.complete_within_ms, old.complete_within_ms);
+    if !order.status.awaits_answer() {
+        return Migration::Moves { accept_by: order.accept_by, complete_by };
+    }
+    let accept_by = moved(order.accept_by, new.accept_within_ms, old.accept_within_ms);
     // Who may still answer has something to answer for.
-    let complete_by =
-        if order.status.awaits_answer() { complete_by.max(accept_by) } else { complete_by };
-    Migration::Moves { accept_by, complete_by }
+    Migration::Moves { accept_by, complete_by: complete_by.max(accept_by) }
 }

@@ -1,10 +1,11 @@
 //! What an operator can do about an order that no arrow of the flow leads to: give it more time, have
-//! a task tried again. It stands where it stood, whatever the version of its flow. None of this is ever
+//! a task tried again, move it to other terms. It stands where it stood, whatever the version of its flow. None of this is ever
 //! too old to be done; what can be too late is the order's deadline.
 
+use super::migrate::{Migration, migration};
 use super::{
-    Announce, Deadline, Event, Intervention, Notification, Operation, Order, Rejection, Role,
-    Status, TaskKind, TaskWas, Timestamp, Until,
+    Announce, Deadline, Event, Intervention, Migrated, Notification, Operation, Order, Rejection,
+    Role, Status, TaskKind, TaskWas, Terms, Timestamp, Until,
 };
 
 /// How long an order may take at most, in milliseconds from its placing or its last redrive, however
@@ -36,6 +37,7 @@ pub(super) fn operate(
         Operation::Extend { deadline, until } => extend(order, *deadline, *until, &by, now),
         Operation::RedriveTask => redrive_task(order, &by, now),
         Operation::RetryNow { task, due_at } => retry_now(order, *task, *due_at, &by, now),
+        Operation::Migrate { to } => migrate(order, to, &by, now),
     }
 }
 
@@ -106,6 +108,31 @@ fn retry_now(
         order.is_in_time(now)?;
     }
     Ok(vec![task_redriven(task, TaskWas::Waiting { due_at }, by)])
+}
+
+/// An order at rest keeps the terms it ended under.
+fn migrate(
+    order: &Order,
+    to: &Terms,
+    by: &By<'_>,
+    now: Timestamp,
+) -> Result<Vec<Event>, Rejection> {
+    let (status, flow) = (order.status, to.flow);
+    match migration(order, to, now) {
+        Migration::Stands => Ok(Vec::new()),
+        Migration::NoPlace => Err(Rejection::NoPlace { status, flow }),
+        Migration::TooLate { deadline } => Err(Rejection::TooLate { status, deadline }),
+        Migration::Moves { accept_by, complete_by } => Ok(vec![Event::FlowMigrated(Migrated {
+            migrated_by: by.role,
+            from_flow: order.flow_version,
+            from_policy: order.policy.version,
+            flow_version: flow,
+            policy: to.policy.clone(),
+            accept_by,
+            complete_by,
+            intervention: by.intervention.cloned(),
+        })]),
+    }
 }
 
 fn task_redriven(task: TaskKind, was: TaskWas, by: &By<'_>) -> Event {

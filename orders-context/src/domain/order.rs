@@ -44,7 +44,7 @@ pub struct Order {
     pub accept_by: Timestamp,
     /// Completion counts before this moment.
     pub complete_by: Timestamp,
-    /// How many reminders have gone out in the present window.
+    /// How many reminders of the present window have gone out, or are over.
     pub reminders: u32,
     /// Whether a channel has delivered it to the restaurant in the present window.
     pub restaurant_told: bool,

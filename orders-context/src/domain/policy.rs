@@ -3,6 +3,9 @@
 use super::{Timestamp, upcast};
 use serde::{Deserialize, Serialize};
 
+/// How often a restaurant is reminded of an order at most: each order carries the moments.
+const MOST_REMINDERS: usize = 20;
+
 /// The times an order lives by. Stored with the order, so that a changed policy never moves a
 /// promise already made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +53,10 @@ impl Policy {
             (
                 !rising || reminders.first().is_some_and(|first| *first <= 0),
                 "remind_after_ms must be above 0 and rise",
+            ),
+            (
+                reminders.len() > MOST_REMINDERS,
+                "remind_after_ms must not have more than 20 moments",
             ),
             (self.tell_user_within_ms <= 0, "tell_user_within_ms must be above 0"),
         ];

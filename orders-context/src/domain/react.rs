@@ -1,6 +1,8 @@
 //! Event → what has to happen outside, and when the order wants to be looked at again.
 
-use super::{Announce, Deadline, Event, Notification, Order, Status, TaskKind, TaskWas, Timestamp};
+use super::{
+    Announce, Deadline, Event, Migrated, Notification, Order, Status, TaskKind, TaskWas, Timestamp,
+};
 
 /// A request to the outside. Stored with the event's commit, carried out after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,9 +18,9 @@ pub enum Effect {
     WithdrawOpenTasks,
     /// What is still open of the order's tasks is due at once.
     HurryOpenTasks,
-    /// What is still open of the order's tasks keeps its point until then.
+    /// What is still open of the order's tasks keeps its point until then, if not longer.
     ProlongOpenTasks {
-        /// Later than before.
+        /// The moment.
         give_up_at: Timestamp,
     },
 }
@@ -45,6 +47,9 @@ pub fn react(order: &Order, at: Timestamp, event: &Event) -> Vec<Effect> {
         Event::DeadlineExtended { deadline: Deadline::AcceptBy, to, .. } => {
             vec![Effect::ProlongOpenTasks { give_up_at: *to }]
         }
+        Event::FlowMigrated(Migrated { accept_by, .. }) if order.status.awaits_answer() => {
+            vec![Effect::ProlongOpenTasks { give_up_at: *accept_by }]
+        }
         Event::TaskRedriven { was: TaskWas::Waiting { .. }, .. } => vec![Effect::HurryOpenTasks],
         Event::TaskRedriven { task, was: TaskWas::GivenUp, .. } => {
             vec![Effect::Start { task: *task, give_up_at: order.give_up_at(*task, at) }]
@@ -53,6 +58,7 @@ pub fn react(order: &Order, at: Timestamp, event: &Event) -> Vec<Effect> {
         | Event::UserNotified { .. }
         | Event::OrderCompleted { .. }
         | Event::DeadlineExtended { .. }
+        | Event::FlowMigrated { .. }
         | Event::NotificationFailed { .. } => Vec::new(),
     }
 }

@@ -1,6 +1,6 @@
 //! The business "no": stable codes that a caller can act on.
 
-use super::{Deadline, Role, Status, Timestamp};
+use super::{Deadline, FlowVersion, Role, Status, Timestamp};
 
 /// Why a command changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +70,13 @@ pub enum Rejection {
         /// Where the order stands.
         status: Status,
     },
+    /// The flow it should follow has no such status.
+    NoPlace {
+        /// Where the order stands.
+        status: Status,
+        /// The flow.
+        flow: FlowVersion,
+    },
 }
 
 impl Rejection {
@@ -90,6 +97,7 @@ impl Rejection {
             Self::TooFar { .. } => "too_far",
             Self::TaskNotGivenUp { .. } => "task_not_given_up",
             Self::NoOpenTask { .. } => "no_open_task",
+            Self::NoPlace { .. } => "no_place_in_flow",
         }
     }
 }
@@ -125,6 +133,9 @@ impl std::fmt::Display for Rejection {
             }
             Self::NoOpenTask { status } => {
                 write!(f, "The order is {status}; no task of it waits for an attempt.")
+            }
+            Self::NoPlace { status, flow } => {
+                write!(f, "The order is {status}, and flow {flow} has no such status.")
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The order's rules as a specification. Reading order: [`spec`] says what comes of every command in
 //! every status, [`edges`] of moments and roles, [`operating`] of what operators do beside the flow,
-//! [`effects`] what is asked of the outside, [`laws`]
+//! [`migrating`] of orders that are moved to other terms, [`effects`] what is asked of the outside, [`laws`]
 //! what holds for every life an order can have, [`breaches`] what of a journal is not such a life,
 //! [`stored_format`] what was written once and is read for ever, [`flows`] what has shipped of the
 //! flow. [`mother`] has the orders of all of them.
@@ -9,7 +9,8 @@ mod breaches;
 mod edges;
 mod effects;
 mod flows;
-mod laws;
+pub mod laws;
+mod migrating;
 pub mod mother;
 mod operating;
 mod spec;

@@ -1,5 +1,6 @@
 //! `/v1/bulk-actions`: one action on many orders, started, looked at, paused, resumed and cancelled.
 
+mod policy;
 mod request;
 mod view;
 

@@ -104,6 +104,7 @@ fn of_rejection(rejection: &Rejection) -> Problem {
         Rejection::NotForRole { status, .. }
         | Rejection::NotYet { status }
         | Rejection::TaskNotGivenUp { status }
+        | Rejection::NoPlace { status, .. }
         | Rejection::NoOpenTask { status } => conflict(status, detail),
     }
 }

@@ -88,6 +88,7 @@ fn to_fact(event: &E) -> F {
                 redriven_by: redriven_by.to_string(),
             })
         }
+        E::FlowMigrated(migrated) => flow_migrated(migrated),
     }
 }
 
@@ -111,6 +112,16 @@ fn deadline_extended(by: Role, deadline: Deadline, from: Timestamp, to: Timestam
         deadline: deadline.to_string(),
         from_us: from.0,
         to_us: to.0,
+    })
+}
+
+fn flow_migrated(migrated: &domain::Migrated) -> F {
+    F::FlowMigrated(out::FlowMigrated {
+        migrated_by: migrated.migrated_by.to_string(),
+        from_flow: migrated.from_flow.number(),
+        to_flow: migrated.flow_version.number(),
+        accept_by_us: migrated.accept_by.0,
+        complete_by_us: migrated.complete_by.0,
     })
 }
 

@@ -7,8 +7,8 @@ use super::mother::{
 };
 use crate::domain::conformance::{Told, judge, judge_wake};
 use crate::domain::{
-    Announce, Command, Deadline, Decision, Event, Notification, Operation, Order, Placement, Role,
-    Status, TaskKind, Timestamp, Trigger, decide, evolve, wake_at,
+    Announce, Command, Deadline, Decision, Event, FlowVersion, Notification, Operation, Order,
+    Placement, Policy, Role, Status, TaskKind, Terms, Timestamp, Trigger, decide, evolve, wake_at,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -58,7 +58,8 @@ fn trigger(event: &Event) -> Option<Trigger> {
         Event::OrderPlaced { .. }
         | Event::NotificationFailed { .. }
         | Event::DeadlineExtended { .. }
-        | Event::TaskRedriven { .. } => None,
+        | Event::TaskRedriven { .. }
+        | Event::FlowMigrated { .. } => None,
         Event::RestaurantNotified { .. } => Some(Trigger::RestaurantNotified),
         Event::RestaurantReminded { .. } => Some(Trigger::ReminderDue),
         Event::OrderAccepted { .. } => Some(Trigger::Accept),
@@ -81,7 +82,7 @@ fn may_be_late(event: &Event) -> bool {
 }
 
 /// Anywhere in three hours around the order's life, and often just where something happens.
-fn moment() -> impl Strategy<Value = Timestamp> {
+pub fn moment() -> impl Strategy<Value = Timestamp> {
     let edges = [0, 90 * SECOND, 3 * MINUTE, 8 * MINUTE, 10 * MINUTE, 120 * MINUTE, 130 * MINUTE];
     prop_oneof![
         2 => (0..10 * MINUTE).prop_map(after),
@@ -99,11 +100,30 @@ fn task() -> impl Strategy<Value = TaskKind> {
     ]
 }
 
+/// Times that are shorter or longer than those that orders are placed under, or the same.
+pub fn terms() -> impl Strategy<Value = Terms> {
+    let minutes = |of: Vec<i64>| select(of).prop_map(|minutes| minutes * 60_000);
+    let reminders = prop::collection::btree_set(1..20i64, 0..4);
+    (minutes(vec![1, 5, 10, 30]), minutes(vec![30, 120, 240]), reminders, 1..4u32).prop_map(
+        |(accept_within_ms, complete_within_ms, reminders, version)| Terms {
+            flow: FlowVersion::LATEST,
+            policy: Policy {
+                version,
+                accept_within_ms,
+                complete_within_ms,
+                remind_after_ms: reminders.into_iter().map(|minutes| minutes * 60_000).collect(),
+                ..Policy::standard()
+            },
+        },
+    )
+}
+
 fn operation() -> impl Strategy<Value = Operation> {
     prop_oneof![
         (select(Deadline::ALL), moment()).prop_map(|(deadline, to)| extend(deadline, to)),
         Just(Operation::RedriveTask),
         (task(), moment()).prop_map(|(task, due_at)| Operation::RetryNow { task, due_at }),
+        terms().prop_map(|to| Operation::Migrate { to }),
     ]
 }
 
@@ -127,6 +147,11 @@ prop_compose! {
     ) -> Lived {
         live(Placement { announce, ..placement("order-1") }, commands)
     }
+}
+
+/// What such a life has made of an order.
+pub fn lived_order() -> impl Strategy<Value = Order> {
+    lived().prop_map(|lived| lived.life.order)
 }
 
 impl std::fmt::Debug for Lived {
@@ -168,7 +193,15 @@ proptest! {
     fn what_was_done_is_not_done_again(lived in lived()) {
         let last = &lived.life.order;
         let redriven_at = lived.steps.iter().rposition(|step| {
-            matches!(step.event, Some(Event::OrderRedriven { .. } | Event::TaskRedriven { .. }))
+            let begins_anew = |event: &Event| {
+                matches!(
+                    event,
+                    Event::OrderRedriven { .. }
+                        | Event::TaskRedriven { .. }
+                        | Event::FlowMigrated { .. }
+                )
+            };
+            step.event.as_ref().is_some_and(begins_anew)
         });
         for step in &lived.steps {
             let again = decide(Some(&step.after), &step.command).unwrap_or_default();
@@ -235,7 +268,7 @@ proptest! {
 
     #[test]
     fn a_deadline_moves_to_a_later_moment_only_and_never_too_far(lived in lived()) {
-        for Step { event, before, after, .. } in &lived.steps {
+        for Step { command, event, before, after } in &lived.steps {
             match event {
                 Some(Event::DeadlineExtended { deadline, from, to, .. }) => {
                     let of = |order: &Order| match deadline {
@@ -245,13 +278,21 @@ proptest! {
                     prop_assert_eq!((of(before), of(after)), (*from, *to));
                     prop_assert!(from < to && *to <= before.latest(*deadline));
                 }
+                Some(Event::FlowMigrated { .. }) => {
+                    for (from, to) in [
+                        (before.accept_by, after.accept_by),
+                        (before.complete_by, after.complete_by),
+                    ] {
+                        prop_assert!(to == from || to > command.now());
+                    }
+                }
                 Some(Event::OrderRedriven { .. }) => {}
                 _ => {
                     prop_assert_eq!(before.accept_by, after.accept_by);
                     prop_assert_eq!(before.complete_by, after.complete_by);
                 }
             }
-            prop_assert!(after.accept_by <= after.complete_by);
+            prop_assert!(!after.status.awaits_answer() || after.accept_by <= after.complete_by);
         }
     }
 

@@ -2,9 +2,9 @@
 //! from real events, by the path that its status is most often reached by or that has most to say.
 
 use crate::domain::{
-    Announce, Command, Deadline, Decision, Event, FlowVersion, Intervention, Item, Notification,
-    Operation, Order, Placement, Role, Status, TaskKind, TaskWas, Terms, Timestamp, Until, evolve,
-    wake_at,
+    Announce, Command, Deadline, Decision, Event, FlowVersion, Intervention, Item, Migrated,
+    Notification, Operation, Order, Placement, Policy, Role, Status, TaskKind, TaskWas, Terms,
+    Timestamp, Until, evolve, wake_at,
 };
 
 /// 21 September 2026, in the evening: when every order here is placed.
@@ -125,6 +125,7 @@ pub fn every_event() -> Vec<Event> {
         order_redriven(),
         deadline_extended(),
         task_redriven(),
+        flow_migrated(),
     ]
 }
 
@@ -266,6 +267,32 @@ pub fn task_redriven() -> Event {
         redriven_by: Role::Operator,
         intervention: Some(intervention()),
     }
+}
+
+/// Rules for evenings: a quarter of an hour to answer, one reminder.
+pub fn evening() -> Terms {
+    let policy = Policy {
+        version: 2,
+        accept_within_ms: 15 * 60_000,
+        remind_after_ms: vec![240_000],
+        ..Policy::standard()
+    };
+    Terms { flow: FlowVersion::LATEST, policy }
+}
+
+/// An operator moved it to the rules of the evening before it was answered.
+pub fn flow_migrated() -> Event {
+    let Terms { flow, policy } = evening();
+    Event::FlowMigrated(Migrated {
+        migrated_by: Role::Operator,
+        from_flow: FlowVersion::LATEST,
+        from_policy: 1,
+        flow_version: flow,
+        policy,
+        accept_by: after(15 * MINUTE),
+        complete_by: COMPLETE_BY,
+        intervention: Some(intervention()),
+    })
 }
 
 /// Operator 7 has a reason.

@@ -3,7 +3,7 @@
 
 use super::mother::{
     ACCEPT_BY, COMPLETE_BY, EVENING, MINUTE, SECOND, after, deadline_extended, decides, delivered,
-    extend, gave_up, intervention, operates, order, tried_again,
+    evening, extend, gave_up, intervention, operates, order, tried_again,
 };
 use crate::domain::operate::LONGEST_MS;
 use crate::domain::{
@@ -172,6 +172,7 @@ fn none_of_it_is_for_anybody_else() {
         extend(Deadline::AcceptBy, after(25 * MINUTE)),
         Operation::RedriveTask,
         Operation::RetryNow { task: LETTER, due_at: after(9 * MINUTE) },
+        Operation::Migrate { to: evening() },
     ];
     for operation in operations {
         for &by in Role::ALL.iter().filter(|by| **by != Role::Operator) {
@@ -193,6 +194,7 @@ fn each_action_says_in_the_journal_who_acted_and_why() {
         (Status::Placed, Action::RetryNow),
         (Status::Placed, Action::Extend { deadline: Deadline::AcceptBy, until: later(1) }),
         (Status::Notified, Action::Cancel { reason: "restaurant_closed".to_owned() }),
+        (Status::Confirmed, Action::Migrate { to: evening() }),
     ];
     for (status, action) in actions {
         let mut order = order(status);

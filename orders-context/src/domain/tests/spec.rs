@@ -4,8 +4,8 @@
 mod table;
 
 use super::mother::{
-    ACCEPT_BY, COMPLETE_BY, MINUTE, SECOND, after, cancel, decides, delivered, extend, gave_up,
-    operates, order, placement, reject,
+    ACCEPT_BY, COMPLETE_BY, MINUTE, SECOND, after, cancel, decides, delivered, evening, extend,
+    gave_up, operates, order, placement, reject,
 };
 use crate::domain::flow::FLOW;
 use crate::domain::{
@@ -53,6 +53,10 @@ enum When {
     RedriveTask,
     /// An operator has an open letter tried at once.
     RetryLetter,
+    /// An operator moves it to other terms, in time.
+    Migrate,
+    /// And late.
+    MigrateLate,
     /// It is looked at just before the first reminder.
     WakeEarly,
     /// It is looked at when the first reminder is due.
@@ -233,6 +237,8 @@ impl When {
                 let task = letter(Notification::Cancelled);
                 operates(Operation::RetryNow { task, due_at: after(30 * MINUTE) }, in_time)
             }
+            Self::Migrate => operates(Operation::Migrate { to: evening() }, in_time),
+            Self::MigrateLate => operates(Operation::Migrate { to: evening() }, late),
             Self::WakeEarly => wake(after(90 * SECOND - 1)),
             Self::WakeAtReminder => wake(after(90 * SECOND)),
             Self::WakeBeforeDeadline => wake(Timestamp(late.0 - 1)),

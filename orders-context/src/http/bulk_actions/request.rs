@@ -4,8 +4,9 @@ use super::super::faults::{Faults, REASON_CODE_RULE, is_reason_code};
 use super::super::operate_order::DeadlineWord;
 use super::super::principal::Principal;
 use super::super::problem::Answer;
+use super::policy::PolicyBody;
 use crate::app::{BulkWanted, OrdersFilter, TaskCondition};
-use crate::domain::{Action, Status, Timestamp, Until};
+use crate::domain::{Action, Status, Terms, Timestamp, Until};
 use chassis::clock::parse_rfc3339;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -61,6 +62,11 @@ pub enum ActionBody {
         /// A code, never a person's words.
         #[schema(pattern = "^[a-z][a-z_]{1,39}$", example = "restaurant_closed")]
         reason: String,
+    },
+    /// Move to another flow, another policy, or both.
+    Migrate {
+        /// What the orders live by from then on, as a policy file has it.
+        policy: PolicyBody,
     },
 }
 
@@ -154,6 +160,11 @@ impl ActionBody {
                     faults.at("/action/reason", REASON_CODE_RULE);
                 }
                 Action::Cancel { reason }
+            }
+            Self::Migrate { policy } => {
+                // With faults nothing is done, whatever the terms.
+                let to = policy.terms("/action/policy", faults);
+                Action::Migrate { to: to.unwrap_or_else(Terms::standard) }
             }
         }
     }

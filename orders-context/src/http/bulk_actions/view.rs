@@ -1,6 +1,7 @@
 //! A bulk action as the API shows it.
 
 use super::super::view::Moment;
+use super::policy::PolicyBody;
 use crate::app::{Bulk, DryRun, OrdersFilter, Tally};
 use crate::domain::{Action, Until};
 use serde::Serialize;
@@ -102,7 +103,7 @@ struct InterruptionView<'a> {
 #[derive(Serialize, ToSchema)]
 #[schema(as = BulkActionKind)]
 struct ActionView<'a> {
-    /// `redrive`, `redrive_task`, `retry_now`, `extend` or `cancel`. More words may come.
+    /// `redrive`, `redrive_task`, `retry_now`, `extend`, `cancel` or `migrate`. More words may come.
     #[schema(value_type = String, example = "extend")]
     r#type: &'static str,
     /// Which deadline is moved.
@@ -121,6 +122,10 @@ struct ActionView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     reason: Option<&'a str>,
+    /// What the orders are moved to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    policy: Option<PolicyBody>,
 }
 
 /// A filter without what it does not say.
@@ -195,8 +200,14 @@ impl<'a> TallyView<'a> {
 
 impl<'a> ActionView<'a> {
     fn new(action: &'a Action) -> Self {
-        let plain =
-            Self { r#type: action.as_str(), deadline: None, to: None, by_ms: None, reason: None };
+        let plain = Self {
+            r#type: action.as_str(),
+            deadline: None,
+            to: None,
+            by_ms: None,
+            reason: None,
+            policy: None,
+        };
         match action {
             Action::Redrive | Action::RedriveTask | Action::RetryNow => plain,
             Action::Extend { deadline, until } => {
@@ -207,6 +218,7 @@ impl<'a> ActionView<'a> {
                 Self { deadline: Some(deadline.as_str()), to, by_ms, ..plain }
             }
             Action::Cancel { reason } => Self { reason: Some(reason), ..plain },
+            Action::Migrate { to } => Self { policy: Some(PolicyBody::of(to)), ..plain },
         }
     }
 }

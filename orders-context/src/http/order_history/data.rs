@@ -1,7 +1,9 @@
 //! What belongs to each type of event, as the API shows it: not as the journal stores it.
 
 use super::super::view::{Items, Moment};
-use crate::domain::{Announce, Deadline, Event, Intervention, Role, Status, TaskKind, Timestamp};
+use crate::domain::{
+    Announce, Deadline, Event, Intervention, Migrated, Role, Status, TaskKind, Timestamp,
+};
 use serde::Serialize;
 
 /// The members of one event.
@@ -78,6 +80,18 @@ pub enum Data<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         intervention: Option<&'a Intervention>,
     },
+    /// `flow_migrated`.
+    Migrated {
+        migrated_by: &'static str,
+        from_flow: i32,
+        from_policy: u32,
+        flow_version: i32,
+        policy_version: u32,
+        accept_by: Moment,
+        complete_by: Moment,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        intervention: Option<&'a Intervention>,
+    },
 }
 
 impl<'a> Data<'a> {
@@ -151,6 +165,7 @@ impl<'a> Data<'a> {
                 redriven_by: redriven_by.as_str(),
                 intervention: intervention.as_ref(),
             },
+            Event::FlowMigrated(migrated) => Self::migrated(migrated),
         }
     }
 }
@@ -165,6 +180,19 @@ impl<'a> Data<'a> {
         let (accept_by, complete_by) = (accept_by.into(), complete_by.into());
         let (redriven_by, from) = (by.as_str(), from.as_str());
         Self::Redriven { redriven_by, from, accept_by, complete_by, intervention }
+    }
+
+    fn migrated(migrated: &'a Migrated) -> Self {
+        Self::Migrated {
+            migrated_by: migrated.migrated_by.as_str(),
+            from_flow: migrated.from_flow.number(),
+            from_policy: migrated.from_policy,
+            flow_version: migrated.flow_version.number(),
+            policy_version: migrated.policy.version,
+            accept_by: migrated.accept_by.into(),
+            complete_by: migrated.complete_by.into(),
+            intervention: migrated.intervention.as_ref(),
+        }
     }
 
     fn extended(

@@ -38,6 +38,38 @@ impl Takeaway {
 }
 
 #[tokio::test]
+async fn orders_are_moved_to_other_terms_as_a_policy_file_has_them() {
+    let takeaway = Takeaway::open().await;
+    let id = takeaway.dinner("one").await;
+    takeaway.clock.advance_us(1);
+    let policy = json!({ "version": 2, "accept_within_ms": 900_000, "complete_within_ms": 7_200_000,
+        "remind_after_ms": [90_000], "tell_user_within_ms": 86_400_000 });
+    let filter = json!({ "status": ["placed", "notified", "accepted", "confirmed"] });
+    let moving = |policy: &Value| bulk(&json!({ "type": "migrate", "policy": policy }), &filter);
+    let started = takeaway.start_bulk("evening", &moving(&policy)).await;
+    assert_eq!(started.status, 202);
+    let mut shown = policy.clone();
+    shown["flow"] = json!(1);
+    assert_eq!(started.json()["action"], json!({ "type": "migrate", "policy": shown }));
+    takeaway.finish_bulks().await;
+    let location = started.header("location").to_owned();
+    assert_eq!(takeaway.get(&location).await.ok()["acted"], 1);
+    let history = takeaway.get(&format!("/v1/orders/{id}/history")).await.ok();
+    let moved = &history["entries"][1];
+    assert_eq!(moved["event_type"], "flow_migrated");
+    let data = &moved["data"];
+    assert_eq!((&data["from_policy"], &data["policy_version"]), (&json!(1), &json!(2)));
+    assert_eq!((&data["from_flow"], &data["flow_version"]), (&json!(1), &json!(1)));
+    assert_eq!(data["intervention"]["actor"], "operator-7");
+
+    let mut wrong = policy;
+    wrong["accept_within_ms"] = json!(0);
+    wrong["flow"] = json!(9);
+    let refused = takeaway.start_bulk("wrong", &moving(&wrong)).await.refused(422);
+    assert_eq!(pointers(&refused), ["/action/policy", "/action/policy/flow"]);
+}
+
+#[tokio::test]
 async fn a_bulk_action_is_tried_started_and_looked_at() {
     let takeaway = Takeaway::open().await;
     let ids = [takeaway.dinner("one").await, takeaway.dinner("two").await];

@@ -2,13 +2,13 @@
 //! changes; `BLESS=1` adds those that are missing.
 
 use super::{Ahead, Bulk, BulkState, Interruption, Portion, Refused, Tally};
-use crate::domain::tests::mother::{EVENING, after, intervention};
+use crate::domain::tests::mother::{EVENING, after, evening, intervention};
 use crate::domain::{Action, Deadline, Status, Until};
 use crate::store::{OrdersFilter, Place};
 use std::fs;
 use std::path::Path;
 
-fn every_action() -> [Action; 6] {
+fn every_action() -> [Action; 7] {
     let extend = |deadline, until| Action::Extend { deadline, until };
     [
         Action::Redrive,
@@ -17,6 +17,7 @@ fn every_action() -> [Action; 6] {
         extend(Deadline::AcceptBy, Until::Moment(after(7))),
         extend(Deadline::CompleteBy, Until::Later { by_ms: 600_000 }),
         Action::Cancel { reason: "restaurant_closed".to_owned() },
+        Action::Migrate { to: evening() },
     ]
 }
 

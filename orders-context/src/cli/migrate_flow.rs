@@ -1,0 +1,137 @@
+//! `orders migrate-flow`: moves the orders under way to other terms, as a bulk action that goes on by
+//! itself. The command only starts it and looks on; whoever repeats it looks on again.
+
+use super::api::Api;
+use super::operate::Acting;
+use super::table::text;
+use super::{Form, bulk};
+use crate::domain::Terms;
+use crate::{plan, policy_file};
+use anyhow::{Context, anyhow, bail};
+use chassis::ids::{Ids, UuidV7Ids};
+use clap::Args;
+use serde_json::{Value, json};
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How often it is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Among how many of the newest bulk actions one that is open is looked for.
+const LOOKED_AT: usize = 100;
+
+/// What the orders under way are moved to.
+#[derive(Args)]
+pub struct MigrateFlow {
+    /// The policy file.
+    #[arg(long)]
+    policy: PathBuf,
+    /// How many orders a second are moved at most.
+    #[arg(long, default_value_t = 50)]
+    per_second: u32,
+    /// Only say what would become of them, as `orders plan` does.
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    acting: Acting,
+}
+
+impl MigrateFlow {
+    /// # Errors
+    /// When the context does not answer, or with its refusal; when orders were refused.
+    pub async fn run(self) -> anyhow::Result<()> {
+        let form = Form::of(self.acting.json);
+        let to =
+            policy_file::read(&self.policy).map_err(|problems| anyhow!(problems.join("\n")))?;
+        if self.dry_run {
+            return super::plan(&self.policy, form).await;
+        }
+        let api = self.acting.api()?;
+        let bulk = match under_way(&api, &to).await? {
+            Some(bulk) => bulk,
+            None => self.start(&api, &to).await?,
+        };
+        tokio::select! {
+            followed = follow(&api, bulk.clone(), form) => followed,
+            stopped = tokio::signal::ctrl_c() => {
+                stopped?;
+                say(&format!("It goes on: orders bulk show {}", text(&bulk["id"])))
+            }
+        }
+    }
+
+    async fn start(&self, api: &Api, to: &Terms) -> anyhow::Result<Value> {
+        let status = plan::under_way().status;
+        let body = self.acting.with(json!({
+            "action": { "type": "migrate", "policy": body(to) },
+            "filter": { "status": status },
+            "per_second": self.per_second,
+        }));
+        api.post_once("/v1/bulk-actions", &UuidV7Ids.next().to_string(), &body).await
+    }
+}
+
+fn body(to: &Terms) -> Value {
+    let mut body = json!(to.policy);
+    body["flow"] = json!(to.flow);
+    body
+}
+
+/// The bulk action that moves orders to these terms already, if one does.
+async fn under_way(api: &Api, to: &Terms) -> anyhow::Result<Option<Value>> {
+    let mut page = api.get(&format!("/v1/bulk-actions?limit={LOOKED_AT}")).await?;
+    let action = json!({ "type": "migrate", "policy": body(to) });
+    let bulks = page["bulk_actions"].as_array_mut().map(std::mem::take).unwrap_or_default();
+    let is_open = |bulk: &Value| matches!(bulk["state"].as_str(), Some("running" | "paused"));
+    Ok(bulks.into_iter().find(|bulk| is_open(bulk) && bulk["action"] == action))
+}
+
+/// Shows how it comes on until it has ended.
+async fn follow(api: &Api, mut bulk: Value, form: Form) -> anyhow::Result<()> {
+    let id = bulk["id"].as_str().context("the bulk action has no id")?.to_owned();
+    let mut shown = Value::Null;
+    while matches!(bulk["state"].as_str(), Some("running" | "paused")) {
+        let stands = json!([bulk["state"], bulk["taken"]]);
+        if stands != shown {
+            progress(&bulk, form)?;
+            shown = stands;
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+        bulk = api.get(&format!("/v1/bulk-actions/{id}")).await?;
+    }
+    bulk::show(&bulk, form)?;
+    let refused = bulk["refused"].as_array().into_iter().flatten();
+    let refused: u64 = refused.filter_map(|cause| cause["count"].as_u64()).sum();
+    match bulk["state"].as_str() {
+        Some("done") if refused == 0 => Ok(()),
+        Some("done") => bail!("{refused} orders were not moved"),
+        state => bail!("it was ended before its time: {}", state.unwrap_or("unknown")),
+    }
+}
+
+fn progress(bulk: &Value, form: Form) -> anyhow::Result<()> {
+    if let Form::Lines = form {
+        return form.show(bulk);
+    }
+    say(&format!("{} of {} orders, {}", bulk["taken"], bulk["matched"], text(&bulk["state"])))
+}
+
+/// Beside the result, for whoever looks on.
+fn say(line: &str) -> anyhow::Result<()> {
+    Ok(writeln!(std::io::stderr(), "{line}")?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::tests::mother::evening;
+
+    /// What is sent is what comes back: by it a repetition finds what it started.
+    #[test]
+    fn the_terms_are_those_of_the_file() {
+        let sent = body(&evening());
+        assert_eq!((&sent["flow"], &sent["version"]), (&json!(1), &json!(2)));
+        assert_eq!(sent["remind_after_ms"], json!([240_000]));
+    }
+}
