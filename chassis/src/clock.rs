@@ -2,8 +2,10 @@
 //!
 //! Moments are microseconds since the Unix epoch, UTC, as `i64`.
 
+mod boot;
 mod steady;
 
+pub use boot::BootInstant;
 pub use steady::{Machine, SLEW_US_PER_S, Source, SteadyClock};
 
 use std::future::Future;

@@ -13,7 +13,7 @@
 mod one_order;
 
 use anyhow::{Context, bail};
-use chassis::clock::{Clock, SystemClock};
+use chassis::clock::{BootInstant, Clock, SystemClock};
 use chassis::http::Health;
 use chassis::ids::UuidV7Ids;
 use chassis::kafka::admin::{Partitioning, TopicSpec, apply_topics};
@@ -101,7 +101,7 @@ impl Bench {
 
     fn start_relay(&self) -> anyhow::Result<JoinHandle<anyhow::Result<()>>> {
         let lease = Lease { name: "relay-0".into(), token: 1 };
-        let held = Held::until(lease, Instant::now() + Duration::from_secs(86_400));
+        let held = Held::until(lease, BootInstant::now() + Duration::from_secs(86_400));
         let journal = OrderJournal::new(self.store.journal_reader()?, Generation::ONLY, 1, held)?;
         let (config, wake, stop) = (self.relay.clone(), self.wake.clone(), self.stop.clone());
         Ok(std::thread::spawn(move || {

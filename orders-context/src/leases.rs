@@ -12,6 +12,7 @@
 mod duty;
 
 use crate::store::{Claim, Error, Lease, Store};
+use chassis::clock::BootInstant;
 use chassis::postgres::pool::IDLE_LIMIT;
 use chassis::shutdown::Shutdown;
 use duty::{Changes, Duty, Ended, Look};
@@ -74,21 +75,21 @@ pub struct Leases {
 #[derive(Clone, Debug)]
 pub struct Held {
     lease: Lease,
-    until: Arc<Mutex<Instant>>,
+    until: Arc<Mutex<BootInstant>>,
 }
 
 impl Held {
     /// A lease that is held until that moment, if it is not prolonged.
     #[must_use]
-    pub fn until(lease: Lease, until: Instant) -> Self {
+    pub fn until(lease: Lease, until: BootInstant) -> Self {
         Self { lease, until: Arc::new(Mutex::new(until)) }
     }
 
     /// Whether nobody else can have taken it over yet, also after this process was stopped for a
-    /// while and woken again.
+    /// while, or its machine slept, and was woken again.
     #[must_use]
     pub fn is_valid(&self) -> bool {
-        self.is_valid_at(Instant::now())
+        self.is_valid_at(BootInstant::now())
     }
 
     /// Name and token, to be shown where something is written.
@@ -97,11 +98,11 @@ impl Held {
         &self.lease
     }
 
-    fn is_valid_at(&self, now: Instant) -> bool {
+    fn is_valid_at(&self, now: BootInstant) -> bool {
         now < *self.until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn prolong(&self, until: Instant) {
+    fn prolong(&self, until: BootInstant) {
         *self.until.lock().unwrap_or_else(PoisonError::into_inner) = until;
     }
 }
@@ -185,7 +186,7 @@ impl Shift {
                 Some(look) = self.looks.join_next() => self.settle(look?),
                 () = tokio::time::sleep_until(look_at.into()) => {
                     look_at = Instant::now() + LOOK_EVERY;
-                    let lapsed = self.duty.lapse(Instant::now());
+                    let lapsed = self.duty.lapse(BootInstant::now());
                     self.change(lapsed);
                     let wanted = self.works.iter().filter(|(_, work)| (work.is_wanted)());
                     self.duty.want(wanted.map(|(name, _)| Arc::clone(name)));
@@ -232,7 +233,7 @@ impl Shift {
             Err(cause) => (cause.id(), Err(cause.into())),
         };
         let Some((name, _)) = self.running.remove(&id) else { return result };
-        match (self.duty.ended(&name, Instant::now()), result) {
+        match (self.duty.ended(&name, BootInstant::now()), result) {
             (Ended::ByItself, Ok(())) => anyhow::bail!("the work {name} ended by itself"),
             (Ended::ByItself, Err(failure)) => Err(failure.context(format!("the work {name}"))),
             (Ended::Expectedly, Ok(())) => Ok(()),
@@ -282,7 +283,7 @@ struct Desk {
 impl Desk {
     /// Gives back what has ended, prolongs what is held, takes what is free.
     async fn look(self, duty: Duty) -> Result<Look, Error> {
-        let asked_at = Instant::now();
+        let asked_at = BootInstant::now();
         let (prolonged, given_back) = duty.to_ask();
         if !given_back.is_empty() {
             self.store.give_back_leases(self.claim(given_back.clone())).await?;

@@ -134,4 +134,4 @@ impl<S: Source> Clock for SteadyClock<S> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -8,9 +8,9 @@
 
 use super::{HELD_FOR, Held};
 use crate::store::{Lease, Standing};
+use chassis::clock::BootInstant;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Instant;
 
 /// What one instance may do, and does.
 #[derive(Clone, Debug, Default)]
@@ -48,7 +48,7 @@ enum State {
 #[derive(Debug)]
 pub struct Look {
     /// Before anything was asked.
-    pub asked_at: Instant,
+    pub asked_at: BootInstant,
     /// Given back.
     pub given_back: Vec<Arc<str>>,
     /// Which were to be prolonged.
@@ -164,7 +164,7 @@ impl Duty {
     }
 
     /// Works to stop because their leases have run out by `now`.
-    pub fn lapse(&mut self, now: Instant) -> Changes {
+    pub fn lapse(&mut self, now: BootInstant) -> Changes {
         let mut changes = Changes::default();
         for (name, holding) in &mut self.holdings {
             if holding.state != State::ToGiveBack && !holding.held.is_valid_at(now) {
@@ -175,7 +175,7 @@ impl Duty {
     }
 
     /// Takes note that a work has ended by `now`.
-    pub fn ended(&mut self, name: &str, now: Instant) -> Ended {
+    pub fn ended(&mut self, name: &str, now: BootInstant) -> Ended {
         let Some(holding) = self.holdings.get_mut(name) else { return Ended::Expectedly };
         match holding.state {
             State::Surplus => holding.state = State::ToGiveBack,

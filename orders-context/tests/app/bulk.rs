@@ -2,7 +2,7 @@
 
 use crate::faulty::Fault;
 use crate::support::{MINUTE, SECOND, Takeaway, history, lease, placed, until};
-use chassis::clock::Clock;
+use chassis::clock::{BootInstant, Clock};
 use chassis::shutdown::Shutdown;
 use orders_context::app::{
     App, Bulk, BulkRefusal, BulkState, BulkWanted, Cause, Failure, Interrupt, OrdersFilter,
@@ -12,7 +12,7 @@ use orders_context::bulk_actions;
 use orders_context::domain::{Action, Deadline, Event, Intervention, Status, Until};
 use orders_context::leases::Held;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 fn intervention() -> Intervention {
     Intervention { actor: "operator-7".to_owned(), reason: "No power at the harbour".to_owned() }
@@ -152,7 +152,7 @@ async fn a_loop_that_is_killed_anywhere_is_taken_over_by_the_next() {
     let mut turns = 0;
     let done = loop {
         let process = takeaway.app().await;
-        let held = Held::until(lease(), Instant::now() + Duration::from_secs(600));
+        let held = Held::until(lease(), BootInstant::now() + Duration::from_secs(600));
         let clock: Arc<dyn Clock> = Arc::new(takeaway.clock.clone());
         let running = tokio::spawn(bulk_actions::run(process, clock, held, Shutdown::new()));
         // While one of its next writes is under way, a later one each time.
@@ -183,7 +183,7 @@ async fn a_bulk_action_keeps_to_its_rate_pauses_goes_on_and_is_cancelled() {
     takeaway.clock.advance_us(1);
     let bulk = start(&app, ten_minutes_more()).await;
     let id = bulk.bulk_id.as_str();
-    let held = Held::until(lease(), Instant::now() + Duration::from_secs(600));
+    let held = Held::until(lease(), BootInstant::now() + Duration::from_secs(600));
     let (clock, stop): (Arc<dyn Clock>, _) = (Arc::new(takeaway.clock.clone()), Shutdown::new());
     let running = tokio::spawn(bulk_actions::run(app.clone(), clock, held, stop.clone()));
     let taken = async |count: u64| {

@@ -4,7 +4,7 @@ use crate::faulty::Fault;
 use crate::support::{
     MINUTE, SECOND, Takeaway, bella_napoli, cook, history, lease, placed, told, until,
 };
-use chassis::clock::Clock;
+use chassis::clock::{BootInstant, Clock};
 use chassis::shutdown::Shutdown;
 use orders_context::app::{App, Bulk, BulkWanted, Cause, TaskReport};
 use orders_context::domain::migrate::{Migration, migration};
@@ -15,7 +15,7 @@ use orders_context::store::Store;
 use orders_context::{bulk_actions, check};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A quarter of an hour to answer, an hour and a half in all, one reminder.
 fn evening() -> Terms {
@@ -93,7 +93,7 @@ async fn run_and_kill(takeaway: &Takeaway, bulk_id: &str) -> (Bulk, usize) {
             let fault = if kills % 2 == 0 { Fault::Before } else { Fault::After };
             takeaway.store.spoil_writes_after(kills % 3, [fault]);
         }
-        let held = Held::until(lease(), Instant::now() + Duration::from_secs(600));
+        let held = Held::until(lease(), BootInstant::now() + Duration::from_secs(600));
         let clock: Arc<dyn Clock> = Arc::new(takeaway.clock.clone());
         let running =
             tokio::spawn(bulk_actions::run(process.clone(), clock, held, Shutdown::new()));

@@ -6,6 +6,7 @@ use crate::support::{
     MINUTE, ROOMY, SECOND, Takeaway, bella_napoli, cook, history, last_event, lease, placed, told,
     until,
 };
+use chassis::clock::BootInstant;
 use chassis::shutdown::Shutdown;
 use orders_context::app::{App, Cause};
 use orders_context::domain::{Decision, Event, Notification, Status, TaskKind};
@@ -15,7 +16,7 @@ use orders_context::tasks::mail::Mailer;
 use orders_context::tasks::post::{Poster, Reach};
 use orders_context::tasks::{self, Channels, Customers};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::{Mutex, mpsc};
 
 /// With a mail server that takes calls and never says a word.
@@ -45,7 +46,7 @@ pub async fn at_work_over(channels: Channels, takeaway: &Takeaway, sink: &Sink) 
     app.register_restaurant(bella_napoli(Some(sink.url.clone()))).await.unwrap();
     let stop = Shutdown::new();
     let started = Arc::new(Mutex::new(started));
-    let held = Held::until(lease(), Instant::now() + Duration::from_secs(600));
+    let held = Held::until(lease(), BootInstant::now() + Duration::from_secs(600));
     tokio::spawn(tasks::run(app.clone(), Arc::new(channels), started, held, stop.clone()));
     (app, stop)
 }
@@ -207,7 +208,7 @@ async fn stopping_does_not_wait_for_a_restaurant_that_does_not_answer() {
     app.register_restaurant(bella_napoli(Some(sink.url.clone()))).await.unwrap();
     let order = placed(&app, "rosa-1").await;
     let started = Arc::new(Mutex::new(mpsc::channel(1).1));
-    let held = Held::until(lease(), Instant::now() + Duration::from_secs(600));
+    let held = Held::until(lease(), BootInstant::now() + Duration::from_secs(600));
     let stop = Shutdown::new();
     let working = tasks::run(app.clone(), Arc::new(channels()), started, held, stop.clone());
     let working = tokio::spawn(working);
@@ -227,7 +228,7 @@ async fn nothing_is_sent_once_the_lease_is_lost() {
     let order = placed(&app, "rosa-lost").await;
     let start = |granted| {
         let started = Arc::new(Mutex::new(mpsc::channel(1).1));
-        let held = Held::until(lease(), Instant::now() + granted);
+        let held = Held::until(lease(), BootInstant::now() + granted);
         tokio::spawn(tasks::run(app.clone(), Arc::new(channels()), started, held, Shutdown::new()));
     };
     start(Duration::ZERO);

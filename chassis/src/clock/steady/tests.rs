@@ -12,7 +12,7 @@ const EVENING: i64 = 1_790_000_000 * SECOND;
 
 /// Both clocks, moved by hand.
 #[derive(Clone, Default)]
-struct Fake(Arc<[AtomicI64; 2]>);
+pub struct Fake(Arc<[AtomicI64; 2]>);
 
 impl Fake {
     fn started() -> (Self, SteadyClock<Self>) {
@@ -23,13 +23,13 @@ impl Fake {
     }
 
     /// Time passes, awake or asleep: both clocks see it.
-    fn pass(&self, us: i64) {
+    pub fn pass(&self, us: i64) {
         self.set_wall(us);
         self.0[1].fetch_add(us, Ordering::Relaxed);
     }
 
     /// Somebody sets the wall clock.
-    fn set_wall(&self, by_us: i64) {
+    pub fn set_wall(&self, by_us: i64) {
         self.0[0].fetch_add(by_us, Ordering::Relaxed);
     }
 }

@@ -1,11 +1,12 @@
 //! Instances at their works, on a clock that these tests move.
 
 use super::super::{AFTER_DEATH, AFTER_STOP, ANSWER_WITHIN, HELD_FOR, LOOK_EVERY, STOP_WITHIN};
-use super::{Duty, Ended, Look, part};
+use super::{Duty, Ended, Held, Look, part};
 use crate::store::{Lease, Standing};
+use chassis::clock::{BootInstant, Source};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const STEP: Duration = Duration::from_millis(10);
 
@@ -15,12 +16,12 @@ const SETTLED_AFTER: Duration = Duration::from_secs(10);
 /// What the database knows.
 #[derive(Default)]
 struct Table {
-    leases: BTreeMap<Arc<str>, (usize, i64, Instant)>,
-    instances: BTreeMap<usize, (Instant, Instant)>,
+    leases: BTreeMap<Arc<str>, (usize, i64, BootInstant)>,
+    instances: BTreeMap<usize, (BootInstant, BootInstant)>,
 }
 
 impl Table {
-    fn prolong(&mut self, owner: usize, names: &[Arc<str>], now: Instant) -> Standing {
+    fn prolong(&mut self, owner: usize, names: &[Arc<str>], now: BootInstant) -> Standing {
         self.instances.entry(owner).or_insert((now, now)).1 = now + HELD_FOR;
         let mut held = Vec::new();
         for name in names {
@@ -41,7 +42,7 @@ impl Table {
         }
     }
 
-    fn take(&mut self, owner: usize, names: Vec<Arc<str>>, now: Instant) -> Vec<Lease> {
+    fn take(&mut self, owner: usize, names: Vec<Arc<str>>, now: BootInstant) -> Vec<Lease> {
         let mut taken = Vec::new();
         for name in names {
             let (holder, token, until) =
@@ -55,7 +56,7 @@ impl Table {
         taken
     }
 
-    fn give_back(&mut self, owner: usize, name: &str, now: Instant) {
+    fn give_back(&mut self, owner: usize, name: &str, now: BootInstant) {
         if let Some((holder, _, until)) = self.leases.get_mut(name)
             && *holder == owner
         {
@@ -68,8 +69,8 @@ impl Table {
 struct Instance {
     owner: usize,
     duty: Duty,
-    look_at: Instant,
-    running: BTreeMap<Arc<str>, (i64, Option<Instant>)>,
+    look_at: BootInstant,
+    running: BTreeMap<Arc<str>, (i64, Option<BootInstant>)>,
     leaving: bool,
 }
 
@@ -77,7 +78,7 @@ struct World {
     works: Vec<Arc<str>>,
     table: Table,
     instances: Vec<Instance>,
-    now: Instant,
+    now: BootInstant,
     /// The largest token under which each work began.
     tokens: BTreeMap<Arc<str>, i64>,
 }
@@ -85,7 +86,7 @@ struct World {
 impl World {
     fn with(works: usize, instances: usize) -> Self {
         let works = (0..works).map(|number| format!("work-{number}").into()).collect();
-        let (table, tokens, now) = (Table::default(), BTreeMap::new(), Instant::now());
+        let (table, tokens, now) = (Table::default(), BTreeMap::new(), BootInstant::now());
         let mut world = Self { works, table, instances: Vec::new(), now, tokens };
         for number in 0..instances {
             world.start(number);
@@ -105,7 +106,7 @@ impl World {
     fn pass(&mut self, time: Duration) {
         let end = self.now + time;
         while self.now < end {
-            self.now += STEP;
+            self.now = self.now + STEP;
             self.step();
         }
     }
@@ -133,7 +134,7 @@ impl World {
         let began = self.now;
         while !self.works.iter().all(|work| self.is_done(work)) {
             assert!(self.now < began + 2 * AFTER_DEATH, "some work is done by nobody");
-            self.now += STEP;
+            self.now = self.now + STEP;
             self.step();
         }
         self.now - began
@@ -157,8 +158,8 @@ impl World {
 }
 
 impl Instance {
-    fn end_works(&mut self, table: &mut Table, now: Instant) {
-        let is_over = |run: &(i64, Option<Instant>)| run.1.is_some_and(|ends| ends <= now);
+    fn end_works(&mut self, table: &mut Table, now: BootInstant) {
+        let is_over = |run: &(i64, Option<BootInstant>)| run.1.is_some_and(|ends| ends <= now);
         let over: Vec<_> = self.running.iter().filter(|(_, run)| is_over(run)).collect();
         for name in over.into_iter().map(|(name, _)| Arc::clone(name)).collect::<Vec<_>>() {
             self.running.remove(&name);
@@ -170,7 +171,7 @@ impl Instance {
     }
 
     /// What begins.
-    fn look(&mut self, table: &mut Table, now: Instant) -> Vec<(Arc<str>, i64)> {
+    fn look(&mut self, table: &mut Table, now: BootInstant) -> Vec<(Arc<str>, i64)> {
         let mut stop = self.duty.lapse(now).stop;
         let (prolonged, given_back) = self.duty.to_ask();
         given_back.iter().for_each(|name| table.give_back(self.owner, name, now));
@@ -273,6 +274,32 @@ fn who_wakes_up_after_losing_a_lease_stops_its_work_at_once() {
     asleep.look(&mut world.table, world.now);
     let told = |name: &Arc<str>| asleep.running[name].1.is_some();
     assert!(!slept_with.is_empty() && slept_with.iter().all(told), "it is told to stop");
+}
+
+/// A machine whose time the test lets pass.
+struct Asleep(i64);
+
+impl Source for Asleep {
+    fn wall_us(&self) -> i64 {
+        0
+    }
+
+    fn passed_us(&self) -> i64 {
+        self.0
+    }
+}
+
+/// Timers have stood still meanwhile, and nobody has looked at the leases.
+#[test]
+fn who_slept_longer_than_a_lease_holds_it_no_more() {
+    let mut machine = Asleep(77_000_000);
+    let lease = Lease { name: "work-0".into(), token: 1 };
+    let held = Held::until(lease, BootInstant::of(&machine) + HELD_FOR);
+    let held_for_us = i64::try_from(HELD_FOR.as_micros()).unwrap();
+    machine.0 += held_for_us - 1;
+    assert!(held.is_valid_at(BootInstant::of(&machine)));
+    machine.0 += 1;
+    assert!(!held.is_valid_at(BootInstant::of(&machine)));
 }
 
 #[test]
