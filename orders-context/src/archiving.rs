@@ -2,16 +2,18 @@
 //! journal with them: what is read and written every second stays small.
 //!
 //! Only what is certainly on the topic moves: everything up to the position that Kafka itself holds as
-//! published. While Kafka is away nothing moves.
+//! published. While Kafka is away nothing moves. Whoever asks Kafka and panics is replaced, later each time.
 
 use crate::domain::Timestamp;
 use crate::relay::shards::published;
 use crate::store::{Archived, Error, JournalReader, Portion, Store};
 use anyhow::{Context, ensure};
+use chassis::backoff::Backoff;
 use chassis::clock::Clock;
 use chassis::kafka::KafkaConfig;
 use chassis::shutdown::Shutdown;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
@@ -28,6 +30,14 @@ const PORTION: usize = 512;
 /// The pause after a portion, as a multiple of the time that it took: at most a tenth of the writer's
 /// time goes into this, however many come to rest. What is left moves when it is quieter.
 const PAUSE_FACTOR: i64 = 9;
+
+/// Looks in vain come further and further apart, whatever stands in the way.
+const BACKOFF: Backoff = Backoff::new(Duration::from_secs(10), Duration::from_secs(300));
+
+/// Counts looks in vain, by cause: whoever asks Kafka is gone, or somebody does not answer.
+const FAILURES: &str = "orders_archive_failures_total";
+const NOBODY_ASKS: &str = "nobody_asks";
+const NO_ANSWER: &str = "no_answer";
 
 /// Says up to which position the journal is published. Blocks.
 pub trait Published: Send + 'static {
@@ -70,34 +80,45 @@ impl Published for OnTopic {
     }
 }
 
-/// Moves orders that came to rest `after_ms` ago, until `shutdown`.
+/// Moves orders that came to rest `after_ms` ago, until `shutdown`. `ask_anew` makes whoever knows what is
+/// published: at the start, and again when they have panicked.
 ///
 /// # Errors
 /// None so far: a store or a Kafka that does not answer is asked again.
-pub async fn run(
+pub async fn run<P: Published>(
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
-    published: impl Published,
+    ask_anew: impl Fn() -> anyhow::Result<P>,
     after_ms: i64,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
     let mut archivist = Archivist { store, clock, after_ms, reached: 0, begun_at_us: 0 };
-    let mut published = Some(published);
-    let mut is_told = false;
+    let mut published = None;
+    let mut failures = 0;
+    for cause in [NOBODY_ASKS, NO_ANSWER] {
+        metrics::counter!(FAILURES, "cause" => cause).increment(0);
+    }
     loop {
-        match archivist.look(&mut published, &shutdown).await {
-            Ok(()) => is_told = false,
-            Err(error) if !is_told => {
-                tracing::warn!(error = %format!("{error:#}"), "no order moves to compact history");
-                is_told = true;
+        let pause_us = match archivist.look(&mut published, &ask_anew, &shutdown).await {
+            Ok(()) => {
+                failures = 0;
+                LOOK_EVERY_US
             }
-            Err(_) => {}
-        }
+            Err(error) => {
+                let cause = if published.is_none() { NOBODY_ASKS } else { NO_ANSWER };
+                metrics::counter!(FAILURES, "cause" => cause).increment(1);
+                if failures == 0 {
+                    tracing::warn!(error = %format!("{error:#}"), "no order moves to compact history");
+                }
+                failures += 1;
+                i64::try_from(BACKOFF.delay(failures - 1).as_micros()).unwrap_or(LOOK_EVERY_US)
+            }
+        };
         let clock = &archivist.clock;
         tokio::select! {
             biased;
             () = shutdown.cancelled() => return Ok(()),
-            () = clock.sleep_until(clock.now_us() + LOOK_EVERY_US) => {}
+            () = clock.sleep_until(clock.now_us() + pause_us) => {}
         }
     }
 }
@@ -128,12 +149,16 @@ impl Archivist {
     async fn look<P: Published>(
         &mut self,
         published: &mut Option<P>,
+        ask_anew: impl Fn() -> anyhow::Result<P>,
         shutdown: &Shutdown,
     ) -> anyhow::Result<()> {
-        let asked = published.take().context("whoever knew what is published is gone")?;
+        let asked = match published.take() {
+            Some(asked) => asked,
+            None => ask_anew()?,
+        };
         let (asked, position) = tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
-            answer = ask(asked)? => answer?,
+            answer = ask(asked)? => answer.context("whoever asks what is published has panicked")?,
         };
         *published = Some(asked);
         let position = position.context("how much is published is not known")?;
@@ -167,3 +192,6 @@ impl Archivist {
         Ok(has_more)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -129,8 +129,10 @@ fn archive(
     let (store, clock) = (Arc::clone(store), Arc::clone(clock));
     async move {
         let runtime = tokio::runtime::Handle::current();
-        let published = OnTopic::new(kafka, Arc::clone(&store), runtime)?;
-        archiving::run(store, clock, published, after_ms, stop).await
+        let asked = Arc::clone(&store);
+        let ask_anew =
+            move || Ok(OnTopic::new(kafka.clone(), Arc::clone(&asked), runtime.clone())?);
+        archiving::run(store, clock, ask_anew, after_ms, stop).await
     }
 }
 
