@@ -11,6 +11,8 @@ mod support;
 
 #[path = "kafka/consumer.rs"]
 mod consumer;
+#[path = "kafka/idle.rs"]
+mod idle;
 #[path = "kafka/outage.rs"]
 mod outage;
 #[path = "kafka/relay.rs"]

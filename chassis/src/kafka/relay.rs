@@ -16,6 +16,7 @@ mod once;
 mod owner;
 mod progress;
 mod session;
+mod settled;
 
 use std::borrow::Cow;
 use std::sync::{Arc, mpsc};

@@ -10,6 +10,7 @@ pub(super) struct Gauges {
     connected: Gauge,
     transactions: Counter,
     failures: Counter,
+    lost: Counter,
     published: Counter,
 }
 
@@ -23,6 +24,7 @@ impl Gauges {
             connected: gauge!("relay_connected", "relay" => relay.clone()),
             transactions: counter!("relay_transactions_total", "relay" => relay.clone()),
             failures: counter!("relay_failures_total", "relay" => relay.clone()),
+            lost: counter!("relay_lost_markers_total", "relay" => relay.clone()),
             published: counter!("relay_published_total", "relay" => relay),
         }
     }
@@ -45,6 +47,11 @@ impl Gauges {
     pub(super) fn failed(&self) {
         self.failures.increment(1);
         self.connected.set(0.0);
+    }
+
+    /// Kafka called a transaction complete and did not end it.
+    pub(super) fn lost(&self) {
+        self.lost.increment(1);
     }
 
     /// How far behind the relay is: positions to go, and the age of the oldest of those rows.

@@ -10,6 +10,7 @@ use super::gauges::Gauges;
 use super::leftovers::{is_open, partitions};
 use super::progress::{Progress, read_progress};
 use super::session::{Fencing, Session};
+use super::settled::{Settled, look};
 use super::{Journal, Outgoing, RelayConfig};
 use crate::backoff::Backoff;
 use crate::clock::Clock;
@@ -171,8 +172,9 @@ impl<J: Journal> Owner<J> {
         }
     }
 
-    /// After the fencing nobody has a transaction open here, unless a broker has lost its end.
-    fn close_leftovers(&self, session: &Session) -> anyhow::Result<()> {
+    /// After the fencing nobody has a transaction open here, unless a broker has lost its end. What is
+    /// aborted then may be this run's own claim.
+    fn close_leftovers(&mut self, session: &Session) -> anyhow::Result<()> {
         let config = &self.config;
         let is_open = || is_open(&config.kafka, &config.progress_topic, config.shard);
         if !is_open()? {
@@ -182,6 +184,7 @@ impl<J: Journal> Owner<J> {
         let mut partitions = partitions(&config.kafka, &config.topics)?;
         partitions.push((config.progress_topic.clone(), config.shard));
         session.abort_in(&partitions)?;
+        self.claimed = false;
         ensure!(!is_open()?, "a transaction that a broker left open is still open");
         Ok(())
     }
@@ -205,6 +208,7 @@ impl<J: Journal> Owner<J> {
         let (mut rows, mut next) = (Vec::new(), Vec::new());
         let mut pace = Pace::new(RATES);
         let mut last_commit = Instant::now();
+        let mut settled = Settled::after_commit(last_commit);
         loop {
             if self.shutdown.is_cancelled() {
                 return End::Stopped;
@@ -219,6 +223,9 @@ impl<J: Journal> Owner<J> {
                 if let Some(end) = self.journal.end() {
                     return self.finish(session, position, end);
                 }
+                if self.is_lost(&mut settled) {
+                    return End::Again(anyhow!("Kafka has not ended the last transaction"));
+                }
                 self.await_rows(session);
                 continue;
             };
@@ -232,6 +239,7 @@ impl<J: Journal> Owner<J> {
             }
             pace.carried(rows.len(), last_commit.elapsed());
             last_commit = Instant::now();
+            settled.committed(last_commit);
             // A full batch is part of a backlog: cheap for each of its rows, and more is waiting.
             let pause = match rows.len() < self.config.batch {
                 true => pace.pause(self.config.busy_pause),
@@ -291,6 +299,17 @@ impl<J: Journal> Owner<J> {
             self.failures = 0;
         }
         self.journal.published(position, self.clock.now_us()).context("the journal failed")
+    }
+
+    /// Whether readers will not come to see what was committed last, unless it is published again.
+    fn is_lost(&self, settled: &mut Settled) -> bool {
+        let config = &self.config;
+        let ask = || look(&config.kafka, &config.progress_topic, config.shard);
+        let is_lost = settled.is_lost(Instant::now(), ask);
+        if is_lost {
+            self.gauges.lost();
+        }
+        is_lost
     }
 
     /// Waits until there may be rows, or a stop.
