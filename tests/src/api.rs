@@ -213,6 +213,20 @@ impl Api {
         Ok(history.entries)
     }
 
+    /// How many orders are listed, page by page.
+    pub async fn listed(&self) -> Result<usize> {
+        let (mut listed, mut query) = (0, "limit=100".to_owned());
+        loop {
+            let path = format!("/v1/orders?{query}");
+            let page: Value = self.call(Method::GET, &path, None, None).await?.read()?;
+            listed += page["orders"].as_array().map_or(0, Vec::len);
+            match page["next_cursor"].as_str() {
+                Some(cursor) => query = format!("limit=100&cursor={cursor}"),
+                None => return Ok(listed),
+            }
+        }
+    }
+
     /// A customer's vouchers.
     pub async fn vouchers(&self, customer: &str) -> Result<Vec<Voucher>> {
         #[derive(Deserialize)]

@@ -16,12 +16,16 @@ use crate::addresses::{Addresses, binaries, checkout};
 /// How long a process may take to end.
 const END_LIMIT: Duration = Duration::from_secs(30);
 
+/// What the processes of a stack are told beside where everything is: variables and their values.
+pub type Settings = &'static [(&'static str, &'static str)];
+
 /// A running stack. It begins without data and ends when this is dropped, when the test process
 /// ends, or when that is killed; its logs stay for whoever has to find out why.
 #[derive(Debug)]
 pub struct Stack {
     addresses: Addresses,
     port_offset: u16,
+    settings: Settings,
     _claim: File,
 }
 
@@ -35,14 +39,24 @@ impl Stack {
 
     /// The same with these parts alone; all of them when none is named.
     pub fn start_parts(name: &str, port_offset: u16, parts: &[&str]) -> Result<Self> {
+        Self::start_told(name, port_offset, parts, &[])
+    }
+
+    /// The same with settings that each of its processes is told whenever it starts.
+    pub fn start_told(
+        name: &str,
+        port_offset: u16,
+        parts: &[&str],
+        settings: Settings,
+    ) -> Result<Self> {
         let binaries = binaries()?;
         let var = binaries.parent().unwrap_or(&binaries).join("stacks").join(name);
         fs::create_dir_all(&var)?;
         let claim = claim(&var)?;
-        deploy(&var, port_offset, &["clean"])?;
+        deploy(&var, port_offset, &["clean"], &[])?;
         watch(&var)?;
-        deploy(&var, port_offset, &[&["up"], parts].concat())?;
-        Ok(Self { addresses: Addresses::of(&var)?, port_offset, _claim: claim })
+        deploy(&var, port_offset, &[&["up"], parts].concat(), settings)?;
+        Ok(Self { addresses: Addresses::of(&var)?, port_offset, settings, _claim: claim })
     }
 
     /// Where its parts are.
@@ -58,12 +72,13 @@ impl Stack {
     /// Starts those of `parts` that do not run (all when none is named), waits until they are
     /// ready, and returns what was said about it. Blocks.
     pub fn up(&self, parts: &[&str]) -> Result<String> {
-        deploy(&self.addresses.var, self.port_offset, &[&["up"], parts].concat())
+        let up = [&["up"], parts].concat();
+        deploy(&self.addresses.var, self.port_offset, &up, self.settings)
     }
 
     /// Runs `deploy/instances COMMAND` for it (`up` or `back`) and returns what was said. Blocks.
     pub fn instances(&self, command: &str) -> Result<String> {
-        script("instances", &self.addresses.var, self.port_offset, &[command])
+        script("instances", &self.addresses.var, self.port_offset, &[command], self.settings)
     }
 
     /// The process of that part.
@@ -110,20 +125,27 @@ pub fn await_end(pid: u32) -> Result<()> {
 impl Drop for Stack {
     fn drop(&mut self) {
         // A failure shows itself at the next start, which stops what is left.
-        let _ = deploy(&self.addresses.var, self.port_offset, &["down"]);
+        let _ = deploy(&self.addresses.var, self.port_offset, &["down"], &[]);
     }
 }
 
-fn deploy(var: &Path, port_offset: u16, arguments: &[&str]) -> Result<String> {
-    script("local", var, port_offset, arguments)
+fn deploy(var: &Path, port_offset: u16, arguments: &[&str], settings: Settings) -> Result<String> {
+    script("local", var, port_offset, arguments, settings)
 }
 
-fn script(name: &str, var: &Path, port_offset: u16, arguments: &[&str]) -> Result<String> {
+fn script(
+    name: &str,
+    var: &Path,
+    port_offset: u16,
+    arguments: &[&str],
+    settings: Settings,
+) -> Result<String> {
     let output = Command::new(checkout().join("deploy").join(name))
         .args(arguments)
         .env("TAKEAWAY_VAR", var)
         .env("TAKEAWAY_PORT_OFFSET", port_offset.to_string())
         .env("TAKEAWAY_BIN", binaries()?)
+        .envs(settings.iter().copied())
         .stdin(Stdio::null())
         .output()
         .with_context(|| format!("deploy/{name} does not start"))?;

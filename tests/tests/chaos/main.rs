@@ -1,5 +1,6 @@
 //! Under load, processes are killed at random moments: orders, promotions and analytics at least
-//! seven times each, the broker three times. Afterwards every promise of the design has to hold.
+//! seven times each, the broker three times. Meanwhile orders at rest move to compact history and leave
+//! the journal. Afterwards every promise of the design has to hold.
 //!
 //! `CHAOS_SEED` repeats the kills of an earlier run (not its interleaving, which is the machine's);
 //! the seed is printed.
@@ -14,11 +15,14 @@ use system_tests::{
     api::{Api, trattoria},
     customers::{self, Doors},
     restaurant::{Conduct, RestaurantSink, SECRET},
-    stack::Stack,
+    stack::{Settings, Stack},
 };
 
 /// Orders in flight while processes die.
 const CUSTOMERS: usize = 8;
+
+/// Half a second after its last event an order at rest moves.
+const SETTINGS: Settings = &[("ORDERS_ARCHIVE_AFTER_MS", "500")];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_kill_loses_or_doubles_anything() -> Result<()> {
@@ -27,7 +31,8 @@ async fn no_kill_loses_or_doubles_anything() -> Result<()> {
         Err(_) => rand::random::<u64>(),
     };
     println!("CHAOS_SEED={seed}");
-    let stack = tokio::task::spawn_blocking(|| Stack::start("chaos", 14_000)).await??;
+    let start = || Stack::start_told("chaos", 14_000, &[], SETTINGS);
+    let stack = tokio::task::spawn_blocking(start).await??;
     let stack = Arc::new(stack);
     let addresses = stack.addresses();
     let api = Api::of(addresses)?;

@@ -1,6 +1,8 @@
 //! What has to hold afterwards: what holds after every storm, and what promotions and analytics made
 //! of it.
 
+use std::collections::HashMap;
+
 use anyhow::{Result, ensure};
 use schemas::topics::VOUCHER_EVENTS;
 use system_tests::{
@@ -18,12 +20,36 @@ pub async fn hold(stack: &Stack, api: &Api, taken: &[Taken]) -> Result<()> {
     ensure!(taken.len() > 50, "only {} orders: that was no load", taken.len());
     let addresses = stack.addresses();
     let versions = ends(api, taken).await?;
+    archived(api, taken).await?;
+    histories(api, &versions).await?;
     verified(addresses, "orders", &["verify"]).await?;
     verified(addresses, "orders", &["check"]).await?;
     topic(addresses, &versions).await?;
     verified(addresses, "promotions", &["verify"]).await?;
     vouchers(stack, api, taken).await?;
     verified(addresses, "analytics", &["verify", "--wait", "60"]).await
+}
+
+/// Many orders have left the tables of the living: no listing has them any more.
+async fn archived(api: &Api, taken: &[Taken]) -> Result<()> {
+    let archived = eventually("a third of the orders in compact history", LIMIT, async || {
+        let gone = taken.len().saturating_sub(api.listed().await?);
+        Ok((gone >= taken.len() / 3).then_some(gone))
+    })
+    .await?;
+    println!("{archived} of {} orders in compact history", taken.len());
+    Ok(())
+}
+
+/// Wherever an order is by now, its history is whole.
+async fn histories(api: &Api, versions: &HashMap<String, u64>) -> Result<()> {
+    for (id, version) in versions {
+        let told: Vec<_> = api.history(id).await?.iter().map(|entry| entry.sequence).collect();
+        let length = told.len() as u64;
+        let whole = length >= *version && told.iter().copied().eq(1..=length);
+        ensure!(whole, "{id} has {version} events, its history {told:?}");
+    }
+    Ok(())
 }
 
 /// One voucher for each order that earned one, none for any other, each published once.
