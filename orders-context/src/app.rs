@@ -4,6 +4,7 @@
 //! [`App`] is what HTTP, tasks and deadlines hold. Once a change returns here, it is durable.
 
 mod act;
+mod availability;
 mod bulk;
 mod cursor;
 mod decide_order;
@@ -19,6 +20,7 @@ mod step;
 mod wake_order;
 
 pub use act::Acted;
+pub use availability::SetAvailability;
 pub use bulk::{BulkRefusal, BulkWanted, DryRun, Interrupt};
 pub use group::{Group, StartedTask};
 pub use list_orders::{ListOrders, OrderPage};
@@ -104,6 +106,7 @@ pub struct Submission {
     cause: Cause,
     task: Option<TaskChange>,
     contact: Option<Contact>,
+    remark: Option<String>,
     remember: Option<Remembered>,
     /// The order as it was read a moment ago, if it was.
     seen: Option<Arc<Order>>,
@@ -170,6 +173,7 @@ struct Change {
     cause: Cause,
     task: Option<TaskChange>,
     contact: Option<Contact>,
+    remark: Option<String>,
     remember: Option<Remembered>,
     seen: Option<Arc<Order>>,
     fence: Option<Lease>,
@@ -178,8 +182,18 @@ struct Change {
 impl Change {
     fn submission(self) -> (Submission, oneshot::Receiver<Result<Reply, Failure>>) {
         let (reply, answer) = oneshot::channel();
-        let Self { order_id, command, asked_by, cause, task, contact, remember, seen, fence } =
-            self;
+        let Self {
+            order_id,
+            command,
+            asked_by,
+            cause,
+            task,
+            contact,
+            remark,
+            remember,
+            seen,
+            fence,
+        } = self;
         let submission = Submission {
             order_id,
             command,
@@ -187,6 +201,7 @@ impl Change {
             cause,
             task,
             contact,
+            remark,
             remember,
             seen,
             fence,

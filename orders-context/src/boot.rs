@@ -52,6 +52,7 @@ pub async fn run(
     relays.wakes().iter().for_each(|wake| group.wake_on_journal(wake.clone()));
     let (hand_over, started) = mpsc::channel(HANDED_OVER);
     group.hand_tasks_to(hand_over);
+    group.pause_by(config.pauses);
     let channels = channels(&config)?;
     let verifier = config.auth.verifier(Arc::clone(&clock)).await?;
     let guard = Guard::new(verifier, config.quotas.clone());

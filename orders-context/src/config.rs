@@ -1,7 +1,7 @@
 //! What the orders context is told from outside, all of it through the environment.
 
 use crate::app::group::Limits;
-use crate::domain::{Policy, Terms, Webhook};
+use crate::domain::{Pauses, Policy, Terms, Webhook};
 use crate::http::Role;
 use crate::policy_file;
 use crate::store::MOST_SHARDS;
@@ -42,6 +42,9 @@ pub struct Config {
     /// `ORDERS_POLICY`, a policy file (see [`policy_file`]); or, for the standard policy with other
     /// times, `ORDERS_ACCEPT_WITHIN_MS` and `ORDERS_COMPLETE_WITHIN_MS`. For new orders.
     pub terms: Terms,
+    /// `ORDERS_PAUSE_AFTER_EXPIRED`, `ORDERS_PAUSE_MS`, `ORDERS_CLOSED_MS`: when and for how long
+    /// restaurants are paused by themselves.
+    pub pauses: Pauses,
     /// `ORDERS_RELAY_SHARDS`: how many relays publish a new journal, from 1 to 8.
     pub relay_shards: Option<i32>,
     /// `ORDERS_QUEUE`, `ORDERS_GROUP`: how many commands may wait, and go into one transaction.
@@ -151,6 +154,7 @@ impl Config {
             customers: CustomerChannel::from_settings(settings, webhook_reach),
             webhook_reach,
             terms,
+            pauses: pauses(settings),
             relay_shards,
             limits,
         }
@@ -224,6 +228,19 @@ fn terms(settings: &mut Settings) -> Terms {
         problems.into_iter().for_each(|what| settings.problem("ORDERS_POLICY", what));
         policy.into()
     })
+}
+
+fn pauses(settings: &mut Settings) -> Pauses {
+    let standard = Pauses::standard();
+    let pauses = Pauses {
+        after_expired: settings.or("ORDERS_PAUSE_AFTER_EXPIRED", standard.after_expired),
+        pause_ms: settings.or("ORDERS_PAUSE_MS", standard.pause_ms),
+        closed_ms: settings.or("ORDERS_CLOSED_MS", standard.closed_ms),
+    };
+    if pauses.pause_ms < 0 || pauses.closed_ms < 0 {
+        settings.problem("ORDERS_PAUSE_MS", "must not be below 0, nor may ORDERS_CLOSED_MS");
+    }
+    pauses
 }
 
 #[cfg(test)]

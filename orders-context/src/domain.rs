@@ -7,6 +7,7 @@
 
 pub mod action;
 pub mod actor;
+pub mod availability;
 pub mod command;
 pub mod conformance;
 pub mod decide;
@@ -33,8 +34,9 @@ pub(crate) use words::words;
 
 pub use action::{Action, Waiting};
 pub use actor::Actor;
+pub use availability::{Availability, Bearing, MOST_IN_WORK, Opening, Pauses, Shut};
 pub use command::{Announce, Command, Decision, Operation, Placement, Role, Until};
-pub use decide::decide;
+pub use decide::{ITEM_UNAVAILABLE, decide};
 pub use event::{Event, Migrated, Notification, TaskKind};
 pub use evolve::evolve;
 pub use flow::{FlowVersion, Status, Trigger};

@@ -4,6 +4,7 @@
 //! in `problem.rs`. Handlers read the request, ask [`App`] and show the answer: no rule of the
 //! business is here. Who may do what stands in `policy.rs`; who is calling, in `principal.rs`.
 
+mod availability;
 mod bulk_actions;
 mod decide_order;
 mod document;
@@ -72,6 +73,8 @@ fn described(guard: Guard<Principal>) -> Routes<Arc<App>, Principal> {
     Routes::new(document::Document::openapi(), guard)
         .route(&policy::REGISTER, routes!(restaurants::register))
         .route(&policy::MENU, routes!(restaurants::show))
+        .route(&policy::MENU, routes!(availability::show))
+        .route(&policy::REGISTER, routes!(availability::set))
         .route(&policy::PLACE, routes!(place_order::place))
         .route(&policy::LIST, routes!(list_orders::list))
         .route(&policy::LOOK, routes!(show_order::show))

@@ -28,7 +28,9 @@ pub use listing::{OrdersFilter, OrdersPage, OrdersQuery, OrdersSort, Place, Task
 pub use reader::JournalReader;
 pub use task::{Task, TaskChange, TaskState};
 
-use crate::domain::{Event, FlowVersion, Order, Restaurant, Status, Timestamp};
+use crate::domain::{
+    Availability, Bearing, Event, FlowVersion, Order, Restaurant, Shut, Status, Timestamp,
+};
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -67,6 +69,16 @@ pub trait Store: Send + Sync + 'static {
 
     /// Creates or replaces a restaurant.
     fn put_restaurant(&self, restaurant: Restaurant) -> Answer<'_, ()>;
+
+    /// Replaces a restaurant, if what is stored is `before`; whether it was.
+    fn replace_restaurant(&self, before: Restaurant, next: Restaurant) -> Answer<'_, bool>;
+
+    /// How a restaurant stands to new orders, if that was ever spoken of.
+    fn availability(&self, restaurant_id: String) -> Answer<'_, Option<Availability>>;
+
+    /// Replaces how a restaurant stands, if what is stored is of the version before; whether it was.
+    /// Orders that are placed once this returns are judged by it.
+    fn put_availability(&self, restaurant_id: String, next: Availability) -> Answer<'_, bool>;
 
     /// The restaurant with this id.
     fn restaurant(&self, restaurant_id: String) -> Answer<'_, Option<Restaurant>>;
@@ -249,6 +261,10 @@ pub struct Commit {
     pub wake: Wake,
     /// How to reach the customer, with a new order.
     pub contact: Option<Contact>,
+    /// What the restaurant wants the customer to read: kept with the contact, if that is still kept.
+    pub remark: Option<String>,
+    /// What it means for the order's restaurant: judged and written in the same transaction.
+    pub bearing: Option<Bearing>,
     /// The idempotency key the command came with.
     pub remember: Option<Remembered>,
     /// It stands only while nobody else has taken this lease: for what a lost lease must not write.
@@ -273,6 +289,8 @@ pub enum Outcome {
     Committed,
     /// The order has moved meanwhile, or exists already; nothing was written.
     Conflict,
+    /// The restaurant takes no new order now; nothing was written.
+    Shut(Shut),
     /// Another has the lease that it was to be written under; nothing was written.
     Fenced,
 }
@@ -379,6 +397,8 @@ pub struct Contact {
     pub email: String,
     /// What they want the restaurant to know.
     pub note: Option<String>,
+    /// What the restaurant, when it refused the order, wanted them to read.
+    pub remark: Option<String>,
 }
 
 impl std::fmt::Debug for Contact {

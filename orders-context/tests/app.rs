@@ -21,6 +21,8 @@ mod deciding;
 mod faults;
 #[path = "app/migrating.rs"]
 mod migrating;
+#[path = "app/pausing.rs"]
+mod pausing;
 #[path = "app/placing.rs"]
 mod placing;
 #[path = "app/push.rs"]

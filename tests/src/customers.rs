@@ -136,7 +136,7 @@ async fn take(doors: &Doors, end: End) -> Result<Taken> {
             decide(doors, &id, "complete", &nothing).await?;
         }
         End::Rejected => {
-            let reason = json!({ "reason": "too_busy" });
+            let reason = json!({ "reason": "technical" });
             decide(doors, &id, "reject", &reason).await?;
         }
         End::Cancelled => {

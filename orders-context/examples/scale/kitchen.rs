@@ -89,6 +89,7 @@ pub async fn place(app: &App, name: &str, number: usize) -> anyhow::Result<Strin
             name: "Rosa Parodi".to_owned(),
             email: "rosa@example.org".to_owned(),
             note: None,
+            remark: None,
         },
         idempotency_key: format!("{name}-{number}"),
         request_hash: vec![7; 32],

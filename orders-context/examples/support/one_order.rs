@@ -77,6 +77,7 @@ fn dinner(number: u64) -> PlaceOrder {
             name: "Ada Lovelace".to_owned(),
             email: "ada@example.org".to_owned(),
             note: Some("Second floor, the bell says Byron.".to_owned()),
+            remark: None,
         },
         idempotency_key: format!("key-{number}"),
         request_hash: vec![7; 32],

@@ -17,6 +17,22 @@ impl App {
         by: impl Into<Arc<Actor>>,
         cause: Cause,
     ) -> Result<Arc<Order>, Failure> {
+        self.decide_with_remark(order_id, decision, None, by, cause).await
+    }
+
+    /// The same, with what the restaurant wants the customer to read. It is kept with the first
+    /// decision, where it can be erased, and nowhere else.
+    ///
+    /// # Errors
+    /// As with [`App::decide_order`].
+    pub async fn decide_with_remark(
+        &self,
+        order_id: &str,
+        decision: Decision,
+        remark: Option<String>,
+        by: impl Into<Arc<Actor>>,
+        cause: Cause,
+    ) -> Result<Arc<Order>, Failure> {
         let by = by.into();
         let change = Change {
             order_id: order_id.to_owned(),
@@ -28,6 +44,7 @@ impl App {
             }),
             asked_by: Some(by),
             cause,
+            remark,
             ..Change::default()
         };
         match self.submit(change).await? {

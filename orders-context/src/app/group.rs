@@ -6,7 +6,7 @@ mod undurable;
 
 use super::step::step;
 use super::{Failure, Reply, Submission};
-use crate::domain::{Command, Order};
+use crate::domain::{Command, Order, Pauses, Rejection};
 use crate::store::{self, Commit, Contact, Loaded, Outcome, Store, Task, TaskChange, Wake, Wanted};
 use chassis::ids::Ids;
 use chassis::pace::{Pace, Rates};
@@ -69,6 +69,7 @@ pub struct Group {
     journal_grew: Vec<Signal>,
     started: Option<mpsc::Sender<StartedTask>>,
     recent: Recent,
+    pauses: Pauses,
 }
 
 /// What a decision rests on.
@@ -88,7 +89,13 @@ impl Group {
         limits: Limits,
     ) -> Self {
         let (journal_grew, recent) = (Vec::new(), Recent::default());
-        Self { store, ids, submissions, limits, journal_grew, started: None, recent }
+        let pauses = Pauses::NEVER;
+        Self { store, ids, submissions, limits, journal_grew, started: None, recent, pauses }
+    }
+
+    /// Pauses restaurants by themselves, by these times.
+    pub fn pause_by(&mut self, pauses: Pauses) {
+        self.pauses = pauses;
     }
 
     /// Gives `signal` after each commit that adds to the journal.
@@ -223,7 +230,7 @@ impl Group {
             return Err(Failure::Unavailable(anyhow::anyhow!("an order cannot be read: {cause}")));
         }
         let order = loaded.orders.get(&submission.order_id);
-        match step(order, submission, &*self.ids)? {
+        match step(order, submission, &*self.ids, &self.pauses)? {
             Some(commit) => {
                 loaded.orders.insert(submission.order_id.clone(), Arc::clone(&commit.order));
                 if let Some(remember) = &commit.remember {
@@ -233,7 +240,7 @@ impl Group {
             }
             None => match order {
                 Some(order) => Ok(Decided::Stands(Reply::Order(Arc::clone(order)))),
-                None => Err(crate::domain::Rejection::UnknownOrder.into()),
+                None => Err(Rejection::UnknownOrder.into()),
             },
         }
     }
@@ -270,6 +277,10 @@ impl Group {
                 Outcome::Conflict => {
                     self.recent.forget(&submission.order_id);
                     contended.push(submission);
+                }
+                Outcome::Shut(shut) => {
+                    self.recent.forget(&submission.order_id);
+                    submission.answer(Err(Rejection::from(*shut).into()));
                 }
                 Outcome::Fenced => {
                     self.recent.forget(&submission.order_id);

@@ -67,6 +67,29 @@ impl App {
         Ok(stored?)
     }
 
+    /// Replaces a restaurant, durably, if it is still `before`; whether it was.
+    ///
+    /// # Errors
+    /// [`Failure::Unavailable`].
+    pub async fn replace_restaurant(
+        &self,
+        before: Restaurant,
+        next: Restaurant,
+    ) -> Result<bool, Failure> {
+        let id = next.restaurant_id.clone();
+        let replaced = self.store.replace_restaurant(before, next).await;
+        self.restaurants.forget(&id);
+        Ok(replaced?)
+    }
+
+    /// The restaurant with this id as it is stored, whoever changed it last.
+    ///
+    /// # Errors
+    /// [`Failure::Unavailable`].
+    pub async fn stored_restaurant(&self, id: &str) -> Result<Option<Restaurant>, Failure> {
+        Ok(self.store.restaurant(id.to_owned()).await?)
+    }
+
     /// The restaurant with this id as this process left it, and where other instances may change it
     /// too, at most a second old.
     ///

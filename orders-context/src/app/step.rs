@@ -1,7 +1,9 @@
 //! One command → one commit. Pure but for the ids it draws.
 
 use crate::app::Submission;
-use crate::domain::{Command, Order, Rejection, Role, decide, evolve, react, wake_at};
+use crate::domain::{
+    Bearing, Command, Order, Pauses, Rejection, Role, decide, evolve, react, wake_at,
+};
 use crate::store::{Commit, Entry, Stage, Task, TaskChange, Wake};
 use chassis::ids::Ids;
 use std::sync::Arc;
@@ -11,6 +13,7 @@ pub fn step(
     order: Option<&Arc<Order>>,
     submission: &Submission,
     ids: &dyn Ids,
+    pauses: &Pauses,
 ) -> Result<Option<Commit>, Rejection> {
     if let (Some(actor), Some(order)) = (&submission.asked_by, order)
         && !actor.knows(order)
@@ -36,11 +39,13 @@ pub fn step(
     }
     let mut entries = Vec::with_capacity(events.len());
     let mut tasks: Vec<TaskChange> = task.into_iter().collect();
+    let mut bearing = None;
     let mut folded = order.map(|order| (**order).clone());
     for event in events {
         folded = evolve(folded, &submission.order_id, now, &event);
         let Some(order) = &folded else { return Err(Rejection::UnknownOrder) };
         let effects = react(order, now, &event);
+        bearing = Bearing::of(&event, now, pauses).or(bearing);
         let entry = Entry {
             event_id: ids.next().to_string(),
             sequence: order.version,
@@ -64,6 +69,8 @@ pub fn step(
         entries,
         tasks,
         contact: submission.contact.clone(),
+        remark: submission.remark.clone(),
+        bearing,
         remember: submission.remember.clone(),
         fence: submission.fence.clone(),
     }))
@@ -79,6 +86,8 @@ fn unmoved(order: &Arc<Order>, task: Option<TaskChange>, submission: &Submission
         tasks: task.into_iter().collect(),
         wake: Wake::Unchanged,
         contact: None,
+        remark: None,
+        bearing: None,
         remember: None,
         fence: submission.fence.clone(),
     }

@@ -79,10 +79,17 @@ pub enum Command {
 pub enum Decision {
     /// The restaurant takes the order.
     Accept,
+    /// The restaurant takes the order and says when the food is ready.
+    AcceptReadyBy(Timestamp),
     /// The restaurant refuses it, for this reason code.
     Reject {
         /// One of the codes the API lists.
         reason: String,
+    },
+    /// The restaurant refuses it, because it has run out of these of its items.
+    RejectItems {
+        /// Ids of items that were ordered, each once, at least one.
+        items: Vec<String>,
     },
     /// It was delivered.
     Complete,

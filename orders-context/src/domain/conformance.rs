@@ -205,7 +205,7 @@ fn is_repeated(order: &Order, event: &Event) -> bool {
 /// The person who decided, where one did.
 fn who(event: &Event) -> Option<Role> {
     match event {
-        Event::OrderAccepted { decided_by }
+        Event::OrderAccepted { decided_by, .. }
         | Event::OrderRejected { decided_by, .. }
         | Event::OrderCompleted { decided_by }
         | Event::OrderCancelled { decided_by, .. } => Some(*decided_by),

@@ -6,6 +6,9 @@ use super::{
     TaskKind, Terms, Timestamp, Trigger,
 };
 
+/// The reason code of an order that was refused because something has run out.
+pub const ITEM_UNAVAILABLE: &str = "item_unavailable";
+
 /// What `command` makes true. No events means: that is how it stands already, nothing new.
 ///
 /// # Errors
@@ -65,7 +68,10 @@ fn decide_by_person(
         Some(arrow) if !arrow.by.contains(&by) => Err(Rejection::NotForRole { status, role: by }),
         Some(_) => match order.deadline() {
             Some(deadline) if now >= deadline => Err(Rejection::TooLate { status, deadline }),
-            _ => Ok(vec![decided(order, decision, by, intervention.cloned(), now)]),
+            _ => {
+                sensible(order, decision, now)?;
+                Ok(vec![decided(order, decision, by, intervention.cloned(), now)])
+            }
         },
         None if status.awaits_answer() => Err(Rejection::NotYet { status }),
         None => Err(order.decided_otherwise()),
@@ -76,8 +82,11 @@ fn decide_by_person(
 fn stands_already(order: &Order, decision: &Decision) -> bool {
     use Status as S;
     match (decision, order.status) {
-        (Decision::Accept, S::Accepted | S::Confirmed | S::Completed | S::TimedOut)
-        | (Decision::Reject { .. }, S::Rejected)
+        (
+            Decision::Accept | Decision::AcceptReadyBy(_),
+            S::Accepted | S::Confirmed | S::Completed | S::TimedOut,
+        )
+        | (Decision::Reject { .. } | Decision::RejectItems { .. }, S::Rejected)
         | (Decision::Complete, S::Completed)
         | (Decision::Cancel { .. }, S::Cancelled) => true,
         // One that came to rest again since may be redriven again.
@@ -89,6 +98,27 @@ fn stands_already(order: &Order, decision: &Decision) -> bool {
     }
 }
 
+/// A promise can be kept within the order's time, and what has run out was ordered.
+fn sensible(order: &Order, decision: &Decision, now: Timestamp) -> Result<(), Rejection> {
+    let status = order.status;
+    match decision {
+        Decision::AcceptReadyBy(ready_by) if *ready_by <= now => {
+            Err(Rejection::ReadyInThePast { status })
+        }
+        Decision::AcceptReadyBy(ready_by) if *ready_by >= order.complete_by => {
+            Err(Rejection::ReadyTooLate { status, limit: order.complete_by })
+        }
+        Decision::RejectItems { items } => {
+            let ordered = |id: &String| order.items.iter().any(|item| item.item_id == *id);
+            match items.iter().position(|id| !ordered(id)) {
+                Some(at) => Err(Rejection::NotOrdered { status, at }),
+                None => Ok(()),
+            }
+        }
+        _ => Ok(()),
+    }
+}
+
 fn decided(
     order: &Order,
     decision: &Decision,
@@ -97,10 +127,16 @@ fn decided(
     now: Timestamp,
 ) -> Event {
     match decision {
-        Decision::Accept => Event::OrderAccepted { decided_by: by },
+        Decision::Accept => Event::OrderAccepted { decided_by: by, ready_by: None },
+        Decision::AcceptReadyBy(at) => Event::OrderAccepted { decided_by: by, ready_by: Some(*at) },
         Decision::Reject { reason } => {
-            Event::OrderRejected { decided_by: by, reason: reason.clone() }
+            Event::OrderRejected { decided_by: by, reason: reason.clone(), items: Vec::new() }
         }
+        Decision::RejectItems { items } => Event::OrderRejected {
+            decided_by: by,
+            reason: ITEM_UNAVAILABLE.to_owned(),
+            items: items.clone(),
+        },
         Decision::Complete => Event::OrderCompleted { decided_by: by },
         Decision::Cancel { reason } => {
             Event::OrderCancelled { decided_by: by, reason: reason.clone(), intervention }
@@ -153,8 +189,8 @@ impl Decision {
     #[must_use]
     pub const fn trigger(&self) -> Trigger {
         match self {
-            Self::Accept => Trigger::Accept,
-            Self::Reject { .. } => Trigger::Reject,
+            Self::Accept | Self::AcceptReadyBy(_) => Trigger::Accept,
+            Self::Reject { .. } | Self::RejectItems { .. } => Trigger::Reject,
             Self::Complete => Trigger::Complete,
             Self::Cancel { .. } => Trigger::Cancel,
             Self::Redrive => Trigger::Redrive,

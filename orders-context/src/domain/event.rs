@@ -52,6 +52,9 @@ pub enum Event {
     OrderAccepted {
         /// In what capacity.
         decided_by: Role,
+        /// When the food is to be ready, if that was said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ready_by: Option<Timestamp>,
     },
     /// The restaurant refused it.
     OrderRejected {
@@ -59,6 +62,9 @@ pub enum Event {
         decided_by: Role,
         /// A code of the API's list.
         reason: String,
+        /// Which of its items the restaurant has run out of, if that was said.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        items: Vec<String>,
     },
     /// Nobody answered in time.
     OrderExpired {

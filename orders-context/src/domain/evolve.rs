@@ -19,8 +19,14 @@ pub fn evolve(order: Option<Order>, order_id: &str, at: Timestamp, event: &Event
             order.follow(Trigger::RestaurantNotified);
         }
         Event::RestaurantReminded { reminder } => order.reminders = *reminder,
-        Event::OrderAccepted { decided_by } => order.decide(Trigger::Accept, *decided_by, at),
-        Event::OrderRejected { decided_by, .. } => order.decide(Trigger::Reject, *decided_by, at),
+        Event::OrderAccepted { decided_by, ready_by } => {
+            order.ready_by = *ready_by;
+            order.decide(Trigger::Accept, *decided_by, at);
+        }
+        Event::OrderRejected { decided_by, items, .. } => {
+            order.run_out.clone_from(items);
+            order.decide(Trigger::Reject, *decided_by, at);
+        }
         Event::OrderCompleted { decided_by } => order.decide(Trigger::Complete, *decided_by, at),
         Event::OrderCancelled { decided_by, .. } => order.decide(Trigger::Cancel, *decided_by, at),
         Event::OrderExpired { .. } => order.follow(Trigger::AcceptDeadline),
@@ -102,6 +108,8 @@ fn born(order_id: &str, at: Timestamp, event: &Event) -> Option<Order> {
         redriven: Vec::new(),
         hurried: None,
         decided: None,
+        ready_by: None,
+        run_out: Vec::new(),
     })
 }
 
@@ -143,5 +151,6 @@ impl Order {
         self.given_up.clear();
         self.redriven.clear();
         self.hurried = None;
+        self.ready_by = None;
     }
 }

@@ -60,6 +60,12 @@ pub struct Order {
     pub hurried: Option<Timestamp>,
     /// The last decision, for those who come with another.
     pub decided: Option<Decided>,
+    /// When the food is to be ready, if the restaurant has said so since it was last redriven.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready_by: Option<Timestamp>,
+    /// Ids of the items that the restaurant had run out of when it said no, if it named them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub run_out: Vec<String>,
 }
 
 /// Who moved the order last by a decision, and when.

@@ -1,6 +1,6 @@
 //! The business "no": stable codes that a caller can act on.
 
-use super::{Deadline, FlowVersion, Role, Status, Timestamp};
+use super::{Deadline, FlowVersion, Opening, Role, Shut, Status, Timestamp};
 
 /// Why a command changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub enum Rejection {
         /// From 0.
         at: usize,
     },
+    /// The restaurant takes no new order now.
+    RestaurantShut(Shut),
     /// Quantities and prices do not fit into 64 bits of minor units.
     TotalTooLarge,
     /// Another decision was made, or the flow has moved on.
@@ -60,6 +62,25 @@ pub enum Rejection {
         /// The last moment it may be moved to.
         limit: Timestamp,
     },
+    /// The food is to be ready at a moment that has passed.
+    ReadyInThePast {
+        /// Where the order stands.
+        status: Status,
+    },
+    /// The food is to be ready when the order's time is over.
+    ReadyTooLate {
+        /// Where the order stands.
+        status: Status,
+        /// The food has to be ready before this moment.
+        limit: Timestamp,
+    },
+    /// What has run out was not ordered; `at` is its place in the list, from 0.
+    NotOrdered {
+        /// Where the order stands.
+        status: Status,
+        /// From 0.
+        at: usize,
+    },
     /// Of what would help the order where it stands, nothing was given up.
     TaskNotGivenUp {
         /// Where the order stands.
@@ -88,6 +109,11 @@ impl Rejection {
             Self::AlreadyPlaced => "order_already_placed",
             Self::NoItems => "no_items",
             Self::UnknownItem { .. } => "unknown_item",
+            Self::RestaurantShut(Shut::Full { .. }) => "restaurant_full",
+            Self::RestaurantShut(Shut::Away { opening: Opening::Closed, .. }) => {
+                "restaurant_closed"
+            }
+            Self::RestaurantShut(Shut::Away { .. }) => "restaurant_paused",
             Self::TotalTooLarge => "total_too_large",
             Self::DecidedOtherwise { .. } => "decided_otherwise",
             Self::TooLate { .. } => "deadline_passed",
@@ -95,6 +121,9 @@ impl Rejection {
             Self::NotYet { .. } => "not_yet",
             Self::NotLater { .. } => "not_later",
             Self::TooFar { .. } => "too_far",
+            Self::ReadyInThePast { .. } => "ready_in_the_past",
+            Self::ReadyTooLate { .. } => "ready_too_late",
+            Self::NotOrdered { .. } => "item_not_ordered",
             Self::TaskNotGivenUp { .. } => "task_not_given_up",
             Self::NoOpenTask { .. } => "no_open_task",
             Self::NoPlace { .. } => "no_place_in_flow",
@@ -109,6 +138,12 @@ impl std::fmt::Display for Rejection {
             Self::AlreadyPlaced => write!(f, "An order with this id exists already."),
             Self::NoItems => write!(f, "An order needs at least one item."),
             Self::UnknownItem { at } => write!(f, "Item {at} is not on the restaurant's menu."),
+            Self::RestaurantShut(Shut::Full { .. }) => {
+                write!(f, "The restaurant has as many orders in work as it takes at once.")
+            }
+            Self::RestaurantShut(Shut::Away { opening, .. }) => {
+                write!(f, "The restaurant is {opening} and takes no orders now.")
+            }
             Self::TotalTooLarge => write!(f, "The total is too large."),
             Self::DecidedOtherwise { status, .. } => {
                 write!(f, "The order is {status}; this decision no longer fits.")
@@ -128,6 +163,13 @@ impl std::fmt::Display for Rejection {
             Self::TooFar { which, .. } => {
                 write!(f, "The deadline {which} may not be moved that far.")
             }
+            Self::ReadyInThePast { .. } => {
+                write!(f, "ready_by must be a moment that is still to come.")
+            }
+            Self::ReadyTooLate { .. } => {
+                write!(f, "ready_by must be before complete_by, when the order's time is over.")
+            }
+            Self::NotOrdered { at, .. } => write!(f, "Item {at} is none of the order's."),
             Self::TaskNotGivenUp { status } => {
                 write!(f, "No task that would help while the order is {status} was given up.")
             }

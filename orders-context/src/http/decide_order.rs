@@ -1,5 +1,7 @@
 //! `POST /v1/orders/{id}/accept`, `reject`, `complete` and `cancel`.
 
+mod answer;
+
 use super::document::ProblemView;
 use super::faults::{Faults, REASON_CODE_RULE, is_reason_code};
 use super::principal::{Caller, Principal};
@@ -41,6 +43,15 @@ pub enum RejectReason {
     Other,
 }
 
+/// When the food is ready. May be left out altogether.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Acceptance {
+    /// When the food is ready: still to come, and before the order's `complete_by`. The customer is told.
+    #[schema(nullable = false, format = DateTime)]
+    ready_by: Option<String>,
+}
+
 /// Nothing needs to be said. May be left out altogether.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -52,6 +63,13 @@ pub struct Consent {}
 pub struct Refusal {
     /// Why.
     reason: RejectReason,
+    /// Ids of the order's items that have run out, each once; only with `item_unavailable`.
+    #[schema(nullable = false, min_items = 1, max_items = 50, example = json!(["tiramisu"]))]
+    items: Option<Vec<String>>,
+    /// What the customer is to read, on one line; required with `other`. It is in no event, and
+    /// erased with the customer's address.
+    #[schema(nullable = false, min_length = 1, max_length = 500)]
+    note: Option<String>,
 }
 
 /// Why an order is called off.
@@ -75,12 +93,14 @@ pub struct Cancellation {
     operation_id = "accept_order",
     tag = "orders",
     params(("id" = String, Path, description = "The order's id")),
-    request_body = Option<Consent>,
+    request_body = Option<Acceptance>,
     responses(
         (status = 200, description = "The order as it stands, without its tasks", body = OrderView),
         (status = 404, description = "There is no such order for the caller", body = ProblemView,
             content_type = "application/problem+json"),
         (status = 409, description = "Decided otherwise, too late, or not for this role any more",
+            body = ProblemView, content_type = "application/problem+json"),
+        (status = 422, description = "`ready_by` has passed, or is after the order's time",
             body = ProblemView, content_type = "application/problem+json"),
     )
 )]
@@ -89,9 +109,10 @@ pub async fn accept(
     caller: Caller,
     Path(order_id): Path<String>,
     Extension(trace): Extension<TraceParent>,
-    _body: OptionalJson<Consent>,
+    OptionalJson(body): OptionalJson<Acceptance>,
 ) -> Answer<Response> {
-    decide(&app, &order_id, Decision::Accept, &caller, trace).await
+    let decision = answer::acceptance(body.unwrap_or_default().ready_by.as_deref())?;
+    decide(&app, &order_id, decision, None, &caller, trace).await
 }
 
 /// The restaurant refuses the order, before `accept_by`. Again: the same answer.
@@ -108,8 +129,8 @@ pub async fn accept(
             content_type = "application/problem+json"),
         (status = 409, description = "Decided otherwise, too late, or not for this role any more",
             body = ProblemView, content_type = "application/problem+json"),
-        (status = 422, description = "The reason is none of the list", body = ProblemView,
-            content_type = "application/problem+json"),
+        (status = 422, description = "The reason is none of the list, or what is said beside it \
+            does not belong to it", body = ProblemView, content_type = "application/problem+json"),
     )
 )]
 pub async fn reject(
@@ -119,8 +140,9 @@ pub async fn reject(
     Extension(trace): Extension<TraceParent>,
     Json(body): Json<Refusal>,
 ) -> Answer<Response> {
-    let decision = Decision::Reject { reason: body.reason.as_str().to_owned() };
-    decide(&app, &order_id, decision, &caller, trace).await
+    let Refusal { reason, items, note } = body;
+    let decision = answer::refusal(reason, items, note.as_deref())?;
+    decide(&app, &order_id, decision, note, &caller, trace).await
 }
 
 /// The order was delivered, before `complete_by`. Again: the same answer.
@@ -146,7 +168,7 @@ pub async fn complete(
     Extension(trace): Extension<TraceParent>,
     _body: OptionalJson<Consent>,
 ) -> Answer<Response> {
-    decide(&app, &order_id, Decision::Complete, &caller, trace).await
+    decide(&app, &order_id, Decision::Complete, None, &caller, trace).await
 }
 
 /// The order is called off: by the customer before it is accepted, by restaurant or operator until
@@ -192,7 +214,7 @@ pub async fn cancel(
         faults.at("/explanation", "is for operators alone: leave it out");
     }
     faults.none()?;
-    decide(&app, &order_id, Decision::Cancel { reason }, &caller, trace).await
+    decide(&app, &order_id, Decision::Cancel { reason }, None, &caller, trace).await
 }
 
 /// The answer is made of what was committed: the store is not asked again.
@@ -200,11 +222,12 @@ async fn decide(
     app: &App,
     order_id: &str,
     decision: Decision,
+    remark: Option<String>,
     caller: &Principal,
     trace: TraceParent,
 ) -> Answer<Response> {
-    let order =
-        app.decide_order(order_id, decision, Arc::clone(&caller.actor), cause(trace)).await?;
+    let by = Arc::clone(&caller.actor);
+    let order = app.decide_with_remark(order_id, decision, remark, by, cause(trace)).await?;
     Ok(Json(OrderView::new(&order, app.now())).into_response())
 }
 

@@ -1,7 +1,7 @@
 //! Strong entity tags (RFC 9110, section 8.8.3) of orders.
 
 use super::view::OrderView;
-use axum::http::header::IF_NONE_MATCH;
+use axum::http::header::{IF_MATCH, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderValue};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -14,6 +14,15 @@ pub fn etag(view: &OrderView<'_>) -> HeaderValue {
     let text = format!("\"{}-{:016x}\"", view.version, hasher.finish());
     // Digits, hexadecimal digits and quotes are always a header's value.
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("\"\""))
+}
+
+/// Whether the request names this state as the one that it may change (RFC 9110, section 13.1.1); `None`
+/// if it names none. Weak tags name nothing.
+pub fn names(headers: &HeaderMap, etag: &HeaderValue) -> Option<bool> {
+    let mut lists = headers.get_all(IF_MATCH).iter().peekable();
+    lists.peek()?;
+    let mut tags = lists.filter_map(|value| value.to_str().ok()).flat_map(|list| list.split(','));
+    Some(tags.any(|tag| tag.trim() == "*" || tag.trim().as_bytes() == etag.as_bytes()))
 }
 
 /// Whether the client has this state already (RFC 9110, section 13.1.2).

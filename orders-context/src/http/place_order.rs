@@ -115,6 +115,7 @@ pub async fn place(
             name: order.customer.name,
             email: order.customer.email,
             note: order.note,
+            remark: None,
         },
         idempotency_key,
         request_hash: Sha256::digest(&body.bytes).to_vec(),

@@ -1,13 +1,19 @@
 //! Every "no" of the application as a problem: the one place where failures get a status.
 
 use crate::app::{BulkRefusal, Failure};
-use crate::domain::{Rejection, Status};
+use crate::domain::{Rejection, Shut, Status};
 use axum::http::StatusCode;
 use chassis::clock::rfc3339;
 use chassis::http::Problem;
 
 /// When to come back after "not now".
 const COME_BACK_AFTER_SECONDS: u32 = 1;
+
+/// When to come back to a restaurant that has as many orders in work as it takes.
+const FULL_FOR_SECONDS: u32 = 60;
+
+/// When to come back to one that does not say when it opens.
+const AWAY_FOR_SECONDS: u32 = 600;
 
 /// A handler's answer. Boxed, because a problem is large and rare.
 pub type Answer<T> = Result<T, Refusal>;
@@ -75,6 +81,20 @@ fn of_failure(failure: &Failure) -> Problem {
     }
 }
 
+/// Says when to try again: when the restaurant opens, or a guess.
+fn of_shut(shut: Shut, code: &'static str, detail: String) -> Problem {
+    let problem = Problem::conflict(code, detail);
+    match shut {
+        Shut::Full { capacity } => problem.with("capacity", capacity).retry_after(FULL_FOR_SECONDS),
+        Shut::Away { until: None, .. } => problem.retry_after(AWAY_FOR_SECONDS),
+        Shut::Away { until: Some(until), asked_at, .. } => {
+            let left_s = ((until.0 - asked_at.0).max(1) + 999_999) / 1_000_000;
+            let seconds = u32::try_from(left_s).unwrap_or(u32::MAX);
+            problem.with("until", rfc3339(until.0)).retry_after(seconds)
+        }
+    }
+}
+
 fn of_rejection(rejection: &Rejection) -> Problem {
     let (code, detail) = (rejection.code(), rejection.to_string());
     let conflict = |status: &Status, detail| {
@@ -83,6 +103,7 @@ fn of_rejection(rejection: &Rejection) -> Problem {
     match rejection {
         Rejection::UnknownOrder => Problem::new(StatusCode::NOT_FOUND, code, detail),
         Rejection::AlreadyPlaced => Problem::conflict(code, detail),
+        Rejection::RestaurantShut(shut) => of_shut(*shut, code, detail),
         Rejection::NoItems | Rejection::TotalTooLarge => {
             Problem::unprocessable(code, &*detail).with_error("/items", detail)
         }
@@ -101,6 +122,16 @@ fn of_rejection(rejection: &Rejection) -> Problem {
         Rejection::TooFar { status, limit, .. } => {
             conflict(status, detail).with("limit", rfc3339(limit.0))
         }
+        Rejection::ReadyInThePast { status } => Problem::unprocessable(code, &*detail)
+            .with("current_status", status.as_str())
+            .with_error("/ready_by", detail),
+        Rejection::ReadyTooLate { status, limit } => Problem::unprocessable(code, &*detail)
+            .with("current_status", status.as_str())
+            .with("limit", rfc3339(limit.0))
+            .with_error("/ready_by", detail),
+        Rejection::NotOrdered { status, at } => Problem::unprocessable(code, &*detail)
+            .with("current_status", status.as_str())
+            .with_error(format!("/items/{at}"), detail),
         Rejection::NotForRole { status, .. }
         | Rejection::NotYet { status }
         | Rejection::TaskNotGivenUp { status }

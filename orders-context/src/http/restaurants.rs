@@ -4,14 +4,19 @@ mod check;
 
 use super::Api;
 use super::document::ProblemView;
+use super::etag::{is_known, names};
 use super::policy::{judge_restaurant, knows_webhooks, restaurant_not_found};
 use super::principal::Caller;
 use super::problem::Answer;
+use crate::app::App;
 use crate::domain::{MenuItem, Restaurant, Webhook};
 use axum::extract::State;
+use axum::http::header::{ETAG, IF_MATCH};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use chassis::http::{Json, Path};
+use chassis::http::{Json, Path, Problem};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 /// A restaurant as it registers itself.
@@ -106,12 +111,18 @@ pub struct WebhookView<'a> {
     path = "/v1/restaurants/{id}",
     operation_id = "register_restaurant",
     tag = "restaurants",
-    params(("id" = String, Path, description = "Chosen by the restaurant: 1 to 64 of \
-        A-Z, a-z, 0-9, '.', '_', ':' and '-'")),
+    params(
+        ("id" = String, Path, description = "Chosen by the restaurant: 1 to 64 of \
+            A-Z, a-z, 0-9, '.', '_', ':' and '-'"),
+        ("If-Match" = Option<String>, Header, description = "The ETag it must still have"),
+    ),
     request_body = NewRestaurant,
     responses(
-        (status = 200, description = "The restaurant as it is now", body = RestaurantView),
+        (status = 200, description = "The restaurant as it is now", body = RestaurantView,
+            headers(("ETag" = String, description = "Changes whenever the restaurant does"))),
         (status = 404, description = "There is no such restaurant for the caller", body = ProblemView,
+            content_type = "application/problem+json"),
+        (status = 412, description = "It is another by now than If-Match says", body = ProblemView,
             content_type = "application/problem+json"),
         (status = 422, description = "The restaurant makes no sense", body = ProblemView,
             content_type = "application/problem+json"),
@@ -121,13 +132,47 @@ pub async fn register(
     State(app): Api,
     caller: Caller,
     Path(id): Path<String>,
+    headers: HeaderMap,
     Json(new): Json<NewRestaurant>,
 ) -> Answer<Response> {
     judge_restaurant(&caller.actor, &id)?;
     check::restaurant(&id, &new)?;
     let restaurant = restaurant(id, new);
-    app.register_restaurant(restaurant.clone()).await?;
-    Ok(Json(RestaurantView::of(&restaurant)).into_response())
+    if headers.contains_key(IF_MATCH) {
+        replace(&app, restaurant.clone(), &headers).await?;
+    } else {
+        app.register_restaurant(restaurant.clone()).await?;
+    }
+    let etag = [(ETAG, tag(&restaurant))];
+    Ok((etag, Json(RestaurantView::of(&restaurant))).into_response())
+}
+
+/// Replaces what the request names, and nothing that came after it.
+async fn replace(app: &App, next: Restaurant, headers: &HeaderMap) -> Answer<()> {
+    let present = app.stored_restaurant(&next.restaurant_id).await?;
+    let named = present.filter(|present| names(headers, &tag(present)) == Some(true));
+    let is_replaced = match named {
+        Some(before) => app.replace_restaurant(before, next).await?,
+        None => false,
+    };
+    match is_replaced {
+        true => Ok(()),
+        false => Err(Problem::precondition_failed(
+            "precondition_failed",
+            "The restaurant is another by now: fetch it again, with its ETag, and decide anew.",
+        )
+        .into()),
+    }
+}
+
+/// A strong tag (RFC 9110, section 8.8.3) of all that is stored, the key of the webhook included.
+fn tag(restaurant: &Restaurant) -> HeaderValue {
+    // Text and numbers always have a JSON form.
+    let stored = serde_json::to_vec(restaurant).unwrap_or_default();
+    let digest = Sha256::digest(&stored);
+    let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    // Hexadecimal digits and quotes are always a header's value.
+    HeaderValue::try_from(format!("\"{hex}\"")).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
 /// Shows a restaurant and its menu.
@@ -136,19 +181,33 @@ pub async fn register(
     path = "/v1/restaurants/{id}",
     operation_id = "show_restaurant",
     tag = "restaurants",
-    params(("id" = String, Path, description = "The restaurant's id")),
+    params(
+        ("id" = String, Path, description = "The restaurant's id"),
+        ("If-None-Match" = Option<String>, Header, description = "The ETag that is known already"),
+    ),
     responses(
-        (status = 200, description = "The restaurant", body = RestaurantView),
+        (status = 200, description = "The restaurant", body = RestaurantView,
+            headers(("ETag" = String, description = "Changes whenever the restaurant does"))),
+        (status = 304, description = "Nothing has changed"),
         (status = 404, description = "There is no such restaurant", body = ProblemView,
             content_type = "application/problem+json"),
     )
 )]
-pub async fn show(State(app): Api, caller: Caller, Path(id): Path<String>) -> Answer<Response> {
+pub async fn show(
+    State(app): Api,
+    caller: Caller,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Answer<Response> {
     let found = app.restaurant(&id).await?;
     let restaurant = found.ok_or_else(restaurant_not_found)?;
+    let etag = tag(&restaurant);
+    if is_known(&headers, &etag) {
+        return Ok((StatusCode::NOT_MODIFIED, [(ETAG, etag)]).into_response());
+    }
     let view = RestaurantView::of(&restaurant);
     let webhook = view.webhook.filter(|_| knows_webhooks(&caller.actor, &id));
-    Ok(Json(RestaurantView { webhook, ..view }).into_response())
+    Ok(([(ETAG, etag)], Json(RestaurantView { webhook, ..view })).into_response())
 }
 
 fn restaurant(restaurant_id: String, new: NewRestaurant) -> Restaurant {

@@ -1,6 +1,7 @@
 //! The API from outside: the router as it is served, over a database in a file and with the loop
 //! that commits. The clock stands still unless a test moves it.
 
+mod availability;
 mod bulk;
 mod deciding;
 mod document;

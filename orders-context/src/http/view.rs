@@ -40,6 +40,14 @@ pub struct OrderView<'a> {
     /// Completion counts before this moment.
     #[schema(value_type = String, format = DateTime)]
     complete_by: Moment,
+    /// When the food is to be ready; absent unless the restaurant has said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, value_type = Option<String>, format = DateTime)]
+    ready_by: Option<Moment>,
+    /// Ids of the items that the restaurant had run out of when it said no; absent unless it named them.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    #[schema(required = false)]
+    run_out: &'a [String],
     /// The version of the flow that it follows.
     #[schema(example = 1)]
     flow_version: i32,
@@ -106,6 +114,8 @@ impl<'a> OrderView<'a> {
             placed_at: order.placed_at.into(),
             accept_by: order.accept_by.into(),
             complete_by: order.complete_by.into(),
+            ready_by: order.ready_by.map(Moment::from),
+            run_out: &order.run_out,
             flow_version: order.flow_version.number(),
             policy_version: order.policy.version,
             server_time: server_time.into(),

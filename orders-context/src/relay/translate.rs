@@ -40,14 +40,14 @@ fn to_fact(event: &E) -> F {
         E::RestaurantReminded { reminder } => {
             F::RestaurantReminded(out::RestaurantReminded { reminder: count(*reminder) })
         }
-        E::OrderAccepted { decided_by } => F::OrderAccepted(out::OrderAccepted {
+        E::OrderAccepted { decided_by, ready_by } => F::OrderAccepted(out::OrderAccepted {
             decided_by: decided_by.to_string(),
-            ready_by_us: None,
+            ready_by_us: ready_by.map(|at| at.0),
         }),
-        E::OrderRejected { decided_by, reason } => F::OrderRejected(out::OrderRejected {
+        E::OrderRejected { decided_by, reason, items } => F::OrderRejected(out::OrderRejected {
             decided_by: decided_by.to_string(),
             reason: reason.clone(),
-            items: None,
+            items: (!items.is_empty()).then(|| items.clone()),
         }),
         E::OrderExpired { accept_by } => {
             F::OrderExpired(out::OrderExpired { accept_by_us: accept_by.0 })

@@ -2,6 +2,7 @@
 //! law for a place to store in, which opens the same store again each time it is asked.
 
 pub mod archive;
+pub mod availability;
 pub mod bulk;
 pub mod checks;
 pub mod commits;
@@ -44,7 +45,15 @@ macro_rules! store_contract {
                 the_history_of_an_order_comes_in_pages,
                 what_was_never_stored_is_not_found,
                 a_restaurant_is_replaced_whole,
+                a_restaurant_that_has_changed_is_not_replaced,
                 a_contact_belongs_to_its_order_alone,
+            ]
+            availability: [
+                how_a_restaurant_stands_is_replaced_by_the_next_version_alone,
+                an_order_that_is_refused_leaves_nothing_behind,
+                a_restaurant_has_as_many_orders_in_work_as_it_takes,
+                of_many_at_once_as_many_are_taken_as_there_is_room,
+                silence_in_a_row_pauses_and_an_answer_ends_the_row,
             ]
             archive: [
                 an_order_at_rest_moves_and_is_found_all_the_same,
@@ -132,6 +141,8 @@ pub fn placed_at(order_id: &str, at: Timestamp) -> Commit {
         order: Arc::new(order),
         tasks: Vec::new(),
         contact: None,
+        remark: None,
+        bearing: None,
         remember: None,
         fence: None,
     }
@@ -149,6 +160,8 @@ pub fn moved(order: &Arc<Order>, at: Timestamp, event: Event) -> Commit {
         order: Arc::new(after),
         tasks: Vec::new(),
         contact: None,
+        remark: None,
+        bearing: None,
         remember: None,
         fence: None,
     }
@@ -164,6 +177,8 @@ pub fn unmoved(order: &Arc<Order>, task: TaskChange) -> Commit {
         tasks: vec![task],
         wake: Wake::Unchanged,
         contact: None,
+        remark: None,
+        bearing: None,
         remember: None,
         fence: None,
     }
@@ -188,6 +203,7 @@ pub fn rosa() -> Contact {
         name: "Rosa Parodi".to_owned(),
         email: "rosa@example.org".to_owned(),
         note: Some("Second floor, the bell is broken".to_owned()),
+        remark: None,
     }
 }
 

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 /// What is copied, in this order.
 pub const COPIED: &[&str] = &[
     "restaurants",
+    "availability",
     "orders",
     "journal",
     "tasks",

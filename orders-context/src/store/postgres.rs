@@ -9,6 +9,7 @@
 //!   refuses those of another version.
 
 mod archive;
+mod availability;
 mod bulk;
 mod columns;
 pub mod copy;
@@ -33,7 +34,7 @@ use super::{
     Found, Generation, JournalReader, JournalRow, Kept, Lease, Loaded, OrdersFilter, OrdersPage,
     OrdersQuery, Outcome, Portion, Resharded, Standing, Store, Task, Wanted,
 };
-use crate::domain::{Restaurant, Timestamp};
+use crate::domain::{Availability, Restaurant, Timestamp};
 use anyhow::Context;
 use chassis::backoff::Backoff;
 use chassis::postgres::{Address, Client, Migrated, Pool, VersionError};
@@ -117,6 +118,24 @@ impl Store for Postgres {
     fn put_restaurant(&self, restaurant: Restaurant) -> Answer<'_, ()> {
         let write = async move |client: &Client| write::put_restaurant(client, &restaurant).await;
         Box::pin(ask(&self.writers, write))
+    }
+
+    fn replace_restaurant(&self, before: Restaurant, next: Restaurant) -> Answer<'_, bool> {
+        Box::pin(ask(&self.readers, async move |client| {
+            write::replace_restaurant(client, &before, &next).await
+        }))
+    }
+
+    fn availability(&self, restaurant_id: String) -> Answer<'_, Option<Availability>> {
+        Box::pin(ask(&self.readers, async move |client| {
+            availability::find(client, &restaurant_id).await
+        }))
+    }
+
+    fn put_availability(&self, restaurant_id: String, next: Availability) -> Answer<'_, bool> {
+        Box::pin(ask(&self.readers, async move |client| {
+            availability::put(client, &restaurant_id, &next).await
+        }))
     }
 
     fn restaurant(&self, restaurant_id: String) -> Answer<'_, Option<Restaurant>> {

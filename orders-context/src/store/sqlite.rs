@@ -1,6 +1,7 @@
 //! The embedded store: one SQLite file, one thread that writes, a few that read.
 
 mod archive;
+mod availability;
 mod bulk;
 pub mod copy;
 mod counters;
@@ -24,7 +25,7 @@ use super::{
     Found, Generation, JournalReader, JournalRow, Kept, Lease, Loaded, OrdersFilter, OrdersPage,
     OrdersQuery, Outcome, Portion, Resharded, Standing, Store, Task, Wanted,
 };
-use crate::domain::{Restaurant, Timestamp};
+use crate::domain::{Availability, Restaurant, Timestamp};
 use rusqlite::{Connection, ErrorCode};
 use std::path::{Path, PathBuf};
 use threads::Threads;
@@ -88,6 +89,18 @@ impl Store for Sqlite {
 
     fn put_restaurant(&self, restaurant: Restaurant) -> Answer<'_, ()> {
         self.write(move |conn| write::put_restaurant(conn, &restaurant))
+    }
+
+    fn replace_restaurant(&self, before: Restaurant, next: Restaurant) -> Answer<'_, bool> {
+        self.write(move |conn| write::replace_restaurant(conn, &before, &next))
+    }
+
+    fn availability(&self, restaurant_id: String) -> Answer<'_, Option<Availability>> {
+        self.read(move |conn| availability::find(conn, &restaurant_id))
+    }
+
+    fn put_availability(&self, restaurant_id: String, next: Availability) -> Answer<'_, bool> {
+        self.write(move |conn| availability::put(conn, &restaurant_id, &next))
     }
 
     fn restaurant(&self, restaurant_id: String) -> Answer<'_, Option<Restaurant>> {

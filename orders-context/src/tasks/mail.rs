@@ -3,6 +3,7 @@
 use super::attempt::Failed;
 use crate::app::{Contact, Task};
 use crate::domain::{Notification, Order};
+use chassis::clock::rfc3339;
 use lettre::message::{Mailbox, Message, header};
 use lettre::transport::smtp::PoolConfig;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
@@ -110,6 +111,33 @@ fn subject(notification: Notification) -> &'static str {
     }
 }
 
+/// What the restaurant has said about its answer.
+fn reasons(letter: &Letter<'_>) -> String {
+    let mut said = String::new();
+    let run_out = &letter.order.run_out;
+    match (letter.notification, letter.order.ready_by) {
+        (Notification::Accepted, Some(ready_by)) => {
+            said.push_str(&format!("It is to be ready by {}.\n\n", rfc3339(ready_by.0)));
+        }
+        (Notification::Rejected, _) if !run_out.is_empty() => {
+            said.push_str("It has run out of:\n");
+            let gone = letter.order.items.iter();
+            for item in gone.filter(|item| run_out.contains(&item.item_id)) {
+                said.push_str(&format!("  {}\n", item.name));
+            }
+            said.push('\n');
+        }
+        _ => {}
+    }
+    if letter.notification == Notification::Rejected
+        && let Some(remark) = &letter.contact.remark
+    {
+        said.push_str(&format!("The restaurant says: {remark}\n\n"));
+    }
+    said
+}
+
+/// The body of the letter.
 fn text(letter: &Letter<'_>) -> String {
     let said = match letter.notification {
         Notification::Accepted => "Good news: the restaurant is preparing your order.",
@@ -119,6 +147,7 @@ fn text(letter: &Letter<'_>) -> String {
         Notification::TimedOut => "Your order was not delivered in time. We are looking into it.",
     };
     let mut text = format!("Hello {},\n\n{said}\n\n", letter.contact.name);
+    text.push_str(&reasons(letter));
     for item in &letter.order.items {
         text.push_str(&format!("  {} x {}\n", item.quantity, item.name));
     }
@@ -126,4 +155,36 @@ fn text(letter: &Letter<'_>) -> String {
     text.push_str(&format!("  Total {whole}.{cents:02} {}\n\n", letter.order.currency));
     text.push_str(&format!("Order {}\n", letter.order.order_id));
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Effect;
+    use crate::domain::tests::mother::{COMPLETE_BY, answered_with_words};
+    use crate::store::TaskChange;
+    use crate::store::contract::{placed, rosa};
+
+    #[test]
+    fn the_customer_reads_what_the_restaurant_said() {
+        let contact = Contact { remark: Some("Come back tomorrow".to_owned()), ..rosa() };
+        let said = [
+            (Notification::Accepted, ["to be ready by 2026-09-21T18:35:00.000000Z", "Margherita"]),
+            (
+                Notification::Rejected,
+                ["run out of:\n  Tiramisù\n", "The restaurant says: Come back tomorrow"],
+            ),
+        ];
+        for (order, (notification, expected)) in answered_with_words().iter().zip(said) {
+            let effect = Effect::Start { task: notification.task(), give_up_at: COMPLETE_BY };
+            let entry = &placed("order-1").entries[0];
+            let TaskChange::Open(task) = Task::from_effect("order-1", entry, &effect) else {
+                panic!("a task is opened");
+            };
+            let letter = Letter { task: &task, order, notification, contact: &contact };
+            let text = text(&letter);
+            assert!(expected.iter().all(|said| text.contains(said)), "{text}");
+            assert_eq!(text.contains("says"), notification == Notification::Rejected);
+        }
+    }
 }

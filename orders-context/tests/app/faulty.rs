@@ -1,6 +1,6 @@
 //! A store that fails when it is told to, and counts what it is asked.
 
-use orders_context::domain::{Restaurant, Timestamp};
+use orders_context::domain::{Availability, Restaurant, Timestamp};
 use orders_context::store::bulk::{Bulk, NewBulk, Started};
 use orders_context::store::{
     Answer, Archived, Claim, Commit, Contact, Counted, Division, Due, Erasure, Error, FlowFigures,
@@ -129,6 +129,18 @@ impl Store for Faulty {
 
     fn put_restaurant(&self, restaurant: Restaurant) -> Answer<'_, ()> {
         self.inner.put_restaurant(restaurant)
+    }
+
+    fn replace_restaurant(&self, before: Restaurant, next: Restaurant) -> Answer<'_, bool> {
+        self.inner.replace_restaurant(before, next)
+    }
+
+    fn availability(&self, restaurant_id: String) -> Answer<'_, Option<Availability>> {
+        self.inner.availability(restaurant_id)
+    }
+
+    fn put_availability(&self, restaurant_id: String, next: Availability) -> Answer<'_, bool> {
+        self.inner.put_availability(restaurant_id, next)
     }
 
     fn restaurant(&self, restaurant_id: String) -> Answer<'_, Option<Restaurant>> {

@@ -98,6 +98,7 @@ pub fn margherite(key: &str) -> PlaceOrder {
             name: "Rosa Parodi".to_owned(),
             email: "rosa@example.org".to_owned(),
             note: None,
+            remark: None,
         },
         idempotency_key: key.to_owned(),
         request_hash: vec![7; 32],

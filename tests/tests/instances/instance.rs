@@ -156,6 +156,8 @@ impl Fleet {
             .env("ORDERS_RELAY_SHARDS", "2")
             .env("ORDERS_WEBHOOK_ALLOW_PRIVATE", "true")
             .env("ORDERS_RATE_RESTAURANT", "0")
+            // Silent restaurants are asked again and again here.
+            .env("ORDERS_PAUSE_AFTER_EXPIRED", "0")
             .env("TAKEAWAY_VAR", var)
             .current_dir(var)
             .stdin(Stdio::null())

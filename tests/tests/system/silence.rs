@@ -45,6 +45,7 @@ impl OrdersHere {
             ("ORDERS_DATABASE_URL", &database),
             ("ORDERS_WEBHOOK_ALLOW_PRIVATE", "true"),
             ("TOKEN_LOCAL_KEY", &key),
+            ("ORDERS_PAUSE_AFTER_EXPIRED", "0"),
             ("SMTP_URL", &stack.smtp),
             // Port 1 is nobody's: the broker and the registry are down for good.
             ("KAFKA_BOOTSTRAP", "127.0.0.1:1"),

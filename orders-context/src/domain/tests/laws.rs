@@ -3,7 +3,7 @@
 
 use super::mother::{
     ACCEPT_BY, COMPLETE_BY, EVENING, Life, MINUTE, SECOND, after, cancel, decides, delivered,
-    extend, gave_up, operates, placement, reject,
+    extend, gave_up, operates, placement, reject, run_out,
 };
 use crate::domain::conformance::{Told, judge, judge_wake};
 use crate::domain::{
@@ -128,8 +128,15 @@ fn operation() -> impl Strategy<Value = Operation> {
 }
 
 fn command() -> impl Strategy<Value = Command> {
-    let decision =
-        select(vec![Decision::Accept, reject(), Decision::Complete, cancel(), Decision::Redrive]);
+    let decision = select(vec![
+        Decision::Accept,
+        Decision::AcceptReadyBy(after(30 * MINUTE)),
+        reject(),
+        run_out(),
+        Decision::Complete,
+        cancel(),
+        Decision::Redrive,
+    ]);
     prop_oneof![
         4 => (select(Role::ALL), decision, moment()).prop_map(|(by, what, at)| decides(by, what, at)),
         2 => (operation(), moment()).prop_map(|(what, now)| operates(what, now)),

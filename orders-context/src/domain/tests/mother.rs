@@ -2,9 +2,9 @@
 //! from real events, by the path that its status is most often reached by or that has most to say.
 
 use crate::domain::{
-    Announce, Command, Deadline, Decision, Event, FlowVersion, Intervention, Item, Migrated,
-    Notification, Operation, Order, Placement, Policy, Role, Status, TaskKind, TaskWas, Terms,
-    Timestamp, Until, evolve, wake_at,
+    Announce, Command, Deadline, Decision, Event, FlowVersion, ITEM_UNAVAILABLE, Intervention,
+    Item, Migrated, Notification, Operation, Order, Placement, Policy, Role, Status, TaskKind,
+    TaskWas, Terms, Timestamp, Until, evolve, wake_at,
 };
 
 /// 21 September 2026, in the evening: when every order here is placed.
@@ -130,6 +130,19 @@ pub fn every_event() -> Vec<Event> {
 }
 
 /// What an operator answers for, of those events that others may cause too or that say more then.
+/// What restaurants say with more words.
+pub fn every_answer_with_words() -> Vec<Event> {
+    vec![
+        Event::OrderAccepted { decided_by: Role::Restaurant, ready_by: Some(after(35 * MINUTE)) },
+        Event::OrderRejected {
+            decided_by: Role::Restaurant,
+            reason: ITEM_UNAVAILABLE.to_owned(),
+            items: vec!["tiramisu".to_owned()],
+        },
+    ]
+}
+
+/// The same events, when an operator made them true.
 pub fn every_event_by_an_operator() -> Vec<Event> {
     let intervention = || Some(intervention());
     vec![
@@ -152,6 +165,12 @@ pub fn every_event_by_an_operator() -> Vec<Event> {
             intervention: intervention(),
         },
     ]
+}
+
+/// Orders whose restaurant had more to say than yes or no.
+pub fn answered_with_words() -> Vec<Order> {
+    let answered = |event| Life::born("order-1", order_placed()).then(ACCEPTED_AT, event).order;
+    every_answer_with_words().into_iter().map(answered).collect()
 }
 
 /// An order whose announcement was given up and redriven, and then hurried.
@@ -200,12 +219,16 @@ pub fn restaurant_notified() -> Event {
 
 /// Bella Napoli said yes.
 pub fn order_accepted() -> Event {
-    Event::OrderAccepted { decided_by: Role::Restaurant }
+    Event::OrderAccepted { decided_by: Role::Restaurant, ready_by: None }
 }
 
 /// Bella Napoli said no.
 pub fn order_rejected() -> Event {
-    Event::OrderRejected { decided_by: Role::Restaurant, reason: "too_busy".to_owned() }
+    Event::OrderRejected {
+        decided_by: Role::Restaurant,
+        reason: "too_busy".to_owned(),
+        items: Vec::new(),
+    }
 }
 
 /// Bella Napoli said nothing.
@@ -321,6 +344,11 @@ pub fn extend(deadline: Deadline, to: Timestamp) -> Operation {
 /// The restaurant's no.
 pub fn reject() -> Decision {
     Decision::Reject { reason: "too_busy".to_owned() }
+}
+
+/// The restaurant's no to what has run out.
+pub fn run_out() -> Decision {
+    Decision::RejectItems { items: vec!["tiramisu".to_owned()] }
 }
 
 /// Anyone's change of mind.

@@ -105,7 +105,12 @@ fn every_event_of_the_journal_is_read_for_ever() {
     for (name, versions) in &blessed::<Event>("journal") {
         assert!(versions.values().all(|(_, event)| event.event_type() == name), "{name}");
     }
-    let events = [mother::every_event(), mother::every_event_by_an_operator()].concat();
+    let events = [
+        mother::every_event(),
+        mother::every_event_by_an_operator(),
+        mother::every_answer_with_words(),
+    ]
+    .concat();
     let today: Vec<_> = events.iter().map(|event| (event.event_type().to_owned(), event)).collect();
     assert_sampled("journal", &today);
 }
@@ -124,6 +129,7 @@ fn every_state_of_an_order_is_read_for_ever() {
     }
     let mut orders: Vec<_> = Status::ALL.iter().map(|&status| mother::order(status)).collect();
     orders.push(mother::tried_again());
+    orders.extend(mother::answered_with_words());
     let today: Vec<_> = orders.iter().map(|order| (order.status.to_string(), order)).collect();
     assert_sampled("order", &today);
 }

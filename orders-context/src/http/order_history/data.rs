@@ -27,10 +27,21 @@ pub enum Data<'a> {
     RestaurantNotified { channel: &'a str, attempts: u32 },
     /// `restaurant_reminded`.
     Reminded { reminder: u32 },
-    /// `order_accepted`, `order_completed`.
-    Agreed { decided_by: &'static str },
+    /// `order_accepted`.
+    Accepted {
+        decided_by: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        ready_by: Option<Moment>,
+    },
+    /// `order_completed`.
+    Completed { decided_by: &'static str },
     /// `order_rejected`.
-    Refused { decided_by: &'static str, reason: &'a str },
+    Refused {
+        decided_by: &'static str,
+        reason: &'a str,
+        #[serde(skip_serializing_if = "<[String]>::is_empty")]
+        items: &'a [String],
+    },
     /// `order_cancelled`.
     Cancelled {
         decided_by: &'static str,
@@ -94,6 +105,14 @@ pub enum Data<'a> {
     },
 }
 
+fn accepted<'a>(by: Role, ready_by: Option<Timestamp>) -> Data<'a> {
+    Data::Accepted { decided_by: by.as_str(), ready_by: ready_by.map(Moment::from) }
+}
+
+fn completed<'a>(by: Role) -> Data<'a> {
+    Data::Completed { decided_by: by.as_str() }
+}
+
 impl<'a> Data<'a> {
     /// What belongs to `event`.
     pub fn of(event: &'a Event) -> Self {
@@ -125,11 +144,10 @@ impl<'a> Data<'a> {
                 Self::RestaurantNotified { channel, attempts: *attempts }
             }
             Event::RestaurantReminded { reminder } => Self::Reminded { reminder: *reminder },
-            Event::OrderAccepted { decided_by } | Event::OrderCompleted { decided_by } => {
-                Self::Agreed { decided_by: decided_by.as_str() }
-            }
-            Event::OrderRejected { decided_by, reason } => {
-                Self::Refused { decided_by: decided_by.as_str(), reason }
+            Event::OrderAccepted { decided_by, ready_by } => accepted(*decided_by, *ready_by),
+            Event::OrderCompleted { decided_by } => completed(*decided_by),
+            Event::OrderRejected { decided_by, reason, items } => {
+                Self::Refused { decided_by: decided_by.as_str(), reason, items }
             }
             Event::OrderCancelled { decided_by, reason, intervention } => Self::Cancelled {
                 decided_by: decided_by.as_str(),

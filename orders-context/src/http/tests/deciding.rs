@@ -85,7 +85,12 @@ async fn every_reason_of_the_list_is_accepted_and_no_other() {
     ] {
         let id = takeaway.dinner(reason).await;
         let path = format!("/v1/orders/{id}/reject");
-        takeaway.post(&path, json!({ "reason": reason })).await.ok();
+        let note = (reason == "other").then_some("The oven is out");
+        let body = match note {
+            Some(note) => json!({ "reason": reason, "note": note }),
+            None => json!({ "reason": reason }),
+        };
+        takeaway.post(&path, body).await.ok();
         let history = takeaway.get(&format!("/v1/orders/{id}/history")).await.ok();
         assert_eq!(history["entries"][1]["data"]["reason"], reason);
     }
@@ -93,7 +98,19 @@ async fn every_reason_of_the_list_is_accepted_and_no_other() {
     for (decision, body, pointer) in [
         ("reject", json!({ "reason": "lazy" }), "/reason"),
         ("reject", json!({}), ""),
-        ("reject", json!({ "reason": "closed", "note": "sorry" }), "/note"),
+        ("reject", json!({ "reason": "closed", "words": "sorry" }), "/words"),
+        ("reject", json!({ "reason": "closed", "note": " " }), "/note"),
+        ("reject", json!({ "reason": "closed", "note": "two\nlines" }), "/note"),
+        ("reject", json!({ "reason": "closed", "note": "x".repeat(501) }), "/note"),
+        ("reject", json!({ "reason": "other" }), "/note"),
+        ("reject", json!({ "reason": "closed", "items": ["margherita"] }), "/items"),
+        ("reject", json!({ "reason": "item_unavailable", "items": [] }), "/items"),
+        ("reject", json!({ "reason": "item_unavailable", "items": ["x y"] }), "/items/0"),
+        ("reject", json!({ "reason": "item_unavailable", "items": ["a", "a"] }), "/items/1"),
+        ("reject", json!({ "reason": "item_unavailable", "items": ["water"] }), "/items/0"),
+        ("accept", json!({ "ready_by": "soon" }), "/ready_by"),
+        ("accept", json!({ "ready_by": "2026-09-21T18:00:00Z" }), "/ready_by"),
+        ("accept", json!({ "ready_by": "2026-09-21T20:00:00Z" }), "/ready_by"),
         ("cancel", json!({ "reason": "Changed my mind" }), "/reason"),
         ("cancel", json!({ "reason": "x" }), "/reason"),
         ("cancel", json!({ "reason": "x".repeat(41) }), "/reason"),
@@ -126,4 +143,50 @@ async fn what_a_customer_could_call_off_before_is_not_for_them_any_more() {
     let reason = json!({ "reason": "changed_mind", "explanation": "The customer called" });
     let cancelled = takeaway.call_as(&operator, Method::POST, &path, Some(reason)).await.ok();
     assert_eq!(cancelled["status"], "cancelled");
+}
+
+#[tokio::test]
+async fn a_yes_says_when_and_a_no_says_what_and_why() {
+    let takeaway = Takeaway::open().await;
+    let id = takeaway.dinner("when").await;
+    let path = format!("/v1/orders/{id}");
+    let body = json!({ "ready_by": "2026-09-21T20:35:00+02:00" });
+    let accepted = takeaway.post(&format!("{path}/accept"), body).await.ok();
+    assert_eq!(accepted["ready_by"], "2026-09-21T18:35:00.000000Z");
+    let body = json!({ "ready_by": "2026-09-21T19:00:00Z" });
+    let again = takeaway.post(&format!("{path}/accept"), body).await.ok();
+    assert_eq!(again, accepted, "the first promise stands");
+    let history = takeaway.get(&format!("{path}/history")).await.ok();
+    assert_eq!(history["entries"][1]["data"]["ready_by"], accepted["ready_by"]);
+
+    let id = takeaway.dinner("what").await;
+    let path = format!("/v1/orders/{id}");
+    let body = json!({
+        "reason": "item_unavailable", "items": ["margherita"], "note": "Rosa, come back tomorrow"
+    });
+    let rejected = takeaway.post(&format!("{path}/reject"), body).await.ok();
+    assert_eq!(rejected["run_out"], json!(["margherita"]));
+    let history = takeaway.get(&format!("{path}/history")).await.ok();
+    assert_eq!(history["entries"][1]["data"]["items"], json!(["margherita"]));
+    let everything = format!("{history} {}", takeaway.get(&path).await.ok());
+    assert!(!everything.contains("tomorrow"), "the note is for the customer alone");
+}
+
+#[tokio::test]
+async fn a_promise_nobody_could_keep_is_told_its_limit() {
+    let takeaway = Takeaway::open().await;
+    let id = takeaway.dinner("promise").await;
+    let path = format!("/v1/orders/{id}/accept");
+    let body = json!({ "ready_by": "2026-09-21T20:00:00Z" });
+    let late = takeaway.post(&path, body).await.refused(422);
+    assert_eq!(late["code"], "ready_too_late");
+    assert_eq!(late["limit"], "2026-09-21T20:00:00.000000Z");
+    let body = json!({ "ready_by": "2026-09-21T18:00:00Z" });
+    let past = takeaway.post(&path, body).await.refused(422);
+    assert_eq!(
+        (&past["code"], &past["current_status"]),
+        (&json!("ready_in_the_past"), &json!("placed"))
+    );
+    let body = json!({ "ready_by": "2026-09-21T19:59:59.999999Z" });
+    takeaway.post(&path, body).await.ok();
 }

@@ -45,6 +45,7 @@ impl Route {
     fn body(&self) -> Option<Value> {
         match self.name.as_str() {
             "register_restaurant" => Some(trattoria()),
+            "set_availability" => Some(json!({ "opening": "open" })),
             "place_order" => Some(dinner()),
             "reject_order" => Some(json!({ "reason": "too_busy" })),
             "cancel_order" => Some(json!({ "reason": "changed_mind" })),

@@ -117,3 +117,40 @@ pub fn pointers(problem: &Value) -> Vec<&str> {
     let errors = problem["errors"].as_array().unwrap();
     errors.iter().map(|error| error["pointer"].as_str().unwrap()).collect()
 }
+
+#[tokio::test]
+async fn only_the_menu_that_was_looked_at_is_changed() {
+    let takeaway = Takeaway::open().await;
+    let path = "/v1/restaurants/nino";
+    let seen = takeaway.get(path).await.header("etag").to_owned();
+    let chef = format!("Bearer {}", takeaway.token(Role::Restaurant, "chef"));
+    let put = async |tag: &str, price: i64| {
+        let mut menu = trattoria();
+        menu["menu"][0]["price_minor"] = json!(price);
+        let request = Request::put(path).header("content-type", "application/json");
+        let request = request.header("authorization", &chef);
+        let request = request.header("if-match", tag).body(Body::from(menu.to_string()));
+        takeaway.send(request.expect("a request")).await
+    };
+    let changed = put(&seen, 1_000).await;
+    changed.ok();
+    let newest = changed.header("etag").to_owned();
+    assert_ne!(newest, seen);
+    let refused = put(&seen, 1_100).await.refused(412);
+    assert_eq!(refused["code"], "precondition_failed");
+    let shown = takeaway.get(path).await;
+    assert_eq!(shown.ok()["menu"][0]["price_minor"], 1_000);
+    assert_eq!(shown.header("etag"), newest);
+    put(&format!("{seen}, {newest}"), 1_200).await.ok();
+    put("*", 1_300).await.ok();
+    put(&format!("W/{newest}"), 1_400).await.refused(412);
+    let known = takeaway.get(path).await.header("etag").to_owned();
+    let request = Request::get(path).header("authorization", &chef);
+    let request = request.header("if-none-match", known).body(Body::empty());
+    assert_eq!(takeaway.send(request.expect("a request")).await.status, 304);
+    let olga = format!("Bearer {}", takeaway.token(Role::Operator, "olga"));
+    let request = Request::put("/v1/restaurants/rosa").header("authorization", olga);
+    let request = request.header("if-match", "*").header("content-type", "application/json");
+    let request = request.body(Body::from(trattoria().to_string())).expect("a request");
+    takeaway.send(request).await.refused(412);
+}

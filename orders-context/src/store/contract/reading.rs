@@ -1,9 +1,11 @@
 //! The journal in commit order, histories, restaurants and contacts.
 
 use super::{commit, journal, moved, placed, rosa};
-use crate::domain::tests::mother::{after, order_accepted, restaurant_notified};
+use crate::domain::tests::mother::{
+    MINUTE, after, order_accepted, order_rejected, restaurant_notified,
+};
 use crate::domain::{MenuItem, Restaurant, Webhook};
-use crate::store::{Commit, Contact, Store, Wanted};
+use crate::store::{Commit, Contact, Outcome, Store, Wanted};
 use std::sync::Arc;
 
 pub async fn the_journal_is_read_in_commit_order_by_any_steps(open: impl Fn() -> Arc<dyn Store>) {
@@ -82,9 +84,8 @@ pub async fn what_was_never_stored_is_not_found(open: impl Fn() -> Arc<dyn Store
     assert_eq!(journal(&*store), []);
 }
 
-pub async fn a_restaurant_is_replaced_whole(open: impl Fn() -> Arc<dyn Store>) {
-    let store = open();
-    let restaurant = |id: &str, name: &str, price_minor, webhook| Restaurant {
+fn restaurant(id: &str, name: &str, price_minor: i64, webhook: Option<Webhook>) -> Restaurant {
+    Restaurant {
         restaurant_id: id.to_owned(),
         name: name.to_owned(),
         currency: "EUR".to_owned(),
@@ -94,7 +95,11 @@ pub async fn a_restaurant_is_replaced_whole(open: impl Fn() -> Arc<dyn Store>) {
             price_minor,
         }],
         webhook,
-    };
+    }
+}
+
+pub async fn a_restaurant_is_replaced_whole(open: impl Fn() -> Arc<dyn Store>) {
+    let store = open();
     let webhook = Webhook {
         url: "https://bella-napoli.example/orders".to_owned(),
         secret: "whsec_bm90LWEtc2VjcmV0".to_owned(),
@@ -115,6 +120,26 @@ pub async fn a_restaurant_is_replaced_whole(open: impl Fn() -> Arc<dyn Store>) {
     assert_eq!(found(&store, "nino").await, other);
 }
 
+pub async fn a_restaurant_that_has_changed_is_not_replaced(open: impl Fn() -> Arc<dyn Store>) {
+    let store = open();
+    let menu = |price| restaurant("nino", "Trattoria Nino", price, None);
+    let replace = async |before, next| {
+        store.replace_restaurant(menu(before), menu(next)).await.expect("the store answers")
+    };
+    assert!(!replace(900, 950).await, "there is none");
+    store.put_restaurant(menu(900)).await.unwrap();
+    assert!(replace(900, 950).await);
+    assert!(!replace(900, 990).await, "somebody was faster");
+    let found = store.restaurant("nino".to_owned()).await.unwrap();
+    assert_eq!(found, Some(menu(950)));
+    let mut racing = tokio::task::JoinSet::new();
+    for price in 1_000..1_008 {
+        let (store, before, next) = (Arc::clone(&store), menu(950), menu(price));
+        racing.spawn(async move { store.replace_restaurant(before, next).await.unwrap() });
+    }
+    assert_eq!(racing.join_all().await.into_iter().filter(|won| *won).count(), 1);
+}
+
 pub async fn a_contact_belongs_to_its_order_alone(open: impl Fn() -> Arc<dyn Store>) {
     let store = open();
     let silent = Contact { note: None, ..rosa() };
@@ -131,6 +156,21 @@ pub async fn a_contact_belongs_to_its_order_alone(open: impl Fn() -> Arc<dyn Sto
     assert_eq!(contact("order-1").await, Some(rosa()));
     assert_eq!(contact("order-2").await, Some(silent));
     assert_eq!(contact("order-3").await, None);
+    let said = |order: &str| Commit {
+        remark: Some("Parodi, come back tomorrow".to_owned()),
+        ..moved(&placed(order).order, after(MINUTE), order_rejected())
+    };
+    commit(&*store, vec![said("order-1"), said("order-3")]).await;
+    let told = contact("order-1").await.unwrap();
+    assert_eq!(told.remark.as_deref(), Some("Parodi, come back tomorrow"));
+    assert_eq!((told.name, told.note), (rosa().name, rosa().note));
+    assert_eq!(contact("order-2").await.unwrap().remark, None);
+    assert_eq!(contact("order-3").await, None);
+    let second = Commit { remark: Some("Never".to_owned()), ..said("order-2") };
+    let stale = store.commit(vec![said("order-2"), second]).await.unwrap();
+    assert_eq!(stale, [Outcome::Committed, Outcome::Conflict]);
+    let told = contact("order-2").await.unwrap();
+    assert_eq!(told.remark.as_deref(), Some("Parodi, come back tomorrow"));
     // Nothing personal lies where it would be kept for ever.
     let journal = format!("{:?}", journal(&*store));
     assert!(!journal.contains("Parodi") && !journal.contains("example.org"));

@@ -224,3 +224,29 @@ impl<'a> Contacts<'a> {
         self.order_id.is_empty()
     }
 }
+
+/// What restaurants want customers to read.
+#[derive(Default)]
+pub struct Remarks<'a> {
+    order_id: Vec<&'a str>,
+    remark: Vec<Cow<'a, str>>,
+}
+
+impl<'a> Remarks<'a> {
+    pub const UPDATE: &'static str = "UPDATE contacts SET remark = said.remark
+        FROM unnest($1::text[], $2::text[]) AS said (order_id, remark)
+        WHERE contacts.order_id = said.order_id";
+
+    pub fn push(&mut self, order_id: &'a str, remark: &'a str) {
+        self.order_id.push(order_id);
+        self.remark.push(text(remark));
+    }
+
+    pub fn values(&self) -> [Value<'_>; 2] {
+        [&self.order_id, &self.remark]
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.order_id.is_empty()
+    }
+}

@@ -136,10 +136,16 @@ async fn living_order(client: &Client, order_id: &str) -> Result<Option<Found>, 
 }
 
 pub async fn contact(client: &Client, order_id: &str) -> Result<Option<Contact>, Error> {
-    let sql = "SELECT name, email, note FROM contacts WHERE order_id = $1";
+    let sql = "SELECT name, email, note, remark FROM contacts WHERE order_id = $1";
     let row = select_one(client, sql, &[&text(order_id)]).await?;
-    let contact =
-        |row: &Row| Ok(Contact { name: get(row, 0)?, email: get(row, 1)?, note: get(row, 2)? });
+    let contact = |row: &Row| {
+        Ok(Contact {
+            name: get(row, 0)?,
+            email: get(row, 1)?,
+            note: get(row, 2)?,
+            remark: get(row, 3)?,
+        })
+    };
     row.as_ref().map(contact).transpose()
 }
 

@@ -230,4 +230,24 @@ pub const MIGRATIONS: &[&str] = &[
     );
     CREATE INDEX erasures_open ON erasures (requested_at) WHERE done_at IS NULL;
 "#,
+    r#"
+    -- What a restaurant wants a customer to read: as personal as the rest of the row, and erased with it.
+    ALTER TABLE contacts ADD COLUMN remark text;
+"#,
+    r#"
+    -- How restaurants stand to new orders: those of which that was ever spoken.
+    CREATE TABLE availability (
+        restaurant_id    text PRIMARY KEY,
+        version          bigint NOT NULL,
+        opening          text NOT NULL,
+        until            bigint,
+        reason           text,
+        set_by           text NOT NULL,
+        since            bigint NOT NULL,
+        capacity         bigint,
+        expired_in_a_row bigint NOT NULL
+    );
+    CREATE INDEX IF NOT EXISTS orders_of_restaurant ON orders (restaurant_id, placed_at, order_id)
+        WHERE deadline IS NOT NULL;
+"#,
 ];

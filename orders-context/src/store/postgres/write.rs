@@ -9,18 +9,22 @@
 //! instances wait for each other, but not in a ring.
 
 use super::archive;
-use super::columns::{Contacts, Journal, Keys, Orders};
+use super::availability::{self, Concerned, Restaurants, SINCE_EVER};
+use super::columns::{Contacts, Journal, Keys, Orders, Remarks};
 use super::counters::{self, Changes};
 use super::journal::PLACES;
 use super::read::select;
-use super::rows::get;
+use super::rows::{get, json};
 use super::tasks::{self, Waves};
 use crate::domain::{Restaurant, Timestamp};
 use crate::store::{Commit, Counters, Error, Outcome, Wake};
 use anyhow::anyhow;
 use chassis::postgres::{Client, Sending, pipelined};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Statement};
+
+type Value<'a> = &'a (dyn ToSql + Sync);
 
 /// Everything a group needs, compiled before it begins: what is sent then is sent at once.
 struct Statements {
@@ -33,7 +37,9 @@ struct Statements {
     update_orders: Statement,
     insert_journal: Statement,
     insert_contacts: Statement,
+    update_remarks: Statement,
     lock_fences: Statement,
+    availability: availability::Statements,
     tasks: tasks::Statements,
     add_counters: Statement,
 }
@@ -59,6 +65,7 @@ impl Statements {
             update_orders: client.prepare_cached(Orders::UPDATE).await?,
             insert_journal: client.prepare_cached(&Journal::insert()).await?,
             insert_contacts: client.prepare_cached(Contacts::INSERT).await?,
+            update_remarks: client.prepare_cached(Remarks::UPDATE).await?,
             // Who takes the lease over waits for this commit, or this commit finds that they have.
             lock_fences: client
                 .prepare_cached(
@@ -66,6 +73,7 @@ impl Statements {
                      ORDER BY name FOR SHARE",
                 )
                 .await?,
+            availability: availability::Statements::prepare(client).await?,
             tasks: tasks::Statements::prepare(client).await?,
             add_counters: client.prepare_cached(Changes::ADD).await?,
         })
@@ -89,6 +97,26 @@ pub async fn put_restaurant(client: &Client, restaurant: &Restaurant) -> Result<
     let data = serde_json::to_string(restaurant)?;
     select(client, sql, &[&restaurant.restaurant_id, &data]).await?;
     Ok(())
+}
+
+/// The row is locked between the look and the change.
+pub async fn replace_restaurant(
+    client: &Client,
+    before: &Restaurant,
+    next: &Restaurant,
+) -> Result<bool, Error> {
+    client.batch_execute("BEGIN").await?;
+    let sql = "SELECT data FROM restaurants WHERE restaurant_id = $1 FOR NO KEY UPDATE";
+    let found = select(client, sql, &[&before.restaurant_id]).await?;
+    let is_before = match found.first() {
+        Some(row) => json::<Restaurant>(row, 0)? == *before,
+        None => false,
+    };
+    if is_before {
+        put_restaurant(client, next).await?;
+    }
+    client.batch_execute("COMMIT").await?;
+    Ok(is_before)
 }
 
 /// Leaves alone what another instance is forgetting at this moment.
@@ -131,6 +159,7 @@ struct Guards<'a> {
     new_orders: Orders<'a>,
     existing: Vec<&'a str>,
     moving: BTreeSet<&'a str>,
+    restaurants: Concerned<'a>,
     fences: Vec<&'a str>,
 }
 
@@ -172,7 +201,18 @@ impl<'a> Guards<'a> {
             .map(|lease| &*lease.name)
             .collect();
         let fences = fences.into_iter().collect();
-        Ok(Self { touches, key_owners, order_owners, keys, new_orders, existing, moving, fences })
+        let restaurants = Concerned::of(commits);
+        Ok(Self {
+            touches,
+            key_owners,
+            order_owners,
+            keys,
+            new_orders,
+            existing,
+            moving,
+            restaurants,
+            fences,
+        })
     }
 }
 
@@ -182,6 +222,7 @@ struct Passed {
     keys: HashSet<String>,
     inserted: HashSet<String>,
     versions: HashMap<String, i64>,
+    restaurants: Restaurants,
     tokens: HashMap<String, i64>,
 }
 
@@ -200,6 +241,24 @@ async fn take(
         }),
         Box::pin(async { Ok(client.query(&statements.lock_orders, &[&guards.existing]).await?) }),
     ];
+    let concerned = &guards.restaurants;
+    if !concerned.moving.is_empty() {
+        sent.push(Box::pin(async {
+            let statement = &statements.availability.insert;
+            client.query(statement, &[&concerned.moving, &SINCE_EVER]).await?;
+            Ok(Vec::new())
+        }));
+    }
+    if !concerned.is_empty() {
+        let Concerned { asked, moving, answering } = concerned;
+        sent.push(Box::pin(async move {
+            let concerned: [Value<'_>; 3] = [asked, moving, answering];
+            Ok(client.query(&statements.availability.lock, &concerned).await?)
+        }));
+        sent.push(Box::pin(async move {
+            Ok(client.query(&statements.availability.count, &[asked]).await?)
+        }));
+    }
     // Last, so that a lease is never locked while an order is waited for.
     if !guards.fences.is_empty() {
         sent.push(Box::pin(async {
@@ -208,7 +267,15 @@ async fn take(
     }
     let mut answers = pipelined(sent).await?.into_iter().skip(1);
     let mut next = || answers.next().unwrap_or_default();
-    let (slot, keys, inserted, locked, fences) = (next(), next(), next(), next(), next());
+    let (slot, keys, inserted, locked) = (next(), next(), next(), next());
+    if !concerned.moving.is_empty() {
+        next();
+    }
+    let restaurants = match concerned.is_empty() {
+        true => Restaurants::default(),
+        false => Restaurants::read(&next(), &next())?,
+    };
+    let fences = next();
     let name = |row: &Row| get(row, 0);
     let number = |row: &Row| Ok((get(row, 0)?, get(row, 1)?));
     Ok(Passed {
@@ -216,6 +283,7 @@ async fn take(
         keys: keys.iter().map(name).collect::<Result<_, _>>()?,
         inserted: inserted.iter().map(name).collect::<Result<_, _>>()?,
         versions: locked.iter().map(number).collect::<Result<_, Error>>()?,
+        restaurants,
         tokens: fences.iter().map(number).collect::<Result<_, Error>>()?,
     })
 }
@@ -248,8 +316,10 @@ struct Settled<'a> {
     moved: Orders<'a>,
     journal: Journal<'a>,
     contacts: Contacts<'a>,
+    remarks: Remarks<'a>,
     tasks: Waves<'a>,
     counters: Counters,
+    restaurants: Restaurants,
 }
 
 /// Goes through the commits one after the other: a later one of an order builds on an earlier one.
@@ -258,10 +328,15 @@ fn settle<'a>(
     guards: &Guards<'a>,
     passed: Passed,
 ) -> Result<Settled<'a>, Error> {
-    let Passed { keys, inserted, mut versions, tokens, .. } = passed;
+    let Passed { keys, inserted, mut versions, restaurants, tokens, .. } = passed;
     // What this group inserts is there from its own commit on.
     versions.retain(|order_id, _| !inserted.contains(order_id));
-    let mut settled = Settled::default();
+    let mut settled = Settled { restaurants, ..Settled::default() };
+    for at in guards.order_owners.values() {
+        if inserted.contains(&commits[*at].order.order_id) {
+            settled.restaurants.set_aside(&commits[*at]);
+        }
+    }
     let (mut moved, mut contended) = (BTreeMap::new(), HashSet::new());
     for (at, (commit, touch)) in commits.iter().zip(&guards.touches).enumerate() {
         let order_id = commit.order.order_id.as_str();
@@ -280,7 +355,9 @@ fn settle<'a>(
             .as_ref()
             .is_none_or(|lease| tokens.get(&*lease.name) == Some(&lease.token));
         // What was decided on a commit that does not stand does not stand either.
-        if lease_is_held && key_is_ours && order_is_ours && !contended.contains(order_id) {
+        let stands = lease_is_held && key_is_ours && order_is_ours && !contended.contains(order_id);
+        let admitted = settled.restaurants.admit(commit);
+        if stands && admitted.is_ok() {
             settled.outcomes.push(Outcome::Committed);
             settled.follow(commit)?;
             if *touch != Touch::Nothing {
@@ -290,9 +367,10 @@ fn settle<'a>(
                 moved.insert(order_id, (commit, *wake_at));
             }
         } else {
-            settled.outcomes.push(match lease_is_held {
-                true => Outcome::Conflict,
-                false => Outcome::Fenced,
+            settled.outcomes.push(match (lease_is_held, admitted) {
+                (true, Err(shut)) if stands => Outcome::Shut(shut),
+                (true, _) => Outcome::Conflict,
+                (false, _) => Outcome::Fenced,
             });
             contended.insert(order_id);
             settled.undone_keys.extend(key.filter(|_| key_is_ours));
@@ -313,11 +391,15 @@ impl<'a> Settled<'a> {
             self.journal.push(commit, entry)?;
         }
         self.counters.add_commit(commit);
+        self.restaurants.follow(commit);
         for change in &commit.tasks {
             self.tasks.push(order_id, change)?;
         }
         if let Some(contact) = &commit.contact {
             self.contacts.push(order_id, contact);
+        }
+        if let Some(remark) = &commit.remark {
+            self.remarks.push(order_id, remark);
         }
         if self.journal.len() > PLACES {
             return Err(Error::Corrupt(anyhow!("more than {PLACES} events in one transaction")));
@@ -333,6 +415,7 @@ async fn write(
     slot: i32,
 ) -> Result<(), Error> {
     let changes = Changes::of(&settled.counters);
+    let moved = settled.restaurants.moved();
     if !settled.outcomes.contains(&Outcome::Committed) {
         control(client, "ROLLBACK").await?;
         return Ok(());
@@ -359,6 +442,16 @@ async fn write(
     if !settled.contacts.is_empty() {
         sent.push(Box::pin(async {
             Ok(client.query(&statements.insert_contacts, &settled.contacts.values()).await?)
+        }));
+    }
+    if !settled.remarks.is_empty() {
+        sent.push(Box::pin(async {
+            Ok(client.query(&statements.update_remarks, &settled.remarks.values()).await?)
+        }));
+    }
+    if !moved.is_empty() {
+        sent.push(Box::pin(async {
+            Ok(client.query(&statements.availability.update, &moved.values()).await?)
         }));
     }
     if !changes.is_empty() {

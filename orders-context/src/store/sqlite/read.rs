@@ -84,9 +84,14 @@ pub fn order(conn: &mut Connection, order_id: &str) -> Result<Option<Found>, Err
 
 pub fn contact(conn: &mut Connection, order_id: &str) -> Result<Option<Contact>, Error> {
     let mut statement =
-        conn.prepare_cached("SELECT name, email, note FROM contacts WHERE order_id = ?1")?;
+        conn.prepare_cached("SELECT name, email, note, remark FROM contacts WHERE order_id = ?1")?;
     let found = statement.query_row([order_id], |row| {
-        Ok(Contact { name: row.get(0)?, email: row.get(1)?, note: row.get(2)? })
+        Ok(Contact {
+            name: row.get(0)?,
+            email: row.get(1)?,
+            note: row.get(2)?,
+            remark: row.get(3)?,
+        })
     });
     Ok(found.optional()?)
 }

@@ -189,4 +189,22 @@ pub const MIGRATIONS: &[&str] = &[
         keys         INTEGER NOT NULL DEFAULT 0
     ) WITHOUT ROWID;
     CREATE INDEX erasures_open ON erasures (requested_at) WHERE done_at IS NULL;
+", "
+    -- What a restaurant wants a customer to read: as personal as the rest of the row, and erased with it.
+    ALTER TABLE contacts ADD COLUMN remark TEXT;
+", "
+    -- How restaurants stand to new orders: those of which that was ever spoken.
+    CREATE TABLE availability (
+        restaurant_id    TEXT PRIMARY KEY,
+        version          INTEGER NOT NULL,
+        opening          TEXT NOT NULL,
+        until            INTEGER,
+        reason           TEXT,
+        set_by           TEXT NOT NULL,
+        since            INTEGER NOT NULL,
+        capacity         INTEGER,
+        expired_in_a_row INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS orders_of_restaurant ON orders (restaurant_id, placed_at, order_id)
+        WHERE deadline IS NOT NULL;
 "];

@@ -1,7 +1,8 @@
 //! Changes of the database: one transaction for a whole group of commits.
 
+use super::availability::Restaurants;
 use super::statements::Statements;
-use super::{archive, counters, tasks};
+use super::{archive, counters, read, tasks};
 use crate::domain::{Order, Restaurant, Timestamp};
 use crate::store::{Commit, Counters, Entry, Error, Outcome, Remembered, Wake};
 use std::collections::HashSet;
@@ -19,13 +20,14 @@ pub fn commit(conn: &mut Connection, commits: &[Commit]) -> Result<Vec<Outcome>,
     let mut outcomes = Vec::with_capacity(commits.len());
     let mut contended = HashSet::new();
     let mut counters = Counters::default();
+    let mut restaurants = Restaurants::default();
     for commit in commits {
         let order_id = &commit.order.order_id;
         let outcome = match contended.contains(order_id) {
             true => Outcome::Conflict,
-            false => write_commit(&mut statements, commit, &mut counters)?,
+            false => write_commit(&mut statements, commit, &mut counters, &mut restaurants)?,
         };
-        if outcome == Outcome::Conflict {
+        if outcome != Outcome::Committed {
             contended.insert(order_id);
         }
         outcomes.push(outcome);
@@ -45,6 +47,19 @@ pub fn put_restaurant(conn: &mut Connection, restaurant: &Restaurant) -> Result<
     Ok(())
 }
 
+/// Nobody else writes to the file between the two statements.
+pub fn replace_restaurant(
+    conn: &mut Connection,
+    before: &Restaurant,
+    next: &Restaurant,
+) -> Result<bool, Error> {
+    let is_before = read::restaurant(conn, &before.restaurant_id)?.as_ref() == Some(before);
+    if is_before {
+        put_restaurant(conn, next)?;
+    }
+    Ok(is_before)
+}
+
 pub fn forget_keys(conn: &mut Connection, before: Timestamp, limit: usize) -> Result<usize, Error> {
     let mut statement = conn.prepare_cached(
         "DELETE FROM idempotency WHERE key IN
@@ -58,19 +73,22 @@ fn write_commit(
     tx: &mut Statements<'_>,
     commit: &Commit,
     counters: &mut Counters,
+    restaurants: &mut Restaurants,
 ) -> Result<Outcome, Error> {
     if let Some(remembered) = &commit.remember
         && !insert_remembered(tx, remembered)?
     {
         return Ok(Outcome::Conflict);
     }
+    if let Err(shut) = restaurants.admit(tx, commit)? {
+        forget_key(tx, commit)?;
+        return Ok(Outcome::Shut(shut));
+    }
     if !put_order(tx, commit)? {
-        if let Some(remembered) = &commit.remember {
-            tx.prepare_cached("DELETE FROM idempotency WHERE key = ?1")?
-                .execute([&remembered.key])?;
-        }
+        forget_key(tx, commit)?;
         return Ok(Outcome::Conflict);
     }
+    restaurants.follow(tx, commit)?;
     for entry in &commit.entries {
         insert_entry(tx, commit, entry)?;
     }
@@ -89,7 +107,19 @@ fn write_commit(
             contact.note
         ])?;
     }
+    if let Some(remark) = &commit.remark {
+        tx.prepare_cached("UPDATE contacts SET remark = ?2 WHERE order_id = ?1")?
+            .execute(params![commit.order.order_id, remark])?;
+    }
     Ok(Outcome::Committed)
+}
+
+/// A key that led to nothing is free again.
+fn forget_key(tx: &mut Statements<'_>, commit: &Commit) -> Result<(), Error> {
+    if let Some(remembered) = &commit.remember {
+        tx.prepare_cached("DELETE FROM idempotency WHERE key = ?1")?.execute([&remembered.key])?;
+    }
+    Ok(())
 }
 
 fn insert_remembered(tx: &mut Statements<'_>, remembered: &Remembered) -> Result<bool, Error> {

@@ -1,0 +1,112 @@
+//! How restaurants stand to new orders: asked for each order that is placed, moved by what becomes of
+//! them.
+
+use super::rows::word;
+use super::statements::Statements;
+use crate::domain::{Availability, Bearing, Opening, Role, Shut, Timestamp};
+use crate::store::{Commit, Error};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::collections::HashMap;
+
+const SELECT: &str = "SELECT version, opening, until, reason, set_by, since, capacity,
+    expired_in_a_row FROM availability WHERE restaurant_id = ?1";
+
+pub fn find(conn: &Connection, restaurant_id: &str) -> Result<Option<Availability>, Error> {
+    Ok(conn.prepare_cached(SELECT)?.query_row([restaurant_id], row).optional()?)
+}
+
+/// Whether the version before was stored.
+pub fn put(conn: &Connection, restaurant_id: &str, next: &Availability) -> Result<bool, Error> {
+    let changed = conn
+        .prepare_cached(
+            "INSERT INTO availability (restaurant_id, version, opening, until, reason, set_by, since,
+                capacity, expired_in_a_row)
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 WHERE ?2 = 1 + coalesce(
+                (SELECT version FROM availability WHERE restaurant_id = ?1), 0)
+             ON CONFLICT (restaurant_id) DO UPDATE SET version = excluded.version,
+                opening = excluded.opening, until = excluded.until, reason = excluded.reason,
+                set_by = excluded.set_by, since = excluded.since, capacity = excluded.capacity,
+                expired_in_a_row = excluded.expired_in_a_row",
+        )?
+        .execute(params![
+            restaurant_id,
+            next.version,
+            next.opening.as_str(),
+            next.until.map(|at| at.0),
+            next.reason,
+            next.set_by.as_str(),
+            next.since.0,
+            next.capacity,
+            next.expired_in_a_row,
+        ])?;
+    Ok(changed == 1)
+}
+
+/// Those that a group of commits concerns, each read once.
+#[derive(Default)]
+pub struct Restaurants(HashMap<String, Option<Availability>>);
+
+impl Restaurants {
+    /// Whether the order's restaurant takes it, if it is a new one. Nothing was written for it yet.
+    pub fn admit(
+        &mut self,
+        tx: &mut Statements<'_>,
+        commit: &Commit,
+    ) -> Result<Result<(), Shut>, Error> {
+        if commit.bearing != Some(Bearing::Asks) {
+            return Ok(Ok(()));
+        }
+        let id = &commit.order.restaurant_id;
+        let Some(availability) = self.find(tx, id)? else { return Ok(Ok(())) };
+        let in_work = match availability.capacity {
+            Some(_) => in_work(tx, id)?,
+            None => 0,
+        };
+        Ok(availability.admit(commit.order.placed_at, in_work))
+    }
+
+    /// What a commit that stands means for the order's restaurant.
+    pub fn follow(&mut self, tx: &mut Statements<'_>, commit: &Commit) -> Result<(), Error> {
+        let (Some(bearing), Some(entry)) = (&commit.bearing, commit.entries.last()) else {
+            return Ok(());
+        };
+        if *bearing == Bearing::Asks {
+            return Ok(());
+        }
+        let id = &commit.order.restaurant_id;
+        let known = self.find(tx, id)?;
+        let before = known.clone().unwrap_or_else(Availability::unsaid);
+        if let Some(after) = before.after(bearing, entry.occurred_at) {
+            put(tx.conn(), id, &after)?;
+            self.0.insert(id.clone(), Some(after));
+        }
+        Ok(())
+    }
+
+    fn find(&mut self, tx: &mut Statements<'_>, id: &str) -> Result<&Option<Availability>, Error> {
+        if !self.0.contains_key(id) {
+            let found = tx.prepare_cached(SELECT)?.query_row([id], row).optional()?;
+            self.0.insert(id.to_owned(), found);
+        }
+        Ok(self.0.get(id).unwrap_or(&None))
+    }
+}
+
+/// Counts entries of an index, as many as are in work.
+fn in_work(tx: &mut Statements<'_>, restaurant_id: &str) -> Result<i64, Error> {
+    let sql = "SELECT count(*) FROM orders WHERE restaurant_id = ?1 AND deadline IS NOT NULL";
+    Ok(tx.prepare_cached(sql)?.query_row([restaurant_id], |row| row.get(0))?)
+}
+
+fn row(row: &Row<'_>) -> rusqlite::Result<Availability> {
+    Ok(Availability {
+        version: row.get(0)?,
+        opening: word(row, 1, Opening::from_word)?,
+        until: row.get::<_, Option<i64>>(2)?.map(Timestamp),
+        reason: row.get(3)?,
+        set_by: word(row, 4, Role::from_word)?,
+        since: Timestamp(row.get(5)?),
+        capacity: row.get(6)?,
+        expired_in_a_row: row.get(7)?,
+    })
+}
