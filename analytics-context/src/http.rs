@@ -15,7 +15,9 @@ where
     Status: Fn() -> BTreeMap<String, Known> + Clone + Send + Sync + 'static,
     Known: Serialize + Send + 'static,
 {
-    Router::new().route("/v1/tables", get(move || async move { Json(Tables { tables: status() }) }))
+    Router::new()
+        .route("/v1/tables", get(move || async move { Json(Tables { tables: status() }) }))
+        .merge(chassis::http::problem_pages(&[]))
 }
 
 #[derive(Serialize)]

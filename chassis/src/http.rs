@@ -4,18 +4,22 @@
 
 pub mod auth;
 mod cors;
+mod document;
 mod extract;
 mod health;
 mod observe;
 mod problem;
+mod problem_pages;
 mod router;
 mod server;
 mod tls;
 
 pub use cors::Origins;
+pub use document::{describe_refusals, problem};
 pub use extract::{Json, OptionalJson, Path, Query, RawJson};
 pub use health::{Check, Health};
 pub use problem::{FieldError, Problem};
+pub use problem_pages::{GENERAL, ProblemPage, problem_pages};
 pub use router::router;
 pub use server::{serve, serve_over};
 pub use tls::{Tls, TlsFiles};

@@ -103,6 +103,9 @@ pub struct Submission {
     command: Option<Command>,
     /// To whom an order that is not theirs does not exist; `None`: to nobody.
     asked_by: Option<Arc<Actor>>,
+    /// The one version of the order that may be changed; `None`: any. What changes nothing is
+    /// answered at every version.
+    only_at: Option<i64>,
     cause: Cause,
     task: Option<TaskChange>,
     contact: Option<Contact>,
@@ -170,6 +173,7 @@ struct Change {
     order_id: String,
     command: Option<Command>,
     asked_by: Option<Arc<Actor>>,
+    only_at: Option<i64>,
     cause: Cause,
     task: Option<TaskChange>,
     contact: Option<Contact>,
@@ -186,6 +190,7 @@ impl Change {
             order_id,
             command,
             asked_by,
+            only_at,
             cause,
             task,
             contact,
@@ -198,6 +203,7 @@ impl Change {
             order_id,
             command,
             asked_by,
+            only_at,
             cause,
             task,
             contact,

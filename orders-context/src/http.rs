@@ -12,6 +12,8 @@ mod erasures;
 mod etag;
 mod faults;
 mod idempotency;
+mod if_match;
+mod links;
 mod list_orders;
 mod operate_order;
 mod order_history;
@@ -19,6 +21,7 @@ mod place_order;
 mod policy;
 mod principal;
 mod problem;
+mod problems;
 mod restaurants;
 pub mod show_flow;
 mod show_order;
@@ -30,6 +33,7 @@ use axum::body::Bytes;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use chassis::http::auth::{Guard, Routes};
+use chassis::http::problem_pages;
 use chassis::telemetry::trace::TraceParent;
 pub use principal::{Principal, Role};
 use std::sync::Arc;
@@ -48,7 +52,8 @@ type Api = axum::extract::State<Arc<App>>;
 /// The routes, `/openapi.json`, which describes them, and `/asyncapi.json`, which describes the events. To be wrapped by
 /// [`chassis::http::router`], which gives each request its trace context.
 pub fn router(app: App, guard: Guard<Principal>) -> Router {
-    let (routes, document) = described(guard).split();
+    let (routes, mut document) = described(guard).split();
+    links::add(&mut document);
     // Text keys only: nothing in the document can fail to be written.
     let document = Bytes::from(document.to_json().unwrap_or_default());
     let show = move || async move { ([(CONTENT_TYPE, "application/json")], document) };
@@ -56,6 +61,7 @@ pub fn router(app: App, guard: Guard<Principal>) -> Router {
     routes
         .route("/openapi.json", get(show))
         .route("/asyncapi.json", get(events))
+        .merge(problem_pages(problems::PAGES))
         .with_state(Arc::new(app))
 }
 
@@ -64,7 +70,8 @@ pub fn router(app: App, guard: Guard<Principal>) -> Router {
 /// # Errors
 /// None of its parts has a key that is not text, and nothing else can fail.
 pub fn openapi_json() -> anyhow::Result<String> {
-    let document = described(Guard::against_everybody()?).split().1;
+    let mut document = described(Guard::against_everybody()?).split().1;
+    links::add(&mut document);
     Ok(document.to_pretty_json()? + "\n")
 }
 

@@ -10,6 +10,7 @@ use axum::Router;
 use axum::routing::get;
 use chassis::clock::Clock;
 use chassis::http::auth::{Guard, Routes};
+use chassis::http::{ProblemPage, problem_pages};
 use utoipa::OpenApi;
 use utoipa_axum::routes;
 
@@ -27,6 +28,14 @@ pub struct Api {
     /// Tells which vouchers are expired.
     pub clock: Arc<dyn Clock>,
 }
+
+/// The pages of the problems that only promotions has.
+const PAGES: &[ProblemPage] = &[ProblemPage::new(
+    "customer_not_found",
+    404,
+    "There is no such customer, or none that the caller may know of.",
+    "Compare the id; a customer sees their own vouchers.",
+)];
 
 #[derive(OpenApi)]
 #[openapi(info(
@@ -48,6 +57,7 @@ pub fn router(api: Api, guard: Guard<Principal>) -> Router {
                 async move { axum::Json((*document).clone()) }
             }),
         )
+        .merge(problem_pages(PAGES))
         .with_state(api)
 }
 

@@ -201,7 +201,7 @@ impl Serialize for Document<'_> {
 }
 
 /// `order_already_decided` → `Order already decided`.
-fn title(code: &str) -> String {
+pub(super) fn title(code: &str) -> String {
     let mut title = code.replace('_', " ");
     if let Some(first) = title.get_mut(..1) {
         first.make_ascii_uppercase();

@@ -1,6 +1,7 @@
 //! The router from outside: a small kitchen whose every refusal is a problem.
 
 mod encryption;
+mod pages;
 mod refusals;
 mod serving;
 

@@ -27,13 +27,31 @@ impl App {
         intervention: Intervention,
         cause: Cause,
     ) -> Result<Arc<Order>, Failure> {
-        match self.act_once(order_id, action, intervention, cause, None).await? {
-            Acted::Stands(order) => Ok(order),
-            Acted::Before => Err(Rejection::AlreadyPlaced.into()),
+        self.act_at(order_id, action, intervention, cause, None).await
+    }
+
+    /// The same, but where `only_at` is given, no other version of the order is changed.
+    ///
+    /// # Errors
+    /// As [`App::act`]; the order stands at another version.
+    pub async fn act_at(
+        &self,
+        order_id: &str,
+        action: &Action,
+        intervention: Intervention,
+        cause: Cause,
+        only_at: Option<i64>,
+    ) -> Result<Arc<Order>, Failure> {
+        let command = Some(self.command_of(order_id, action, &intervention).await?);
+        let order_id = order_id.to_owned();
+        let change = Change { order_id, command, cause, only_at, ..Change::default() };
+        match self.submit(change).await? {
+            Reply::Order(order) => Ok(order),
+            Reply::Replayed(_) => Err(Rejection::AlreadyPlaced.into()),
         }
     }
 
-    /// The same; with a key to `remember` it changes the order at most once, whoever repeats it and
+    /// As [`App::act`]; with a key to `remember` it changes the order at most once, whoever repeats it and
     /// however often.
     ///
     /// # Errors

@@ -17,14 +17,15 @@ impl App {
         by: impl Into<Arc<Actor>>,
         cause: Cause,
     ) -> Result<Arc<Order>, Failure> {
-        self.decide_with_remark(order_id, decision, None, by, cause).await
+        self.decide_with_remark(order_id, decision, None, by, cause, None).await
     }
 
     /// The same, with what the restaurant wants the customer to read. It is kept with the first
-    /// decision, where it can be erased, and nowhere else.
+    /// decision, where it can be erased, and nowhere else. Where `only_at` is given, no other version
+    /// of the order is changed.
     ///
     /// # Errors
-    /// As with [`App::decide_order`].
+    /// As with [`App::decide_order`]; the order stands at another version.
     pub async fn decide_with_remark(
         &self,
         order_id: &str,
@@ -32,6 +33,7 @@ impl App {
         remark: Option<String>,
         by: impl Into<Arc<Actor>>,
         cause: Cause,
+        only_at: Option<i64>,
     ) -> Result<Arc<Order>, Failure> {
         let by = by.into();
         let change = Change {
@@ -43,6 +45,7 @@ impl App {
                 now: self.now(),
             }),
             asked_by: Some(by),
+            only_at,
             cause,
             remark,
             ..Change::default()

@@ -37,6 +37,10 @@ pub fn step(
             _ => task.map(|task| unmoved(order, Some(task), submission)),
         });
     }
+    let version = order.map_or(0, |order| order.version);
+    if submission.only_at.is_some_and(|only_at| only_at != version) {
+        return Err(Rejection::Changed);
+    }
     let mut entries = Vec::with_capacity(events.len());
     let mut tasks: Vec<TaskChange> = task.into_iter().collect();
     let mut bearing = None;
@@ -62,7 +66,7 @@ pub fn step(
     }
     let folded = Arc::new(folded.ok_or(Rejection::UnknownOrder)?);
     Ok(Some(Commit {
-        expected_version: order.map_or(0, |order| order.version),
+        expected_version: version,
         before: order.map(|order| Stage::of(order)),
         wake: wake_at(&folded, now).into(),
         order: folded,

@@ -20,6 +20,8 @@ pub enum Rejection {
     RestaurantShut(Shut),
     /// Quantities and prices do not fit into 64 bits of minor units.
     TotalTooLarge,
+    /// The order is not as the caller believes it to be.
+    Changed,
     /// Another decision was made, or the flow has moved on.
     DecidedOtherwise {
         /// Where the order stands.
@@ -115,6 +117,7 @@ impl Rejection {
             }
             Self::RestaurantShut(Shut::Away { .. }) => "restaurant_paused",
             Self::TotalTooLarge => "total_too_large",
+            Self::Changed => "precondition_failed",
             Self::DecidedOtherwise { .. } => "decided_otherwise",
             Self::TooLate { .. } => "deadline_passed",
             Self::NotForRole { .. } => "not_for_role",
@@ -145,6 +148,9 @@ impl std::fmt::Display for Rejection {
                 write!(f, "The restaurant is {opening} and takes no orders now.")
             }
             Self::TotalTooLarge => write!(f, "The total is too large."),
+            Self::Changed => {
+                write!(f, "The order has changed: fetch it again, with its ETag, and decide anew.")
+            }
             Self::DecidedOtherwise { status, .. } => {
                 write!(f, "The order is {status}; this decision no longer fits.")
             }

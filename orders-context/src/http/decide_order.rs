@@ -4,6 +4,7 @@ mod answer;
 
 use super::document::ProblemView;
 use super::faults::{Faults, REASON_CODE_RULE, is_reason_code};
+use super::if_match::{IfMatch, IfMatchHeader};
 use super::principal::{Caller, Principal};
 use super::problem::Answer;
 use super::view::OrderView;
@@ -82,7 +83,12 @@ pub struct Cancellation {
     /// Why, in the operator's words, which name nobody; only from operators, and
     /// required of them.
     /// It is kept in the order's history and published nowhere.
-    #[schema(nullable = false, max_length = 500)]
+    #[schema(
+        nullable = false,
+        min_length = 1,
+        max_length = 500,
+        pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*[^\\s\\x00-\\x1f\\x7f-\\x9f][^\\x00-\\x1f\\x7f-\\x9f]*$"
+    )]
     explanation: Option<String>,
 }
 
@@ -92,12 +98,14 @@ pub struct Cancellation {
     path = "/v1/orders/{id}/accept",
     operation_id = "accept_order",
     tag = "orders",
-    params(("id" = String, Path, description = "The order's id")),
+    params(("id" = String, Path, description = "The order's id"), IfMatchHeader),
     request_body = Option<Acceptance>,
     responses(
         (status = 200, description = "The order as it stands, without its tasks", body = OrderView),
         (status = 404, description = "There is no such order for the caller", body = ProblemView,
             content_type = "application/problem+json"),
+        (status = 412, description = "The order is not in a state that If-Match names",
+            body = ProblemView, content_type = "application/problem+json"),
         (status = 409, description = "Decided otherwise, too late, or not for this role any more",
             body = ProblemView, content_type = "application/problem+json"),
         (status = 422, description = "`ready_by` has passed, or is after the order's time",
@@ -108,11 +116,12 @@ pub async fn accept(
     State(app): Api,
     caller: Caller,
     Path(order_id): Path<String>,
+    if_match: IfMatch,
     Extension(trace): Extension<TraceParent>,
     OptionalJson(body): OptionalJson<Acceptance>,
 ) -> Answer<Response> {
     let decision = answer::acceptance(body.unwrap_or_default().ready_by.as_deref())?;
-    decide(&app, &order_id, decision, None, &caller, trace).await
+    decide(&app, &order_id, decision, None, &caller, &if_match, trace).await
 }
 
 /// The restaurant refuses the order, before `accept_by`. Again: the same answer.
@@ -121,12 +130,14 @@ pub async fn accept(
     path = "/v1/orders/{id}/reject",
     operation_id = "reject_order",
     tag = "orders",
-    params(("id" = String, Path, description = "The order's id")),
+    params(("id" = String, Path, description = "The order's id"), IfMatchHeader),
     request_body = Refusal,
     responses(
         (status = 200, description = "The order as it stands, without its tasks", body = OrderView),
         (status = 404, description = "There is no such order for the caller", body = ProblemView,
             content_type = "application/problem+json"),
+        (status = 412, description = "The order is not in a state that If-Match names",
+            body = ProblemView, content_type = "application/problem+json"),
         (status = 409, description = "Decided otherwise, too late, or not for this role any more",
             body = ProblemView, content_type = "application/problem+json"),
         (status = 422, description = "The reason is none of the list, or what is said beside it \
@@ -137,12 +148,13 @@ pub async fn reject(
     State(app): Api,
     caller: Caller,
     Path(order_id): Path<String>,
+    if_match: IfMatch,
     Extension(trace): Extension<TraceParent>,
     Json(body): Json<Refusal>,
 ) -> Answer<Response> {
     let Refusal { reason, items, note } = body;
     let decision = answer::refusal(reason, items, note.as_deref())?;
-    decide(&app, &order_id, decision, note, &caller, trace).await
+    decide(&app, &order_id, decision, note, &caller, &if_match, trace).await
 }
 
 /// The order was delivered, before `complete_by`. Again: the same answer.
@@ -151,12 +163,14 @@ pub async fn reject(
     path = "/v1/orders/{id}/complete",
     operation_id = "complete_order",
     tag = "orders",
-    params(("id" = String, Path, description = "The order's id")),
+    params(("id" = String, Path, description = "The order's id"), IfMatchHeader),
     request_body = Option<Consent>,
     responses(
         (status = 200, description = "The order as it stands, without its tasks", body = OrderView),
         (status = 404, description = "There is no such order for the caller", body = ProblemView,
             content_type = "application/problem+json"),
+        (status = 412, description = "The order is not in a state that If-Match names",
+            body = ProblemView, content_type = "application/problem+json"),
         (status = 409, description = "Decided otherwise, too early, too late, or not for this \
             role", body = ProblemView, content_type = "application/problem+json"),
     )
@@ -165,10 +179,11 @@ pub async fn complete(
     State(app): Api,
     caller: Caller,
     Path(order_id): Path<String>,
+    if_match: IfMatch,
     Extension(trace): Extension<TraceParent>,
     _body: OptionalJson<Consent>,
 ) -> Answer<Response> {
-    decide(&app, &order_id, Decision::Complete, None, &caller, trace).await
+    decide(&app, &order_id, Decision::Complete, None, &caller, &if_match, trace).await
 }
 
 /// The order is called off: by the customer before it is accepted, by restaurant or operator until
@@ -178,12 +193,14 @@ pub async fn complete(
     path = "/v1/orders/{id}/cancel",
     operation_id = "cancel_order",
     tag = "orders",
-    params(("id" = String, Path, description = "The order's id")),
+    params(("id" = String, Path, description = "The order's id"), IfMatchHeader),
     request_body = Cancellation,
     responses(
         (status = 200, description = "The order as it stands, without its tasks", body = OrderView),
         (status = 404, description = "There is no such order for the caller", body = ProblemView,
             content_type = "application/problem+json"),
+        (status = 412, description = "The order is not in a state that If-Match names",
+            body = ProblemView, content_type = "application/problem+json"),
         (status = 409, description = "Decided otherwise, too late, or not for this role any more",
             body = ProblemView, content_type = "application/problem+json"),
         (status = 422, description = "The reason is no code", body = ProblemView,
@@ -194,6 +211,7 @@ pub async fn cancel(
     State(app): Api,
     caller: Caller,
     Path(order_id): Path<String>,
+    if_match: IfMatch,
     Extension(trace): Extension<TraceParent>,
     Json(body): Json<Cancellation>,
 ) -> Answer<Response> {
@@ -207,14 +225,15 @@ pub async fn cancel(
         faults.in_intervention(&intervention, "/explanation");
         faults.none()?;
         let action = Action::Cancel { reason };
-        let order = app.act(&order_id, &action, intervention, cause(trace)).await?;
+        let only_at = if_match.version(&app, &caller.actor, &order_id).await?;
+        let order = app.act_at(&order_id, &action, intervention, cause(trace), only_at).await?;
         return Ok(Json(OrderView::new(&order, app.now())).into_response());
     }
     if explanation.is_some() {
         faults.at("/explanation", "is for operators alone: leave it out");
     }
     faults.none()?;
-    decide(&app, &order_id, Decision::Cancel { reason }, None, &caller, trace).await
+    decide(&app, &order_id, Decision::Cancel { reason }, None, &caller, &if_match, trace).await
 }
 
 /// The answer is made of what was committed: the store is not asked again.
@@ -224,10 +243,12 @@ async fn decide(
     decision: Decision,
     remark: Option<String>,
     caller: &Principal,
+    if_match: &IfMatch,
     trace: TraceParent,
 ) -> Answer<Response> {
-    let by = Arc::clone(&caller.actor);
-    let order = app.decide_with_remark(order_id, decision, remark, by, cause(trace)).await?;
+    let only_at = if_match.version(app, &caller.actor, order_id).await?;
+    let (by, cause) = (Arc::clone(&caller.actor), cause(trace));
+    let order = app.decide_with_remark(order_id, decision, remark, by, cause, only_at).await?;
     Ok(Json(OrderView::new(&order, app.now())).into_response())
 }
 

@@ -24,7 +24,12 @@ use utoipa::ToSchema;
 pub struct Acting {
     /// Why, in the operator's words, which name nobody. It is kept in the order's history and
     /// published nowhere.
-    #[schema(max_length = 500, example = "The printer of the kitchen was out of paper")]
+    #[schema(
+        min_length = 1,
+        max_length = 500,
+        example = "The printer of the kitchen was out of paper",
+        pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*[^\\s\\x00-\\x1f\\x7f-\\x9f][^\\x00-\\x1f\\x7f-\\x9f]*$"
+    )]
     reason: String,
 }
 
@@ -33,7 +38,12 @@ pub struct Acting {
 #[serde(deny_unknown_fields)]
 pub struct Extending {
     /// Why, in the operator's words, which name nobody.
-    #[schema(max_length = 500, example = "The driver has a flat tyre")]
+    #[schema(
+        min_length = 1,
+        max_length = 500,
+        example = "The driver has a flat tyre",
+        pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*[^\\s\\x00-\\x1f\\x7f-\\x9f][^\\x00-\\x1f\\x7f-\\x9f]*$"
+    )]
     reason: String,
     /// Which one.
     deadline: DeadlineWord,

@@ -47,7 +47,12 @@ pub struct NewOrder {
 #[serde(deny_unknown_fields)]
 pub struct NewCustomer {
     /// The person's name.
-    #[schema(min_length = 1, max_length = 200, example = "Ada Lovelace")]
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        example = "Ada Lovelace",
+        pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*[^\\s\\x00-\\x1f\\x7f-\\x9f][^\\x00-\\x1f\\x7f-\\x9f]*$"
+    )]
     name: String,
     /// Where news of the order goes.
     #[schema(format = "email", max_length = 254, example = "ada@example.org")]
@@ -59,7 +64,12 @@ pub struct NewCustomer {
 #[serde(deny_unknown_fields)]
 pub struct NewItem {
     /// From the restaurant's menu.
-    #[schema(example = "margherita")]
+    #[schema(
+        min_length = 1,
+        max_length = 64,
+        pattern = "^[A-Za-z0-9._:-]+$",
+        example = "margherita"
+    )]
     item_id: String,
     /// How many.
     #[schema(minimum = 1, maximum = 99, example = 2)]

@@ -24,7 +24,12 @@ use utoipa::ToSchema;
 #[serde(deny_unknown_fields)]
 pub struct NewRestaurant {
     /// Shown to customers.
-    #[schema(min_length = 1, max_length = 200, example = "Trattoria da Nino")]
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        example = "Trattoria da Nino",
+        pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*[^\\s\\x00-\\x1f\\x7f-\\x9f][^\\x00-\\x1f\\x7f-\\x9f]*$"
+    )]
     name: String,
     /// ISO 4217 code of every price on the menu.
     #[schema(pattern = "^[A-Z]{3}$", example = "EUR")]
@@ -49,7 +54,12 @@ pub struct Dish {
     )]
     item_id: String,
     /// Shown to customers.
-    #[schema(min_length = 1, max_length = 200, example = "Tiramisù")]
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        example = "Tiramisù",
+        pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*[^\\s\\x00-\\x1f\\x7f-\\x9f][^\\x00-\\x1f\\x7f-\\x9f]*$"
+    )]
     name: String,
     /// Price of one, in minor units.
     #[schema(minimum = 0, example = 550)]

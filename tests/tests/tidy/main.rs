@@ -10,6 +10,7 @@ mod examples;
 mod layers;
 mod lexer;
 mod pages;
+mod problems;
 mod references;
 mod source;
 
@@ -65,4 +66,10 @@ fn every_route_stands_behind_a_policy() {
 fn every_file_reads_like_the_others() {
     let workspace = Workspace::read();
     assert_none(&pages::all(&workspace));
+}
+
+#[test]
+fn every_problem_has_its_page() {
+    let workspace = Workspace::read();
+    assert_none(&problems::pages(&workspace));
 }

@@ -15,12 +15,12 @@ use serde_json::{Value, json};
 use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{Components, Content, OpenApi, Ref, ResponseBuilder};
+use utoipa::openapi::{Components, OpenApi};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
 use super::rates::{Left, Rates};
 use super::{Denied, Principal, Quota, Verifier};
-use crate::http::Problem;
+use crate::http::{Problem, describe_refusals, problem};
 
 /// The name of the security scheme in the document.
 const SCHEME: &str = "token";
@@ -116,13 +116,10 @@ fn describe<R: Display>(operation: &mut Operation, policy: &Policy<R>) {
         ("403", "Not for this role"),
         ("429", "Too many requests: come back after Retry-After"),
     ] {
-        let problem = Content::new(Some(Ref::from_schema_name("Problem")));
-        let response = ResponseBuilder::new()
-            .description(why)
-            .content("application/problem+json", problem)
-            .build();
-        operation.responses.responses.entry(status.to_owned()).or_insert(response.into());
+        let responses = &mut operation.responses.responses;
+        responses.entry(status.to_owned()).or_insert_with(|| problem(why));
     }
+    describe_refusals(operation);
 }
 
 struct Guarding<P: Principal> {

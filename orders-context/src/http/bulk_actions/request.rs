@@ -22,7 +22,12 @@ const MOMENT_RULE: &str = "must be a moment in RFC 3339, like 2026-11-23T20:45:0
 pub struct BulkBody {
     /// Why, in the operator's words, which name nobody. It is kept in the history of every order and
     /// published nowhere.
-    #[schema(max_length = 500, example = "The kitchens of the harbour have no power")]
+    #[schema(
+        min_length = 1,
+        max_length = 500,
+        example = "The kitchens of the harbour have no power",
+        pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*[^\\s\\x00-\\x1f\\x7f-\\x9f][^\\x00-\\x1f\\x7f-\\x9f]*$"
+    )]
     reason: String,
     /// What is done to each order.
     action: ActionBody,

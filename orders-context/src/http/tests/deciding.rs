@@ -190,3 +190,42 @@ async fn a_promise_nobody_could_keep_is_told_its_limit() {
     let body = json!({ "ready_by": "2026-09-21T19:59:59.999999Z" });
     takeaway.post(&path, body).await.ok();
 }
+
+/// As a chef, on the state that `tag` names.
+async fn accept_if(takeaway: &Takeaway, path: &str, tag: &str) -> Answer {
+    let token = takeaway.token(Role::Restaurant, "chef");
+    let request = Request::post(format!("{path}/accept"))
+        .header("authorization", format!("Bearer {token}"))
+        .header("if-match", tag);
+    takeaway.send(request.body(Body::empty()).unwrap()).await
+}
+
+#[tokio::test]
+async fn a_decision_can_be_made_on_one_state_only() {
+    let takeaway = Takeaway::open().await;
+    let path = format!("/v1/orders/{}", takeaway.dinner("if-match").await);
+    let seen = takeaway.get(&path).await.header("etag").to_owned();
+    for stale in ["\"1-0\"", "\"\"", "nonsense", &format!("W/{seen}"), "\"2-1\", \"3-1\""] {
+        let refused = accept_if(&takeaway, &path, stale).await.refused(412);
+        assert_eq!(refused["code"], "precondition_failed", "{stale}");
+    }
+    assert_eq!(takeaway.get(&path).await.header("etag"), seen, "nothing was decided");
+    let listed = format!("\"1-0\", {seen}");
+    assert_eq!(accept_if(&takeaway, &path, &listed).await.ok()["status"], "accepted");
+    assert_eq!(accept_if(&takeaway, &path, &seen).await.ok()["status"], "accepted", "repeated");
+
+    let path = format!("/v1/orders/{}", takeaway.dinner("any-state").await);
+    accept_if(&takeaway, &path, "*").await.ok();
+    accept_if(&takeaway, "/v1/orders/none", "\"1-0\"").await.refused(404);
+}
+
+#[tokio::test]
+async fn a_state_that_is_not_known_to_the_caller_is_not_told_by_a_precondition() {
+    let takeaway = Takeaway::open().await;
+    let path = format!("/v1/orders/{}/accept", takeaway.dinner("stranger").await);
+    let stranger = takeaway.token_for(Role::Restaurant, "chef", &["gold"]);
+    let request = Request::post(&path)
+        .header("authorization", format!("Bearer {stranger}"))
+        .header("if-match", "\"1-0\"");
+    takeaway.send(request.body(Body::empty()).unwrap()).await.refused(404);
+}

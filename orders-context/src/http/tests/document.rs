@@ -75,3 +75,34 @@ async fn the_description_of_the_events_is_served_too() {
     assert_eq!(document["asyncapi"], "3.1.0");
     assert_eq!(document["channels"]["orders.order.events.v1"]["address"], "orders.order.events.v1");
 }
+
+#[tokio::test]
+async fn what_is_created_leads_to_what_can_be_done_with_it() {
+    let takeaway = Takeaway::open().await;
+    let document = takeaway.get("/openapi.json").await.ok();
+    let links = &document["paths"]["/v1/orders"]["post"]["responses"]["201"]["links"];
+    assert_eq!(links["accept_order"]["operationId"], "accept_order");
+    assert_eq!(links["accept_order"]["parameters"]["id"], "$response.body#/id");
+    let links = &document["paths"]["/v1/bulk-actions"]["post"]["responses"]["202"]["links"];
+    assert_eq!(links.as_object().unwrap().len(), 4);
+}
+
+#[tokio::test]
+async fn every_operation_tells_of_the_refusals_that_all_have() {
+    let takeaway = Takeaway::open().await;
+    let document = takeaway.get("/openapi.json").await.ok();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            let body: &[&str] = match operation.get("requestBody") {
+                Some(_) => &["400", "408", "413", "415", "422"],
+                None => &[],
+            };
+            for status in ["401", "403", "500", "503", "504"].iter().chain(body) {
+                let problem =
+                    &operation["responses"][status]["content"]["application/problem+json"];
+                let schema = &problem["schema"]["$ref"];
+                assert_eq!(schema, "#/components/schemas/Problem", "{method} {path} {status}");
+            }
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Where an answer leads: links (OpenAPI 3.1, section 4.8.20) from what was created to everything
+//! that can be done with it.
+
+use utoipa::openapi::link::Link;
+use utoipa::openapi::path::PathItem;
+use utoipa::openapi::{OpenApi, RefOr};
+
+/// What is created by a `POST` to the first, with this status, is found below the last.
+const CREATED: &[(&str, &str, &str)] = &[
+    ("/v1/orders", "201", "/v1/orders/{id}"),
+    ("/v1/bulk-actions", "202", "/v1/bulk-actions/{id}"),
+    ("/v1/erasure-requests", "202", "/v1/erasure-requests/{id}"),
+];
+
+/// Adds them to `document`.
+pub fn add(document: &mut OpenApi) {
+    for (collection, status, below) in CREATED {
+        let paths = &mut document.paths.paths;
+        let items = paths.iter().filter(|(path, _)| path.starts_with(below));
+        let targets: Vec<String> = items.flat_map(|(_, item)| operations_of(item)).collect();
+        let creating = paths.get_mut(*collection).and_then(|item| item.post.as_mut());
+        let answer = creating.and_then(|post| post.responses.responses.get_mut(*status));
+        if let Some(RefOr::T(answer)) = answer {
+            let link = |target: String| (target.clone(), RefOr::T(to(target)));
+            answer.links.extend(targets.into_iter().map(link));
+        }
+    }
+}
+
+fn to(operation: String) -> Link {
+    Link::builder().operation_id(operation).parameter("id", "$response.body#/id").build()
+}
+
+fn operations_of(item: &PathItem) -> Vec<String> {
+    let operations = [&item.get, &item.put, &item.post, &item.delete, &item.patch];
+    operations.into_iter().flatten().filter_map(|each| each.operation_id.clone()).collect()
+}

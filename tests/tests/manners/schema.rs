@@ -1,0 +1,42 @@
+//! Schemathesis, which nobody here wrote, asks for everything the served document promises and for
+//! what it forbids, once as each role.
+
+use std::process::{Command, Stdio};
+
+use anyhow::{Result, ensure};
+use system_tests::addresses::checkout;
+
+use super::served::Served;
+
+fn ask_everything(url: &str, token: &str) -> Result<()> {
+    let program = checkout().join("var/python/bin/schemathesis");
+    ensure!(program.exists(), "{} is missing. Run: deploy/setup --tests", program.display());
+    let config = checkout().join("tests/python/schemathesis.toml");
+    let output = Command::new(program)
+        .arg("--config-file")
+        .arg(config)
+        .args(["run", &format!("{url}/openapi.json"), "--checks", "all", "--no-color"])
+        .args(["--header", &format!("Authorization: Bearer {token}")])
+        .stdin(Stdio::null())
+        .output()?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let tail: Vec<&str> = said.lines().collect();
+    let shown = tail[tail.len().saturating_sub(400)..].join("\n");
+    ensure!(output.status.success(), "{shown}\n{}", String::from_utf8_lossy(&output.stderr));
+    ensure!(said.contains("Stateful"), "not every phase was run:\n{shown}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_role_gets_what_the_document_promises() -> Result<()> {
+    let served = Served::start(&[("ORDERS_WEBHOOK_ALLOW_PRIVATE", "false")]).await?;
+    let tokens = &served.tokens;
+    let ada = tokens.customer("c-1815")?;
+    for token in [ada.clone(), tokens.restaurant("nino")?, tokens.operator()?, tokens.service()?] {
+        // Something to find and to decide about.
+        served.place(&ada, &format!("\"{}\"", &token[token.len() - 8..])).await?;
+        let url = served.url.clone();
+        tokio::task::spawn_blocking(move || ask_everything(&url, &token)).await??;
+    }
+    Ok(())
+}
