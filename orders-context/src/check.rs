@@ -171,13 +171,19 @@ fn compare(row: &KeptRow, fold: &Order, last_at: Timestamp) -> Vec<Breach> {
         breaches.push(Breach::new(BreachKind::Row, what));
     }
     let columns = (row.version, row.status, &row.restaurant_id, row.placed_at);
-    let searched_by = (row.customer_id.as_ref(), row.since, row.deadline);
+    let searched_by = (row.customer_id.as_ref(), row.since, row.deadline, row.flow_version);
     if columns != (*version, *status, &fold.restaurant_id, fold.placed_at)
-        || searched_by != (Some(&fold.customer_id), Some(fold.since), fold.deadline())
+        || searched_by
+            != (
+                Some(&fold.customer_id),
+                Some(fold.since),
+                fold.deadline(),
+                fold.flow_version.number(),
+            )
     {
         let what = format!(
             "the row's columns say {} at version {}, the journal leads to {status} at {version}, \
-             or restaurant, customer, deadline or a moment differ",
+             or restaurant, customer, flow, deadline or a moment differ",
             row.status, row.version
         );
         breaches.push(Breach::new(BreachKind::Row, what));

@@ -2,6 +2,8 @@
 
 mod api;
 mod bulk;
+mod filter;
+mod look;
 mod migrate_flow;
 mod operate;
 mod table;
@@ -100,6 +102,15 @@ enum Command {
         #[arg(long, default_value = "mermaid")]
         format: Format,
     },
+    /// List orders, found as through the API. Those in compact history are not listed: `show` and
+    /// `history` find them by their id.
+    List(look::List),
+    /// Show an order as it stands, with its dishes and tasks.
+    Show(look::One),
+    /// Show what happened to an order, the oldest first.
+    History(look::One),
+    /// Show how many orders stand where, since when, and what is in trouble.
+    Status(look::Standing),
     /// Set orders going again that expired or timed out, or their task that was given up.
     Redrive(operate::Redrive),
     /// Have what waits for its next attempt tried at once.
@@ -178,6 +189,10 @@ impl Cli {
                 Format::Asl => picture::asl(),
                 Format::Json => picture::json(),
             }),
+            Command::List(list) => list.run().await,
+            Command::Show(one) => one.show().await,
+            Command::History(one) => one.history().await,
+            Command::Status(standing) => standing.run().await,
             Command::Redrive(redrive) => redrive.run().await,
             Command::Retry(retry) => retry.run().await,
             Command::Extend(extend) => extend.run().await,

@@ -102,8 +102,8 @@ pub async fn plan(store: &dyn Store, to: &Terms, now: Timestamp) -> Result<Plan,
         plan.statuses.push(Standing { status, orders, has_place: to.flow.knows(status) });
     }
     let mut groups = BTreeMap::<Group, u64>::new();
-    let (filter, sort) = (under_way(), OrdersSort::Oldest);
-    let mut query = OrdersQuery { filter, sort, after: None, limit: PAGE, now };
+    let all = OrdersQuery::newest(under_way(), PAGE, now);
+    let mut query = OrdersQuery { sort: OrdersSort::Oldest, ..all };
     loop {
         let page = store.orders(query.clone()).await?;
         for order in &page.orders {

@@ -89,8 +89,8 @@ pub trait Store: Send + Sync + 'static {
     /// A page of orders. Orders that move while pages are read are judged as they stand when theirs is.
     fn orders(&self, query: OrdersQuery) -> Answer<'_, OrdersPage>;
 
-    /// How many orders there are of a filter, as of `now`.
-    fn count_orders(&self, filter: OrdersFilter, now: Timestamp) -> Answer<'_, u64>;
+    /// How many orders there are of the query's filter, on all its pages.
+    fn count_orders(&self, query: OrdersQuery) -> Answer<'_, u64>;
 
     /// Journal of one order after `sequence`, at most `limit` rows, ascending.
     fn history(&self, order_id: String, after: i64, limit: usize) -> Answer<'_, Vec<JournalRow>>;
@@ -378,6 +378,8 @@ pub struct KeptRow {
     pub restaurant_id: String,
     /// The column of this name; `None` if a version before this column has written the row.
     pub customer_id: Option<String>,
+    /// The column of this name.
+    pub flow_version: i32,
     /// The column of this name.
     pub placed_at: Timestamp,
     /// Since when it stands in its status; `None` as above.

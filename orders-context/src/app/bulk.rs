@@ -11,10 +11,11 @@ mod progress;
 pub use dry_run::DryRun;
 pub use progress::{Interrupt, Outcome};
 
+use super::list_orders::usual_ms;
 use super::{Acted, App, Cause, Failure};
 use crate::domain::{Action, Intervention, Timestamp};
 use crate::store::bulk::{Ahead, Bulk, BulkState, NewBulk, Portion, Started, Tally};
-use crate::store::{OrdersFilter, OrdersQuery, OrdersSort, Remembered, Wanted};
+use crate::store::{OrdersFilter, OrdersQuery, OrdersSort, Place, Remembered, Wanted};
 use std::collections::HashMap;
 use tokio::task::JoinSet;
 
@@ -23,6 +24,9 @@ const AT_ONCE: u32 = 100;
 
 /// How many bulk actions may be open at once.
 pub const MOST_OPEN: usize = 20;
+
+/// How many pages without orders are passed over at once.
+const STRETCHES: usize = 50;
 
 /// How often a step is tried on what others are changing too.
 const ATTEMPTS: usize = 10;
@@ -80,10 +84,11 @@ impl App {
             bulk_id: self.ids.next().to_string(),
             round: 1,
             state: BulkState::Running,
-            filter: before(wanted.filter, now),
+            filter: before(wanted.filter.clone(), now),
             action: wanted.action,
             intervention: wanted.intervention,
             per_second: wanted.per_second,
+            usual_ms: usual_ms(&*self.store, &wanted.filter, now).await?,
             created_at: now,
             ended_at: None,
             matched: 0,
@@ -92,7 +97,7 @@ impl App {
             tally: Tally::default(),
             interruptions: Vec::new(),
         };
-        let matched = self.store.count_orders(bulk.filter.clone(), now).await?;
+        let matched = self.store.count_orders(bulk.query(None, 1)).await?;
         let bulk = Bulk { matched, ..bulk };
         let hash = request_hash.clone();
         let new = NewBulk { bulk: bulk.clone(), key, request_hash };
@@ -181,14 +186,16 @@ impl App {
             Ahead::After(place) => Some(place.clone()),
             Ahead::Nothing => return Ok(None),
         };
-        let page = self.store.orders(OrdersQuery {
-            filter: bulk.filter.clone(),
-            sort: OrdersSort::Oldest,
-            after,
-            limit: bulk.portion_size(),
-            now: bulk.created_at,
-        });
-        let page = page.await?;
+        let mut page = self.store.orders(bulk.query(after, bulk.portion_size())).await?;
+        // A page without orders is a stretch of others' orders: the next that has some is taken.
+        for _ in 0..STRETCHES {
+            match page.next {
+                Some(_) if page.orders.is_empty() => {
+                    page = self.store.orders(bulk.query(page.next, bulk.portion_size())).await?;
+                }
+                _ => break,
+            }
+        }
         let order_ids = page.orders.into_iter().map(|order| order.order_id).collect();
         let ahead = page.next.map_or(Ahead::Nothing, Ahead::After);
         let next = bulk.take(order_ids, ahead, self.now());
@@ -279,6 +286,18 @@ impl App {
 }
 
 impl Bulk {
+    /// The question for a page of its orders, the oldest first.
+    fn query(&self, after: Option<Place>, limit: usize) -> OrdersQuery {
+        OrdersQuery {
+            filter: self.filter.clone(),
+            sort: OrdersSort::Oldest,
+            after,
+            limit,
+            now: self.created_at,
+            usual_ms: self.usual_ms.clone(),
+        }
+    }
+
     /// How many orders are taken together: half a second's worth, within bounds.
     fn portion_size(&self) -> usize {
         (self.per_second / 2).clamp(1, AT_ONCE) as usize

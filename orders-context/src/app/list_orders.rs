@@ -1,7 +1,7 @@
 //! Orders, found by what operators, restaurants and customers look for, page by page.
 
 use super::{App, Failure, cursor};
-use crate::domain::{Order, Timestamp};
+use crate::domain::{Order, Status, Timestamp};
 use crate::store::{OrdersFilter, OrdersPage, OrdersQuery, OrdersSort, Store};
 
 /// A question for one page.
@@ -50,8 +50,28 @@ pub async fn list(
         Some(text) => Some(cursor::read(&filter, sort, &text).ok_or(Failure::InvalidCursor)?),
         None => None,
     };
-    let query = OrdersQuery { filter: filter.clone(), sort, after, limit, now };
+    let usual_ms = usual_ms(store, &filter, now).await?;
+    let query = OrdersQuery { filter: filter.clone(), sort, after, limit, now, usual_ms };
     let OrdersPage { orders, next } = store.orders(query).await?;
     let next_cursor = next.map(|place| cursor::write(&filter, sort, &place));
     Ok(OrderPage { orders, next_cursor })
+}
+
+/// What is usual in each status at present, for a filter that asks for it: the span that 99 of 100
+/// orders that have left it did not exceed.
+///
+/// # Errors
+/// [`Failure::Unavailable`].
+pub async fn usual_ms(
+    store: &dyn Store,
+    filter: &OrdersFilter,
+    now: Timestamp,
+) -> Result<Vec<(Status, i64)>, Failure> {
+    if !filter.stuck {
+        return Ok(Vec::new());
+    }
+    let counters = store.flow(now).await?.counters;
+    let awake = Status::ALL.iter().filter(|status| !status.is_at_rest());
+    let usual = awake.filter_map(|of| Some((*of, counters.spent(*of).percentile_ms(99)?)));
+    Ok(usual.collect())
 }

@@ -7,7 +7,7 @@
 use super::token;
 use anyhow::{Context, bail};
 use chassis::config::Settings;
-use reqwest::{Client, Method, RequestBuilder};
+use reqwest::{Client, Method, RequestBuilder, Url};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -58,6 +58,15 @@ impl Api {
     /// When it does not answer, or with its refusal.
     pub async fn get(&self, path: &str) -> anyhow::Result<Value> {
         self.send(self.request(Method::GET, path)).await
+    }
+
+    /// What is found there by `query`.
+    ///
+    /// # Errors
+    /// When it does not answer, or with its refusal.
+    pub async fn find(&self, path: &str, query: &[(&str, String)]) -> anyhow::Result<Value> {
+        let url = Url::parse_with_params(&self.url, query)?;
+        self.get(&format!("{path}?{}", url.query().unwrap_or_default())).await
     }
 
     /// Does what `body` says.

@@ -1,13 +1,14 @@
 //! `orders bulk`: one action on many orders, started, looked at, paused, resumed and cancelled.
 
 use super::api::Api;
+use super::filter::Filter;
 use super::operate::{Acting, DeadlineName};
 use super::table::{Table, text};
 use super::{Form, print};
 use anyhow::bail;
 use chassis::ids::{Ids, UuidV7Ids};
 use clap::{Args, Subcommand, ValueEnum};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// What is done about bulk actions.
 #[derive(Subcommand)]
@@ -53,33 +54,8 @@ pub struct Start {
     /// With `cancel`: a code that stands for the reason.
     #[arg(long, required_if_eq("action", "cancel"))]
     code: Option<String>,
-    /// Orders in this status; may be repeated.
-    #[arg(long)]
-    status: Vec<String>,
-    /// Orders of this restaurant.
-    #[arg(long)]
-    restaurant: Option<String>,
-    /// Orders of this customer.
-    #[arg(long)]
-    customer: Option<String>,
-    /// Orders placed at this moment or later, in RFC 3339.
-    #[arg(long)]
-    placed_from: Option<String>,
-    /// Orders placed before this moment.
-    #[arg(long)]
-    placed_before: Option<String>,
-    /// Orders not at rest that have been in their status for so many minutes.
-    #[arg(long)]
-    older_than_minutes: Option<i64>,
-    /// Orders not at rest whose deadline comes within so many minutes.
-    #[arg(long)]
-    deadline_within_minutes: Option<i64>,
-    /// Orders with a task that is `open`, `retrying` or `given_up`.
-    #[arg(long)]
-    task: Option<String>,
-    /// Orders with a task whose last attempt failed with this code.
-    #[arg(long)]
-    last_error: Option<String>,
+    #[command(flatten)]
+    filter: Filter,
     /// How many orders a second are taken at most.
     #[arg(long, default_value_t = 50)]
     per_second: u32,
@@ -161,7 +137,7 @@ impl Start {
         let key = self.key.clone().unwrap_or_else(|| UuidV7Ids.next().to_string());
         let body = self.acting.with(json!({
             "action": self.action()?,
-            "filter": self.filter(),
+            "filter": self.filter.body(),
             "per_second": self.per_second,
             "dry_run": self.dry_run,
         }));
@@ -180,25 +156,6 @@ impl Start {
                 _ => bail!("extend needs --deadline and --by-minutes"),
             },
         })
-    }
-
-    fn filter(&self) -> Value {
-        let minutes = |minutes: Option<i64>| minutes.map(|m| json!(m.saturating_mul(60_000)));
-        let text = |text: &Option<String>| text.clone().map(Value::from);
-        let status = (!self.status.is_empty()).then(|| json!(self.status));
-        let said = [
-            ("status", status),
-            ("restaurant_id", text(&self.restaurant)),
-            ("customer_id", text(&self.customer)),
-            ("placed_from", text(&self.placed_from)),
-            ("placed_before", text(&self.placed_before)),
-            ("age_ms", minutes(self.older_than_minutes)),
-            ("deadline_within_ms", minutes(self.deadline_within_minutes)),
-            ("task", text(&self.task)),
-            ("last_error", text(&self.last_error)),
-        ];
-        let said = said.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
-        Value::Object(Map::from_iter(said))
     }
 }
 

@@ -7,7 +7,7 @@ use super::principal::Caller;
 use super::problem::Answer;
 use super::view::OrderView;
 use crate::app::{ListOrders, OrdersFilter, OrdersSort, TaskCondition};
-use crate::domain::{Actor, Status, Timestamp};
+use crate::domain::{Actor, FlowVersion, Status, Timestamp};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use chassis::clock::parse_rfc3339;
@@ -49,6 +49,13 @@ pub struct ListQuery {
     /// `task` too, it is the same task.
     #[param(example = "http_503")]
     last_error: Option<String>,
+    /// Only those that follow this flow.
+    #[param(minimum = 1, example = 1)]
+    flow_version: Option<i32>,
+    /// `true`: only those that are not at rest and stand longer in their status than 99 of 100 orders that
+    /// have left it, by `spent_p99_ms` of `GET /v1/flow` at this moment. In a status that no order has
+    /// left yet, none is stuck.
+    stuck: Option<bool>,
     /// `placed`, `deadline` or `age` (time in the present status), ascending, or descending with a `-`
     /// in front; `-placed`, the newest first, when absent. By `deadline` and `age` only orders that are
     /// not at rest are listed.
@@ -77,7 +84,8 @@ pub struct PageView<'a> {
 ///
 /// Orders placed or moved while the pages are walked do not move the place of a cursor: no order that
 /// stays where it is is shown twice or left out. Whether an order is what is looked for is judged
-/// when its page is read.
+/// when its page is read. Orders in compact history, where they go a day after they have come to rest,
+/// are not listed; they are found by their id as before.
 #[utoipa::path(
     get,
     path = "/v1/orders",
@@ -149,6 +157,8 @@ impl ListQuery {
             deadline_within_ms: self.deadline_within_ms,
             task: self.task,
             last_error: self.last_error,
+            flow_version: self.flow_version.map(flow).transpose()?,
+            stuck: self.stuck.unwrap_or_default(),
         };
         let sort = self.sort.unwrap_or(OrdersSort::Newest);
         Ok(ListOrders { filter, sort, cursor: self.cursor, limit })
@@ -160,6 +170,10 @@ fn status(word: &str) -> Result<Status, Problem> {
         let known: Vec<_> = Status::ALL.iter().map(|status| status.as_str()).collect();
         refused(format!("status knows {}, separated by commas", known.join(", ")))
     })
+}
+
+fn flow(number: i32) -> Result<FlowVersion, Problem> {
+    FlowVersion::try_from(number).map_err(refused)
 }
 
 fn moment(name: &str, text: Option<String>) -> Result<Option<Timestamp>, Problem> {

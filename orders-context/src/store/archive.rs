@@ -208,6 +208,7 @@ impl Whole {
             status: word(&self.row.status, Status::from_word)?,
             restaurant_id: self.row.restaurant_id.clone(),
             customer_id: Some(order.customer_id.clone()),
+            flow_version: order.flow_version.number(),
             placed_at: Timestamp(self.row.placed_at),
             since: Some(order.since),
             deadline: order.deadline(),

@@ -6,7 +6,7 @@
 mod tests;
 
 use super::{OrdersFilter, Place};
-use crate::domain::{Action, Intervention, Timestamp};
+use crate::domain::{Action, Intervention, Status, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -28,6 +28,10 @@ pub struct Bulk {
     pub intervention: Intervention,
     /// How many orders a second are taken at most.
     pub per_second: u32,
+    /// For each status what was usual there when it was started, where its filter asks for what is
+    /// stuck: see [`OrdersQuery::usual_ms`](super::OrdersQuery::usual_ms).
+    #[serde(default)]
+    pub usual_ms: Vec<(Status, i64)>,
     /// When it was started.
     pub created_at: Timestamp,
     /// When it was done or cancelled.

@@ -11,6 +11,7 @@ pub mod earlier;
 pub mod erasing;
 pub mod listing;
 pub mod moments;
+pub mod questions;
 pub mod reading;
 pub mod tasks;
 
@@ -86,6 +87,9 @@ macro_rules! store_contract {
                 a_listing_keeps_to_what_is_asked_for,
                 a_cursor_stays_put_while_orders_come_in,
                 orders_of_one_moment_are_listed_once_each,
+            ]
+            questions: [
+                every_question_finds_what_it_asks_for,
             ]
             bulk: [
                 a_bulk_action_is_kept_whole,

@@ -3,9 +3,12 @@
 //! [`OrdersFilter`] is what operators find orders by, one at a time or in bulk. It can be kept and used
 //! again later: what it says of time is relative to the moment it is used at.
 
+mod question;
 pub mod sql;
 
-use crate::domain::{Order, Status, Timestamp};
+pub use question::{Part, Question};
+
+use crate::domain::{FlowVersion, Order, Status, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// Which orders. Everything that is given must hold; the default is every order there is.
@@ -31,6 +34,13 @@ pub struct OrdersFilter {
     /// With a task that is not done and whose last attempt failed with this code; with `task` too, it is
     /// the same task.
     pub last_error: Option<String>,
+    /// Following this flow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flow_version: Option<FlowVersion>,
+    /// Not at rest, and longer in their status than 99 of 100 orders that have left it. In a status that
+    /// none has left yet, nothing is stuck.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub stuck: bool,
 }
 
 crate::domain::words! {
@@ -77,6 +87,9 @@ pub struct OrdersQuery {
     pub limit: usize,
     /// The moment by which ages and deadlines are judged.
     pub now: Timestamp,
+    /// For each status the span that 99 of 100 orders do not exceed in it, in milliseconds: who exceeds
+    /// it is stuck. Asked for by [`OrdersFilter::stuck`] alone.
+    pub usual_ms: Vec<(Status, i64)>,
 }
 
 /// A place in a listing of one sort. Orders that come or go do not move it.
@@ -98,19 +111,66 @@ pub struct OrdersPage {
 }
 
 impl OrdersQuery {
-    /// The first page of `filter`, the newest first, as of `now`.
+    /// The first page of `filter`, the newest first, as of `now`; what is usual is not known.
     #[must_use]
     pub fn newest(filter: OrdersFilter, limit: usize, now: Timestamp) -> Self {
-        Self { filter, sort: OrdersSort::Newest, after: None, limit, now }
+        let (sort, after, usual_ms) = (OrdersSort::Newest, None, Vec::new());
+        Self { filter, sort, after, limit, now, usual_ms }
     }
 }
 
-impl OrdersPage {
-    /// A page of at most `limit` of `rows`, which is one more where there is more.
-    pub(in crate::store) fn cut(mut rows: Vec<(Order, Place)>, limit: usize) -> Self {
-        let more = rows.len() > limit;
-        rows.truncate(limit);
-        let next = rows.last().filter(|_| more).map(|(_, place)| place.clone());
-        Self { orders: rows.into_iter().map(|(order, _)| order).collect(), next }
+impl OrdersSort {
+    /// Whether what is largest comes first.
+    #[must_use]
+    pub const fn is_descending(self) -> bool {
+        matches!(self, Self::Newest | Self::DeadlineFurthest | Self::AgeShortest)
+    }
+}
+
+/// What one statement has found.
+#[derive(Debug, Default)]
+pub(in crate::store) struct Looked {
+    /// Orders and their places, in no order.
+    pub rows: Vec<(Order, Place)>,
+    /// The place up to which was looked, if that was not the end.
+    pub end: Option<Place>,
+}
+
+impl Looked {
+    /// Whether there is nothing to gain from looking further.
+    pub fn is_enough(&self, limit: usize) -> bool {
+        self.rows.len() > limit || self.end.is_none()
+    }
+
+    /// A page of them.
+    pub fn page(self, query: &OrdersQuery) -> OrdersPage {
+        let Self { mut rows, end } = self;
+        rows.sort_unstable_by(|(_, a), (_, b)| (a.at, &a.order_id).cmp(&(b.at, &b.order_id)));
+        if query.sort.is_descending() {
+            rows.reverse();
+        }
+        let more = rows.len() > query.limit;
+        rows.truncate(query.limit);
+        let next = rows.last().filter(|_| more).map(|(_, place)| place.clone()).or(end);
+        OrdersPage { orders: rows.into_iter().map(|(order, _)| order).collect(), next }
+    }
+}
+
+/// The part of a question that leaves the fewest orders, if few enough.
+#[derive(Debug, Default)]
+pub(in crate::store) struct Narrowest(Option<(i64, Part)>);
+
+impl Narrowest {
+    /// `part` leaves so many.
+    pub fn consider(&mut self, part: Part, orders: i64) {
+        let is_less = self.0.is_none_or(|(least, _)| orders < least);
+        if is_less && usize::try_from(orders).is_ok_and(|orders| orders <= sql::MOST_LOOKED_AT) {
+            self.0 = Some((orders, part));
+        }
+    }
+
+    /// That part.
+    pub fn part(&self) -> Option<Part> {
+        self.0.map(|(_, part)| part)
     }
 }

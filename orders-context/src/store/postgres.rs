@@ -31,8 +31,8 @@ mod write;
 use super::bulk::{Bulk, NewBulk, Started};
 use super::{
     Answer, Archived, Claim, Commit, Contact, Counted, Division, Due, Erasure, Error, FlowFigures,
-    Found, Generation, JournalReader, JournalRow, Kept, Lease, Loaded, OrdersFilter, OrdersPage,
-    OrdersQuery, Outcome, Portion, Resharded, Standing, Store, Task, Wanted,
+    Found, Generation, JournalReader, JournalRow, Kept, Lease, Loaded, OrdersPage, OrdersQuery,
+    Outcome, Portion, Resharded, Standing, Store, Task, Wanted,
 };
 use crate::domain::{Availability, Restaurant, Timestamp};
 use anyhow::Context;
@@ -261,8 +261,8 @@ impl Store for Postgres {
         })
     }
 
-    fn count_orders(&self, filter: OrdersFilter, now: Timestamp) -> Answer<'_, u64> {
-        Box::pin(ask(&self.readers, async move |client| listing::count(client, filter, now).await))
+    fn count_orders(&self, query: OrdersQuery) -> Answer<'_, u64> {
+        Box::pin(ask(&self.readers, async move |client| listing::count(client, &query).await))
     }
 
     fn start_bulk(&self, new: NewBulk, most_open: usize) -> Answer<'_, Started> {

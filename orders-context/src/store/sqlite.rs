@@ -22,8 +22,8 @@ mod write;
 use super::bulk::{Bulk, NewBulk, Started};
 use super::{
     Answer, Archived, Claim, Commit, Contact, Counted, Division, Due, Erasure, Error, FlowFigures,
-    Found, Generation, JournalReader, JournalRow, Kept, Lease, Loaded, OrdersFilter, OrdersPage,
-    OrdersQuery, Outcome, Portion, Resharded, Standing, Store, Task, Wanted,
+    Found, Generation, JournalReader, JournalRow, Kept, Lease, Loaded, OrdersPage, OrdersQuery,
+    Outcome, Portion, Resharded, Standing, Store, Task, Wanted,
 };
 use crate::domain::{Availability, Restaurant, Timestamp};
 use rusqlite::{Connection, ErrorCode};
@@ -211,8 +211,8 @@ impl Store for Sqlite {
         })
     }
 
-    fn count_orders(&self, filter: OrdersFilter, now: Timestamp) -> Answer<'_, u64> {
-        self.read(move |conn| listing::count(conn, filter, now))
+    fn count_orders(&self, query: OrdersQuery) -> Answer<'_, u64> {
+        self.read(move |conn| listing::count(conn, &query))
     }
 
     fn start_bulk(&self, new: NewBulk, most_open: usize) -> Answer<'_, Started> {

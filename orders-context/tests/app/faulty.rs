@@ -4,8 +4,8 @@ use orders_context::domain::{Availability, Restaurant, Timestamp};
 use orders_context::store::bulk::{Bulk, NewBulk, Started};
 use orders_context::store::{
     Answer, Archived, Claim, Commit, Contact, Counted, Division, Due, Erasure, Error, FlowFigures,
-    Found, Generation, JournalReader, JournalRow, Kept, Lease, Loaded, OrdersFilter, OrdersPage,
-    OrdersQuery, Outcome, Portion, Resharded, Standing, Store, Task, Wanted,
+    Found, Generation, JournalReader, JournalRow, Kept, Lease, Loaded, OrdersPage, OrdersQuery,
+    Outcome, Portion, Resharded, Standing, Store, Task, Wanted,
 };
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -119,8 +119,8 @@ impl Store for Faulty {
         self.inner.open_bulks()
     }
 
-    fn count_orders(&self, filter: OrdersFilter, now: Timestamp) -> Answer<'_, u64> {
-        self.inner.count_orders(filter, now)
+    fn count_orders(&self, query: OrdersQuery) -> Answer<'_, u64> {
+        self.inner.count_orders(query)
     }
 
     fn load(&self, wanted: Wanted) -> Answer<'_, Loaded> {

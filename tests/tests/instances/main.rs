@@ -7,6 +7,7 @@
 //! the seed is printed. `INSTANCES_KILLS` sets the number of blows, 25 by default.
 
 mod blows;
+mod bulk;
 mod instance;
 mod repeats;
 mod resharding;
@@ -50,6 +51,7 @@ async fn weather(seed: u64, blows: usize) -> Result<()> {
     let api = apis.first().context("there are instances")?.clone();
     api.put_restaurant("trattoria", &trattoria(Some((&sink.url(), SECRET)))).await?;
 
+    bulk::survives_kills(&fleet, &api).await?;
     let customers = customers::start(&Doors::of(apis), CUSTOMERS);
     let dealt = blows::deal(Arc::clone(&fleet), seed, blows).await?;
     resharding::reshard(Arc::clone(&fleet), seed).await?;

@@ -2,6 +2,7 @@
 
 use super::progress::Outcome;
 use super::{BulkWanted, before};
+use crate::app::list_orders::usual_ms;
 use crate::app::{App, Failure};
 use crate::domain::{Order, decide};
 use crate::store::bulk::Tally;
@@ -28,23 +29,21 @@ impl App {
     /// [`Failure::Unavailable`].
     pub async fn try_bulk(&self, wanted: BulkWanted) -> Result<DryRun, Failure> {
         let now = self.now();
-        let filter = before(wanted.filter.clone(), now);
-        let mut dry = DryRun {
-            matched: self.store.count_orders(filter.clone(), now).await?,
-            ..DryRun::default()
-        };
-        let mut after = None;
+        let usual_ms = usual_ms(&*self.store, &wanted.filter, now).await?;
+        let (filter, sort) = (before(wanted.filter.clone(), now), OrdersSort::Oldest);
+        let mut query = OrdersQuery { filter, sort, after: None, limit: SAMPLE, now, usual_ms };
+        let matched = self.store.count_orders(query.clone()).await?;
+        let mut dry = DryRun { matched, ..DryRun::default() };
         loop {
-            let limit = SAMPLE - usize::try_from(dry.sampled).unwrap_or(SAMPLE);
-            let (filter, sort) = (filter.clone(), OrdersSort::Oldest);
-            let page = self.store.orders(OrdersQuery { filter, sort, after, limit, now }).await?;
+            query.limit = SAMPLE - usize::try_from(dry.sampled).unwrap_or(SAMPLE);
+            let page = self.store.orders(query.clone()).await?;
             for order in page.orders {
                 let outcome = self.try_action(&order, &wanted).await?;
                 dry.sampled += 1;
                 dry.tally.count(order.order_id, outcome);
             }
             match page.next {
-                Some(next) if dry.sampled < SAMPLE as u64 => after = Some(next),
+                Some(next) if dry.sampled < SAMPLE as u64 => query.after = Some(next),
                 _ => return Ok(dry),
             }
         }

@@ -6,7 +6,7 @@ use super::super::principal::Principal;
 use super::super::problem::Answer;
 use super::policy::PolicyBody;
 use crate::app::{BulkWanted, OrdersFilter, TaskCondition};
-use crate::domain::{Action, Status, Terms, Timestamp, Until};
+use crate::domain::{Action, FlowVersion, Status, Terms, Timestamp, Until};
 use chassis::clock::parse_rfc3339;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -107,6 +107,14 @@ pub struct FilterBody {
     /// Those with a task that is not done and whose last attempt failed with this code.
     #[schema(nullable = false, example = "http_503")]
     last_error: Option<String>,
+    /// Those that follow this flow.
+    #[schema(nullable = false, minimum = 1, example = 1)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    flow_version: Option<i32>,
+    /// `true`: those not at rest and longer in their status, when the bulk action is started, than 99 of
+    /// 100 orders that have left it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    stuck: bool,
 }
 
 impl BulkBody {
@@ -183,7 +191,13 @@ impl FilterBody {
                 faults.at(format!("/filter/{name}"), "must not be negative");
             }
         }
+        let flow_version = self.flow_version.map(FlowVersion::try_from).transpose();
         let filter = OrdersFilter {
+            flow_version: flow_version.unwrap_or_else(|what| {
+                faults.at("/filter/flow_version", what);
+                None
+            }),
+            stuck: self.stuck,
             status: self.status,
             restaurant_id: self.restaurant_id,
             customer_id: self.customer_id,

@@ -3,7 +3,7 @@
 use super::super::view::Moment;
 use super::policy::PolicyBody;
 use crate::app::{Bulk, DryRun, OrdersFilter, Tally};
-use crate::domain::{Action, Until};
+use crate::domain::{Action, FlowVersion, Until};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -149,6 +149,10 @@ struct FilterView<'a> {
     task: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_error: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    flow_version: Option<i32>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    stuck: bool,
 }
 
 impl<'a> BulkView<'a> {
@@ -235,6 +239,8 @@ impl<'a> FilterView<'a> {
             deadline_within_ms: filter.deadline_within_ms,
             task: filter.task.map(|task| task.as_str()),
             last_error: filter.last_error.as_deref(),
+            flow_version: filter.flow_version.map(FlowVersion::number),
+            stuck: filter.stuck,
         }
     }
 }

@@ -72,6 +72,9 @@ async fn lists_are_filtered_and_sorted() {
         ("&customer_id=c-1816", vec![]),
         ("&task=given_up", vec![]),
         ("&last_error=http_503", vec![]),
+        ("&flow_version=1&status=accepted", vec![&accepted]),
+        ("&stuck=false&restaurant_id=bombay", vec![&curry]),
+        ("&stuck=true", vec![]),
         ("&deadline_within_ms=600000&restaurant_id=nino", vec![&pizza]),
         ("&age_ms=1000&restaurant_id=nino", vec![]),
         ("&placed_from=2026-09-22T00:00:00Z", vec![]),
@@ -83,6 +86,25 @@ async fn lists_are_filtered_and_sorted() {
         let shown = walk(&takeaway, query, async || {}).await;
         assert_eq!(shown.iter().collect::<Vec<_>>(), ids, "{query}");
     }
+}
+
+#[tokio::test]
+async fn who_stands_longer_than_almost_all_others_is_stuck() {
+    let takeaway = Takeaway::open().await;
+    let first = takeaway.dinner("first").await;
+    let second = takeaway.dinner("second").await;
+    let stuck = async || walk(&takeaway, "&stuck=true", async || {}).await;
+    takeaway.clock.advance_us(60_000_000);
+    assert_eq!(stuck().await, [""; 0], "nobody has left yet");
+    takeaway.post(&format!("/v1/orders/{first}/accept"), json!({})).await.ok();
+    let flow = takeaway.get("/v1/flow").await.ok();
+    let statuses = flow["statuses"].as_array().unwrap();
+    let placed = statuses.iter().find(|status| status["status"] == "placed").unwrap();
+    let usual_ms = placed["spent_p99_ms"].as_i64().unwrap();
+    takeaway.clock.advance_us((usual_ms - 60_000) * 1_000);
+    assert_eq!(stuck().await, [""; 0], "as long as usual");
+    takeaway.clock.advance_us(1);
+    assert_eq!(stuck().await, [second], "longer");
 }
 
 #[tokio::test]
@@ -101,6 +123,8 @@ async fn wrong_questions_are_problems() {
         ("age_ms=-1", "invalid_query"),
         ("deadline_within_ms=soon", "invalid_query"),
         ("placed_from=yesterday", "invalid_query"),
+        ("flow_version=9", "invalid_query"),
+        ("stuck=maybe", "invalid_query"),
         ("dish=pizza", "invalid_query"),
         ("cursor=", "invalid_cursor"),
         ("cursor=%21", "invalid_cursor"),

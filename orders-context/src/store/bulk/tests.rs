@@ -35,6 +35,7 @@ fn bulk(action: Action) -> Bulk {
         },
         intervention: intervention(),
         per_second: 50,
+        usual_ms: Vec::new(),
         created_at: EVENING,
         ended_at: None,
         matched: 100,

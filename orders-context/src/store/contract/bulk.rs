@@ -4,7 +4,7 @@ use super::{commit, placed_at};
 use crate::domain::tests::mother::{EVENING, after, intervention};
 use crate::domain::{Action, Status};
 use crate::store::bulk::{Ahead, Bulk, BulkState, NewBulk, Portion, Refused, Started, Tally};
-use crate::store::{OrdersFilter, Place, Store};
+use crate::store::{OrdersFilter, OrdersQuery, Place, Store};
 use std::sync::Arc;
 
 /// One that has come some way.
@@ -18,6 +18,7 @@ fn bulk(bulk_id: &str) -> Bulk {
         filter: OrdersFilter { status: vec![Status::Placed], ..OrdersFilter::default() },
         intervention: intervention(),
         per_second: 50,
+        usual_ms: Vec::new(),
         created_at: EVENING,
         ended_at: None,
         matched: 1_000,
@@ -111,7 +112,9 @@ pub async fn bulk_actions_are_listed_the_newest_first(open: impl Fn() -> Arc<dyn
 
 pub async fn orders_are_counted_as_they_are_listed(open: impl Fn() -> Arc<dyn Store>) {
     let store = open();
-    let count = async |filter: OrdersFilter| store.count_orders(filter, after(9)).await.unwrap();
+    let count = async |filter: OrdersFilter| {
+        store.count_orders(OrdersQuery::newest(filter, 1, after(9))).await.unwrap()
+    };
     assert_eq!(count(OrdersFilter::default()).await, 0);
     commit(&*store, vec![placed_at("order-1", after(1)), placed_at("order-2", after(2))]).await;
     commit(&*store, vec![placed_at("order-3", after(3))]).await;

@@ -22,6 +22,7 @@ pub async fn everything_kept_of_an_order_is_read_together(open: impl Fn() -> Arc
         status: Status::Accepted,
         restaurant_id: "bella-napoli".to_owned(),
         customer_id: Some("customer-rosa".to_owned()),
+        flow_version: 1,
         placed_at: after(0),
         since: Some(after(2)),
         deadline: Some(COMPLETE_BY),

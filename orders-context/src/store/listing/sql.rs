@@ -1,12 +1,24 @@
-//! A question for a page as one statement, in the SQL that both databases speak.
+//! A page as one statement, in the SQL that both databases speak.
+//!
+//! A page is read along an index that is sorted as asked for: one run for each status, merged. What the
+//! index does not tell is judged order by order, [`MOST_LOOKED_AT`] of them at most: a page ends there,
+//! and the next one goes on behind. Where one part of the question alone leaves few orders
+//! ([`may_be_narrow`]), all of these are taken and sorted instead. So no page costs more than so many
+//! orders, whatever is asked, and no statement reads a whole table or sorts without a bound.
 
-use super::{OrdersFilter, OrdersQuery, OrdersSort, TaskCondition};
-use crate::domain::Timestamp;
+use super::question::{Column, Part, Question};
+use crate::domain::Status;
+
+/// How many orders one page judges at most. Few in tests, so that all ways are gone there.
+pub const MOST_LOOKED_AT: usize = if cfg!(test) { 16 } else { 4_000 };
+
+/// How many it judges before it asks whether there is a shorter way.
+pub const FIRST_LOOKED_AT: usize = if cfg!(test) { 4 } else { 250 };
 
 /// A statement and its values: the first is `$1`.
 #[derive(Debug, Default)]
 pub struct Statement {
-    /// What to run. It gives `state`, the moment sorted by, and the order's id.
+    /// What to run.
     pub sql: String,
     /// What to run it with.
     pub values: Vec<Value>,
@@ -21,116 +33,251 @@ pub enum Value {
     Text(String),
 }
 
-/// How many orders there are of a filter.
-pub fn count(filter: OrdersFilter, now: Timestamp) -> Statement {
+/// Orders that stand in one index as they are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Run {
+    All,
+    Status(Status),
+    Customer,
+    Restaurant,
+    Flow,
+}
+
+/// The parts of a question that alone may leave few orders: [`count_of`] finds out.
+#[must_use]
+pub fn may_be_narrow(question: Question<'_>) -> Vec<Part> {
+    let runs = runs(question);
+    let mut parts = question.parts();
+    parts.retain(|part| {
+        *part != Part::Awake && !runs.iter().all(|run| run.holds(*part, question.column()))
+    });
+    parts
+}
+
+/// How many orders `part` leaves, or one more than [`MOST_LOOKED_AT`] where there are more.
+#[must_use]
+pub fn count_of(question: Question<'_>, part: Part) -> Statement {
     let mut statement = Statement::default();
-    statement.add("SELECT count(*) FROM orders WHERE ");
-    statement.conditions(&OrdersQuery::newest(filter, 0, now));
+    let ids = ids(question, part, &mut statement);
+    statement.sql = format!("SELECT count(*) FROM ({ids} LIMIT {}) AS part", MOST_LOOKED_AT + 1);
     statement
 }
 
-/// One row more than the page holds, if there is one.
-pub fn page(query: &OrdersQuery) -> Statement {
-    let (column, descending) = sorted_by(query.sort);
-    let (word, beyond) = if descending { ("DESC", "<") } else { ("ASC", ">") };
+/// How many orders there are of the question's filter, wherever the page begins.
+#[must_use]
+pub fn count(question: Question<'_>, narrow: Option<Part>) -> Statement {
     let mut statement = Statement::default();
-    statement.add(&format!("SELECT state, {column}, order_id FROM orders WHERE "));
-    statement.conditions(query);
-    if let Some(place) = &query.after {
-        let at = statement.number(place.at.0);
-        let order_id = statement.text(&place.order_id);
-        statement.add(&format!(" AND ({column}, order_id) {beyond} ({at}, {order_id})"));
+    if question.statuses().is_empty() {
+        statement.sql = "SELECT 0".to_owned();
+        return statement;
     }
-    let limit = statement.number((query.limit + 1) as i64);
-    statement.add(&format!(" ORDER BY {column} {word}, order_id {word} LIMIT {limit}"));
+    let among = narrow.map(|narrow| among(question, narrow, &mut statement));
+    let (with, from) = among.unwrap_or((String::new(), "FROM orders WHERE"));
+    let conditions = conditions(question, &question.parts(), "orders", &mut statement);
+    statement.sql = format!("{with} SELECT count(*) {from} {conditions}");
     statement
 }
 
-fn sorted_by(sort: OrdersSort) -> (&'static str, bool) {
-    match sort {
-        OrdersSort::Newest => ("placed_at", true),
-        OrdersSort::Oldest => ("placed_at", false),
-        OrdersSort::DeadlineNearest => ("deadline", false),
-        OrdersSort::DeadlineFurthest => ("deadline", true),
-        OrdersSort::AgeLongest => ("since", false),
-        OrdersSort::AgeShortest => ("since", true),
+/// The page: among the orders that `narrow` leaves, or along an index. Its rows are the state, the
+/// moment sorted by and the id of an order, in no order, one more than the page holds if there is one;
+/// and a row without a state for the place up to which was looked, if that was not the end.
+#[must_use]
+pub fn page(question: Question<'_>, narrow: Option<Part>, looked_at: usize) -> Statement {
+    if question.statuses().is_empty() {
+        let sql = "SELECT state, placed_at, order_id FROM orders WHERE false".to_owned();
+        return Statement { sql, values: Vec::new() };
+    }
+    match narrow {
+        Some(narrow) => page_among(question, narrow),
+        None => page_along(question, &runs(question), looked_at),
+    }
+}
+
+fn runs(question: Question<'_>) -> Vec<Run> {
+    let filter = &question.0.filter;
+    let in_any = filter.status.is_empty() && !question.is_awake();
+    match question.column() {
+        Column::Placed if filter.customer_id.is_some() => vec![Run::Customer],
+        Column::Placed if filter.restaurant_id.is_some() => vec![Run::Restaurant],
+        Column::Placed if in_any && filter.flow_version.is_some() => vec![Run::Flow],
+        Column::Placed if in_any => vec![Run::All],
+        _ => question.statuses().into_iter().map(Run::Status).collect(),
+    }
+}
+
+fn page_along(question: Question<'_>, runs: &[Run], looked_at: usize) -> Statement {
+    let mut statement = Statement::default();
+    let mut judged = question.parts();
+    judged.retain(|part| !runs.iter().all(|run| run.holds(*part, question.column())));
+    let rows: Vec<_> = runs.iter().map(|run| run.rows(question, &judged, &mut statement)).collect();
+    let (word, _) = question.direction();
+    let sorted = format!("ORDER BY moment {word}, order_id {word}");
+    let wanted = question.0.limit + 1;
+    let looked_at = if judged.is_empty() { wanted } else { looked_at.max(wanted) };
+    let conditions = conditions(question, &judged, "looked", &mut statement);
+    statement.sql = format!(
+        "WITH looked AS MATERIALIZED ({} {sorted} LIMIT {looked_at}),
+             page AS (SELECT moment, order_id FROM looked WHERE {conditions} {sorted} LIMIT {wanted})
+         SELECT state, moment, page.order_id FROM page CROSS JOIN orders
+         WHERE orders.order_id = page.order_id",
+        rows.join(" UNION ALL ")
+    );
+    if !judged.is_empty() {
+        let last = format!(
+            "SELECT moment, order_id FROM looked {sorted} LIMIT 1 OFFSET {}",
+            looked_at - 1
+        );
+        statement.sql += &format!(" UNION ALL SELECT NULL, moment, order_id FROM ({last}) AS last");
+    }
+    statement
+}
+
+fn page_among(question: Question<'_>, narrow: Part) -> Statement {
+    let mut statement = Statement::default();
+    let column = question.column().name();
+    let (word, _) = question.direction();
+    let (with, from) = among(question, narrow, &mut statement);
+    let conditions = conditions(question, &question.parts(), "orders", &mut statement);
+    let beyond = beyond(question, "orders.order_id", &mut statement);
+    statement.sql = format!(
+        "{with} SELECT state, {column}, orders.order_id {from} {conditions}{beyond}
+         ORDER BY {column} {word}, orders.order_id {word} LIMIT {}",
+        question.0.limit + 1
+    );
+    statement
+}
+
+/// The orders that `part` leaves, each once, ready for conditions.
+fn among(question: Question<'_>, part: Part, statement: &mut Statement) -> (String, &'static str) {
+    let ids = ids(question, part, statement);
+    (
+        format!(
+            "WITH part AS MATERIALIZED ({ids}),
+                 looked AS MATERIALIZED (SELECT DISTINCT order_id FROM part)"
+        ),
+        "FROM looked CROSS JOIN orders WHERE orders.order_id = looked.order_id AND",
+    )
+}
+
+/// The ids of the orders that `part` leaves, from an index that holds them side by side.
+fn ids(question: Question<'_>, part: Part, statement: &mut Statement) -> String {
+    let each: Vec<String> = match part {
+        Part::Tasks => {
+            let standings = question.task_standings().iter();
+            standings
+                .map(|standing| {
+                    let error = question.task_error(statement);
+                    format!("SELECT order_id FROM tasks WHERE {standing}{error}")
+                })
+                .collect()
+        }
+        Part::Status | Part::Stuck | Part::Range(_) => {
+            let statuses = question.statuses().into_iter();
+            statuses
+                .map(|status| {
+                    let rest = match part {
+                        Part::Stuck => {
+                            Column::Since.awake().to_owned() + &question.stuck(status, statement)
+                        }
+                        Part::Range(column) => {
+                            let range = question.condition(part, "orders", statement);
+                            format!("{} AND {range}", column.awake())
+                        }
+                        _ => String::new(),
+                    };
+                    format!("SELECT order_id FROM orders WHERE status = '{status}'{rest}")
+                })
+                .collect()
+        }
+        _ => {
+            let condition = question.condition(part, "orders", statement);
+            let awake = if part == Part::Restaurant { awake(question) } else { "" };
+            vec![format!("SELECT order_id FROM orders WHERE {condition}{awake}")]
+        }
+    };
+    each.join(" UNION ALL ")
+}
+
+fn awake(question: Question<'_>) -> &'static str {
+    if question.is_awake() { " AND deadline IS NOT NULL" } else { "" }
+}
+
+fn conditions(
+    question: Question<'_>,
+    parts: &[Part],
+    table: &str,
+    statement: &mut Statement,
+) -> String {
+    let each = parts.iter().map(|part| question.condition(*part, table, statement));
+    let each: Vec<String> = each.collect();
+    if each.is_empty() { "true".to_owned() } else { each.join(" AND ") }
+}
+
+/// ` AND …` for what is behind the place where the page begins.
+fn beyond(question: Question<'_>, order_id: &str, statement: &mut Statement) -> String {
+    let Some(place) = &question.0.after else { return String::new() };
+    let (column, (_, sign)) = (question.column().name(), question.direction());
+    let at = statement.value(Value::Number(place.at.0));
+    let id = statement.value(Value::Text(place.order_id.clone()));
+    format!(" AND ({column}, {order_id}) {sign} ({at}, {id})")
+}
+
+impl Run {
+    /// Whether `part` holds of each of its orders.
+    fn holds(self, part: Part, column: Column) -> bool {
+        match (self, part) {
+            (Self::Status(_), Part::Status | Part::Awake)
+            | (Self::Customer, Part::Customer)
+            | (Self::Restaurant, Part::Restaurant | Part::Awake)
+            | (Self::Flow, Part::Flow) => true,
+            (Self::Status(_), Part::Stuck) => column == Column::Since,
+            (_, Part::Range(of)) => of == column,
+            _ => false,
+        }
+    }
+
+    /// Its orders, with the columns that `judged` reads.
+    fn rows(self, question: Question<'_>, judged: &[Part], statement: &mut Statement) -> String {
+        let column = question.column();
+        let mut columns: Vec<&str> =
+            judged.iter().flat_map(|part| part.columns()).copied().collect();
+        columns.sort_unstable();
+        columns.dedup();
+        let columns: String = columns.iter().map(|name| format!(", {name}")).collect();
+        let mut conditions = match self {
+            Self::All => "true".to_owned(),
+            Self::Status(status) => {
+                let stuck = match column {
+                    Column::Since => question.stuck(status, statement),
+                    _ => String::new(),
+                };
+                format!("status = '{status}'{}{stuck}", column.awake())
+            }
+            Self::Customer => question.condition(Part::Customer, "orders", statement),
+            Self::Restaurant => {
+                question.condition(Part::Restaurant, "orders", statement) + awake(question)
+            }
+            Self::Flow => question.condition(Part::Flow, "orders", statement),
+        };
+        if question.parts().contains(&Part::Range(column)) {
+            let range = question.condition(Part::Range(column), "orders", statement);
+            conditions += &format!(" AND {range}");
+        }
+        conditions += &beyond(question, "order_id", statement);
+        let (name, (word, _)) = (column.name(), question.direction());
+        // Sorted here too, and not only when the runs are merged: PostgreSQL looks for the index of a
+        // run where its rows are, SQLite where they go.
+        format!(
+            "SELECT order_id, moment{columns} FROM (SELECT order_id, {name} AS moment{columns} FROM orders
+                WHERE {conditions} ORDER BY {name} {word}, order_id {word}) AS run"
+        )
     }
 }
 
 impl Statement {
-    fn add(&mut self, sql: &str) {
-        self.sql.push_str(sql);
-    }
-
-    fn number(&mut self, value: i64) -> String {
-        self.value(Value::Number(value))
-    }
-
-    fn text(&mut self, value: &str) -> String {
-        self.value(Value::Text(value.to_owned()))
-    }
-
-    /// The name by which the statement calls it.
-    fn value(&mut self, value: Value) -> String {
+    /// The name by which the statement calls a value.
+    pub fn value(&mut self, value: Value) -> String {
         self.values.push(value);
         format!("${}", self.values.len())
-    }
-
-    fn conditions(&mut self, query: &OrdersQuery) {
-        let OrdersFilter {
-            status,
-            restaurant_id,
-            customer_id,
-            placed_from,
-            placed_before,
-            age_ms,
-            deadline_within_ms,
-            task,
-            last_error,
-        } = &query.filter;
-        let awake = age_ms.is_some() || deadline_within_ms.is_some();
-        let by_placing = matches!(query.sort, OrdersSort::Newest | OrdersSort::Oldest);
-        self.add(if awake || !by_placing { "deadline IS NOT NULL" } else { "true" });
-        if !status.is_empty() {
-            let words: Vec<_> = status.iter().map(|status| self.text(status.as_str())).collect();
-            self.add(&format!(" AND status IN ({})", words.join(", ")));
-        }
-        for (column, id) in [("restaurant_id", restaurant_id), ("customer_id", customer_id)] {
-            if let Some(id) = id {
-                let id = self.text(id);
-                self.add(&format!(" AND {column} = {id}"));
-            }
-        }
-        let until = |ms: Option<i64>| ms.map(|ms| query.now.plus_ms(ms));
-        for (condition, at) in [
-            ("placed_at >=", *placed_from),
-            ("placed_at <", *placed_before),
-            ("since <=", until(age_ms.map(i64::saturating_neg))),
-            ("deadline <=", until(*deadline_within_ms)),
-        ] {
-            if let Some(at) = at {
-                let at = self.number(at.0);
-                self.add(&format!(" AND {condition} {at}"));
-            }
-        }
-        self.task_condition(*task, last_error.as_deref());
-    }
-
-    fn task_condition(&mut self, task: Option<TaskCondition>, last_error: Option<&str>) {
-        let standing = match task {
-            None if last_error.is_none() => return,
-            None => "state IN ('open', 'given_up')",
-            Some(TaskCondition::Open) => "state = 'open'",
-            Some(TaskCondition::Retrying) => "state = 'open' AND attempts > 0",
-            Some(TaskCondition::GivenUp) => "state = 'given_up'",
-        };
-        self.add(&format!(
-            " AND EXISTS (SELECT 1 FROM tasks WHERE tasks.order_id = orders.order_id AND {standing}"
-        ));
-        if let Some(code) = last_error {
-            let code = self.text(code);
-            self.add(&format!(" AND last_error = {code}"));
-        }
-        self.add(")");
     }
 }

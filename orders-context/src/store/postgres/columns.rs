@@ -49,22 +49,24 @@ pub struct Orders<'a> {
     deadline: Vec<Option<i64>>,
     wake_at: Vec<Option<i64>>,
     state: Vec<String>,
+    flow_version: Vec<i32>,
 }
 
 impl<'a> Orders<'a> {
     /// Returns the ids that did not exist.
     pub const INSERT: &'static str = "INSERT INTO orders
         (order_id, version, status, restaurant_id, customer_id, placed_at, since, deadline, wake_at,
-            state)
+            state, flow_version)
         SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[],
-            $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::text[])
+            $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::text[], $11::int[])
         ON CONFLICT DO NOTHING RETURNING order_id";
 
     pub const UPDATE: &'static str = "UPDATE orders SET version = moved.version,
             status = moved.status, since = moved.since, deadline = moved.deadline,
-            wake_at = moved.wake_at, state = moved.state
+            wake_at = moved.wake_at, state = moved.state, flow_version = moved.flow_version
         FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[],
-            $7::text[]) AS moved (order_id, version, status, since, deadline, wake_at, state)
+            $7::text[], $8::int[])
+            AS moved (order_id, version, status, since, deadline, wake_at, state, flow_version)
         WHERE orders.order_id = moved.order_id";
 
     pub fn push(&mut self, order: &'a Order, wake_at: Option<i64>) -> Result<(), Error> {
@@ -78,10 +80,11 @@ impl<'a> Orders<'a> {
         self.deadline.push(order.deadline().map(|at| at.0));
         self.wake_at.push(wake_at);
         self.state.push(serde_json::to_string(order)?);
+        self.flow_version.push(order.flow_version.number());
         Ok(())
     }
 
-    pub fn to_insert(&self) -> [Value<'_>; 10] {
+    pub fn to_insert(&self) -> [Value<'_>; 11] {
         [
             &self.order_id,
             &self.version,
@@ -93,10 +96,11 @@ impl<'a> Orders<'a> {
             &self.deadline,
             &self.wake_at,
             &self.state,
+            &self.flow_version,
         ]
     }
 
-    pub fn to_update(&self) -> [Value<'_>; 7] {
+    pub fn to_update(&self) -> [Value<'_>; 8] {
         [
             &self.order_id,
             &self.version,
@@ -105,6 +109,7 @@ impl<'a> Orders<'a> {
             &self.deadline,
             &self.wake_at,
             &self.state,
+            &self.flow_version,
         ]
     }
 

@@ -26,7 +26,7 @@ pub async fn kept(client: &Client, order_ids: &[String]) -> Result<Vec<Kept>, Er
     let sql = format!(
         "SELECT events.*, place, version, orders.status, orders.restaurant_id, orders.customer_id,
              placed_at, since, deadline, wake_at, state,
-             archive.data
+             archive.data, orders.flow_version
          FROM unnest($1::text[]) WITH ORDINALITY AS asked (asked_id, place)
              LEFT JOIN orders ON orders.order_id = asked_id
              LEFT JOIN archive ON archive.order_id = asked_id
@@ -98,5 +98,6 @@ fn kept_row(row: &Row) -> Result<KeptRow, Error> {
         deadline: moment(22)?,
         wake_at: moment(23)?,
         order: json(row, 24)?,
+        flow_version: get(row, 26)?,
     })
 }

@@ -1,34 +1,62 @@
 //! Pages of orders.
 
-use super::read::select;
 use super::rows::{get, json, text};
 use crate::domain::Timestamp;
 use crate::store::listing::sql::{self, Value};
-use crate::store::{Error, OrdersFilter, OrdersPage, OrdersQuery, Place};
+use crate::store::listing::{Looked, Narrowest, Part, Question};
+use crate::store::{Error, OrdersPage, OrdersQuery, Place};
 use chassis::postgres::Client;
 use std::borrow::Cow;
 use tokio_postgres::Row;
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::{ToSql, Type};
+
+pub async fn count(client: &Client, query: &OrdersQuery) -> Result<u64, Error> {
+    let narrow = narrowest(client, Question(query)).await?;
+    Ok(number(client, &sql::count(Question(query), narrow)).await?.unsigned_abs())
+}
 
 pub async fn orders(client: &Client, query: &OrdersQuery) -> Result<OrdersPage, Error> {
-    let mut found = Vec::new();
-    for row in run(client, &sql::page(query)).await? {
-        let place = Place { at: Timestamp(get(&row, 1)?), order_id: get(&row, 2)? };
-        found.push((json(&row, 0)?, place));
+    let question = Question(query);
+    let looked = look(client, &sql::page(question, None, sql::FIRST_LOOKED_AT)).await?;
+    if looked.is_enough(query.limit) {
+        return Ok(looked.page(query));
     }
-    Ok(OrdersPage::cut(found, query.limit))
+    let narrow = narrowest(client, question).await?;
+    let looked = look(client, &sql::page(question, narrow, sql::MOST_LOOKED_AT)).await?;
+    Ok(looked.page(query))
 }
 
-pub async fn count(client: &Client, filter: OrdersFilter, now: Timestamp) -> Result<u64, Error> {
-    let rows = run(client, &sql::count(filter, now)).await?;
-    let count: i64 = rows.first().map(|row| get(row, 0)).transpose()?.unwrap_or(0);
-    Ok(count.unsigned_abs())
+async fn narrowest(client: &Client, question: Question<'_>) -> Result<Option<Part>, Error> {
+    let mut narrowest = Narrowest::default();
+    for part in sql::may_be_narrow(question) {
+        narrowest.consider(part, number(client, &sql::count_of(question, part)).await?);
+    }
+    Ok(narrowest.part())
 }
 
+async fn number(client: &Client, statement: &sql::Statement) -> Result<i64, Error> {
+    let rows = run(client, statement).await?;
+    rows.first().map_or(Ok(0), |row| get(row, 0))
+}
+
+async fn look(client: &Client, statement: &sql::Statement) -> Result<Looked, Error> {
+    let mut looked = Looked::default();
+    for row in run(client, statement).await? {
+        let place = Place { at: Timestamp(get(&row, 1)?), order_id: get(&row, 2)? };
+        match get::<Option<&str>>(&row, 0)? {
+            None => looked.end = Some(place),
+            Some(_) => looked.rows.push((json(&row, 0)?, place)),
+        }
+    }
+    Ok(looked)
+}
+
+/// Compiled each time, with the values in sight: what is asked for seldom costs nothing afterwards, and
+/// the plan is that of these values.
 async fn run(client: &Client, statement: &sql::Statement) -> Result<Vec<Row>, Error> {
     let values: Vec<Sent<'_>> = statement.values.iter().map(Sent::from).collect();
-    let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(Sent::as_sql).collect();
-    select(client, &statement.sql, &values).await
+    let values: Vec<_> = values.iter().map(Sent::typed).collect();
+    Ok(client.query_typed(&statement.sql, &values).await?)
 }
 
 /// A value as PostgreSQL can hold it.
@@ -47,10 +75,10 @@ impl<'a> From<&'a Value> for Sent<'a> {
 }
 
 impl Sent<'_> {
-    fn as_sql(&self) -> &(dyn ToSql + Sync) {
+    fn typed(&self) -> (&(dyn ToSql + Sync), Type) {
         match self {
-            Self::Number(number) => number,
-            Self::Text(text) => text,
+            Self::Number(number) => (number, Type::INT8),
+            Self::Text(text) => (text, Type::TEXT),
         }
     }
 }

@@ -250,4 +250,18 @@ pub const MIGRATIONS: &[&str] = &[
     CREATE INDEX IF NOT EXISTS orders_of_restaurant ON orders (restaurant_id, placed_at, order_id)
         WHERE deadline IS NOT NULL;
 "#,
+    r#"
+    -- What operators look for, each in the order in which it is listed: by status, by deadline, by
+    -- customer, by restaurant, by flow; and tasks in trouble. Those of orders that are not at rest cost
+    -- nothing once an order is.
+    ALTER TABLE orders ADD COLUMN flow_version INTEGER NOT NULL DEFAULT 1;
+    CREATE INDEX orders_by_status ON orders (status, placed_at, order_id);
+    CREATE INDEX orders_by_deadline ON orders (status, deadline, order_id) WHERE deadline IS NOT NULL;
+    CREATE INDEX orders_by_customer ON orders (customer_id, placed_at, order_id);
+    CREATE INDEX IF NOT EXISTS orders_of_restaurant ON orders (restaurant_id, placed_at, order_id)
+        WHERE deadline IS NOT NULL;
+    CREATE INDEX orders_by_flow ON orders (flow_version, placed_at, order_id);
+    CREATE INDEX tasks_given_up ON tasks (last_error, order_id) WHERE state = 'given_up';
+    CREATE INDEX tasks_retrying ON tasks (last_error, order_id) WHERE state = 'open' AND attempts > 0;
+"#,
 ];

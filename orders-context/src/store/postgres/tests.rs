@@ -7,6 +7,7 @@ mod horizon;
 mod instances;
 mod leases;
 mod outage;
+mod plans;
 mod server;
 mod versions;
 

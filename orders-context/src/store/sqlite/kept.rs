@@ -25,7 +25,8 @@ pub fn kept(conn: &mut Connection, order_ids: Vec<String>) -> Result<Vec<Kept>, 
 
 fn kept_of(tx: &Transaction<'_>, order_id: String) -> Result<Kept, Error> {
     let mut rows = tx.prepare_cached(
-        "SELECT version, status, restaurant_id, customer_id, placed_at, since, deadline, wake_at, state
+        "SELECT version, status, restaurant_id, customer_id, placed_at, since, deadline, wake_at, state,
+            flow_version
          FROM orders WHERE order_id = ?1",
     )?;
     let mut journal = tx.prepare_cached(&format!(
@@ -76,5 +77,6 @@ fn kept_row(row: &Row<'_>) -> rusqlite::Result<KeptRow> {
         deadline: moment(6)?,
         wake_at: moment(7)?,
         order: json(row, 8)?,
+        flow_version: row.get(9)?,
     })
 }

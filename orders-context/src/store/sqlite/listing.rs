@@ -3,15 +3,52 @@
 use super::rows::json;
 use crate::domain::Timestamp;
 use crate::store::listing::sql::{self, Value};
-use crate::store::{Error, OrdersFilter, OrdersPage, OrdersQuery, Place};
-use rusqlite::types::ToSqlOutput;
+use crate::store::listing::{Looked, Narrowest, Part, Question};
+use crate::store::{Error, OrdersPage, OrdersQuery, Place};
+use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, ToSql};
 
-pub fn count(conn: &mut Connection, filter: OrdersFilter, now: Timestamp) -> Result<u64, Error> {
-    let mut statement = prepared(conn, sql::count(filter, now))?;
+pub fn count(conn: &mut Connection, query: &OrdersQuery) -> Result<u64, Error> {
+    let narrow = narrowest(conn, Question(query))?;
+    Ok(number(conn, sql::count(Question(query), narrow))?.unsigned_abs())
+}
+
+pub fn orders(conn: &mut Connection, query: &OrdersQuery) -> Result<OrdersPage, Error> {
+    let question = Question(query);
+    let looked = look(conn, sql::page(question, None, sql::FIRST_LOOKED_AT))?;
+    if looked.is_enough(query.limit) {
+        return Ok(looked.page(query));
+    }
+    let narrow = narrowest(conn, question)?;
+    Ok(look(conn, sql::page(question, narrow, sql::MOST_LOOKED_AT))?.page(query))
+}
+
+fn narrowest(conn: &mut Connection, question: Question<'_>) -> Result<Option<Part>, Error> {
+    let mut narrowest = Narrowest::default();
+    for part in sql::may_be_narrow(question) {
+        narrowest.consider(part, number(conn, sql::count_of(question, part))?);
+    }
+    Ok(narrowest.part())
+}
+
+fn number(conn: &mut Connection, statement: sql::Statement) -> Result<i64, Error> {
+    let mut statement = prepared(conn, statement)?;
     let mut rows = statement.raw_query();
-    let count: i64 = rows.next()?.map(|row| row.get(0)).transpose()?.unwrap_or(0);
-    Ok(count.unsigned_abs())
+    Ok(rows.next()?.map(|row| row.get(0)).transpose()?.unwrap_or(0))
+}
+
+fn look(conn: &mut Connection, statement: sql::Statement) -> Result<Looked, Error> {
+    let mut statement = prepared(conn, statement)?;
+    let mut looked = Looked::default();
+    let mut rows = statement.raw_query();
+    while let Some(row) = rows.next()? {
+        let place = Place { at: Timestamp(row.get(1)?), order_id: row.get(2)? };
+        match row.get_ref(0)? {
+            ValueRef::Null => looked.end = Some(place),
+            _ => looked.rows.push((json(row, 0)?, place)),
+        }
+    }
+    Ok(looked)
 }
 
 fn prepared(
@@ -25,17 +62,6 @@ fn prepared(
         }
     }
     Ok(statement)
-}
-
-pub fn orders(conn: &mut Connection, query: &OrdersQuery) -> Result<OrdersPage, Error> {
-    let mut statement = prepared(conn, sql::page(query))?;
-    let mut found = Vec::new();
-    let mut rows = statement.raw_query();
-    while let Some(row) = rows.next()? {
-        let place = Place { at: Timestamp(row.get(1)?), order_id: row.get(2)? };
-        found.push((json(row, 0)?, place));
-    }
-    Ok(OrdersPage::cut(found, query.limit))
 }
 
 impl ToSql for Value {

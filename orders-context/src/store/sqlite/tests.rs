@@ -2,6 +2,7 @@
 //! in the file makes no sense.
 
 mod damage;
+mod plans;
 mod versions;
 
 use super::Sqlite;

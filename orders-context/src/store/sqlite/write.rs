@@ -172,8 +172,8 @@ pub fn insert_order(
     let inserted = tx
         .prepare_cached(
             "INSERT INTO orders (order_id, version, status, restaurant_id, customer_id, placed_at,
-                since, deadline, wake_at, state)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING",
+                since, deadline, wake_at, state, flow_version)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO NOTHING",
         )?
         .execute(params![
             order.order_id,
@@ -185,7 +185,8 @@ pub fn insert_order(
             since,
             deadline,
             wake_at,
-            state
+            state,
+            order.flow_version.number()
         ])?;
     Ok(inserted == 1)
 }
@@ -204,7 +205,7 @@ fn move_order(
         let state = text(&**order, STATE_BYTES)?;
         tx.prepare_cached(
             "UPDATE orders SET version = ?3, status = ?4, since = ?5, deadline = ?6, wake_at = ?7,
-                state = ?8
+                state = ?8, flow_version = ?9
              WHERE order_id = ?1 AND version = ?2",
         )?
         .execute(params![
@@ -215,7 +216,8 @@ fn move_order(
             since,
             deadline,
             wake_at,
-            state
+            state,
+            order.flow_version.number()
         ])?
     };
     Ok(moved == 1)

@@ -1,0 +1,74 @@
+//! For every question for a page there is a way that reads no whole table and sorts nothing without a
+//! bound: PostgreSQL finds it where it is kept from scanning and sorting.
+
+use super::server::Place;
+use crate::store::contract::questions::every_question;
+use crate::store::listing::Question;
+use crate::store::listing::sql::{MOST_LOOKED_AT, Statement, Value, count_of, may_be_narrow, page};
+
+/// The statement with its values in place.
+fn in_full(Statement { sql, values }: &Statement) -> String {
+    let mut sql = sql.clone();
+    for (at, value) in values.iter().enumerate().rev() {
+        let value = match value {
+            Value::Number(number) => format!("{number}::bigint"),
+            Value::Text(text) => format!("'{text}'"),
+        };
+        sql = sql.replace(&format!("${}", at + 1), &value);
+    }
+    sql
+}
+
+/// What the plan of the run of orders looks like: the steps below the one that `looked` is made by.
+fn faults(plan: &[String]) -> Vec<String> {
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let mut found = Vec::new();
+    for (at, line) in plan.iter().enumerate() {
+        if line.contains("Seq Scan on orders") || line.contains("Seq Scan on tasks") {
+            found.push(line.clone());
+        }
+        let is_sort = line.trim_start().trim_start_matches("-> ").trim_start().starts_with("Sort");
+        if is_sort && !line.contains("Sort Key") {
+            let below = plan[at + 1..].iter().take_while(|below| indent(below) > indent(line));
+            let below: Vec<_> = below.collect();
+            // What `looked` holds is bounded already.
+            if !below.iter().any(|below| below.contains("CTE Scan on looked")) {
+                found.push(line.clone());
+            }
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn for_every_page_there_is_a_way_along_an_index() {
+    let place = Place::migrated();
+    let sql = place.client().await;
+    sql.batch_execute(
+        "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off",
+    )
+    .await
+    .unwrap();
+    let mut wrong = Vec::new();
+    for mut query in every_question() {
+        let at_a_place = crate::store::Place { at: query.now, order_id: "o".to_owned() };
+        query.after = Some(at_a_place);
+        let question = Question(&query);
+        let narrow = may_be_narrow(question);
+        let counts = narrow.iter().map(|part| count_of(question, *part));
+        let pages = narrow.iter().map(|part| page(question, Some(*part), MOST_LOOKED_AT));
+        let along = std::iter::once(page(question, None, MOST_LOOKED_AT));
+        for statement in along.chain(pages).chain(counts) {
+            let explain = format!("EXPLAIN {}", in_full(&statement));
+            let rows = sql
+                .query(&explain, &[])
+                .await
+                .unwrap_or_else(|cause| panic!("{cause:?}: {explain}"));
+            let plan: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+            if !faults(&plan).is_empty() {
+                wrong.push(format!("{explain}\n{}", plan.join("\n")));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} read or sort too much, such as:\n{}", wrong.len(), wrong[0]);
+}

@@ -1,0 +1,80 @@
+//! No question for a page reads a whole table or sorts without a bound: SQLite says how it will go.
+
+use super::super::schema;
+use crate::store::contract::questions::every_question;
+use crate::store::listing::Question;
+use crate::store::listing::sql::{MOST_LOOKED_AT, Statement, count_of, may_be_narrow, page};
+use rusqlite::Connection;
+
+/// One step: what it belongs to, and what it is.
+type Step = (i64, String);
+
+fn plan(conn: &Connection, statement: &Statement) -> Vec<Step> {
+    let explained = format!("EXPLAIN QUERY PLAN {}", statement.sql);
+    let mut explained = conn.prepare(&explained).expect("a statement");
+    let mut rows = explained.raw_query();
+    let mut steps = Vec::new();
+    while let Some(row) = rows.next().expect("a plan") {
+        steps.push((row.get(1).expect("a number"), row.get(3).expect("a text")));
+    }
+    steps
+}
+
+/// Whether a step reads no more than an index holds of what is asked for.
+fn is_bounded(step: &str, along_all: bool) -> bool {
+    let of_orders = step.split_whitespace().nth(1) == Some("orders");
+    let of_tasks = step.split_whitespace().nth(1) == Some("tasks");
+    match () {
+        () if step.starts_with("SCAN") && of_orders => {
+            along_all && step.contains("INDEX orders_by_placing")
+        }
+        // These hold nothing but tasks that are asked for.
+        () if step.starts_with("SCAN") && of_tasks => {
+            ["tasks_given_up", "tasks_retrying", "tasks_due"].iter().any(|of| step.contains(of))
+        }
+        () => true,
+    }
+}
+
+/// Whether what is sorted was bounded before. What is made distinct was counted before.
+fn sorts_within_bounds(steps: &[Step]) -> bool {
+    let sorts = steps
+        .iter()
+        .filter(|(_, step)| step.starts_with("USE TEMP B-TREE") && step.contains("ORDER BY"));
+    sorts.into_iter().all(|(of, _)| {
+        let read = steps.iter().find(|(other, step)| {
+            other == of && (step.starts_with("SCAN") || step.starts_with("SEARCH"))
+        });
+        read.is_some_and(|(_, step)| {
+            ["looked", "part", "page", "last", "(subquery", "(join"].contains(
+                &step.split_whitespace().nth(1).unwrap_or_default().trim_end_matches("-1"),
+            )
+        })
+    })
+}
+
+#[test]
+fn no_page_reads_a_table_or_sorts_without_a_bound() {
+    let mut conn = Connection::open_in_memory().expect("a database");
+    chassis::sqlite::migrate(&mut conn, schema::MIGRATIONS).expect("the tables");
+    let mut faults = Vec::new();
+    for mut query in every_question() {
+        for after in [None, Some(crate::store::Place { at: query.now, order_id: "o".to_owned() })] {
+            query.after = after;
+            let question = Question(&query);
+            let narrow = may_be_narrow(question);
+            let pages = narrow.iter().map(|part| page(question, Some(*part), MOST_LOOKED_AT));
+            let counts = narrow.iter().map(|part| count_of(question, *part));
+            let along = page(question, None, MOST_LOOKED_AT);
+            let along_all = along.sql.contains("WHERE true ORDER BY placed_at");
+            for statement in std::iter::once(along).chain(pages).chain(counts) {
+                let steps = plan(&conn, &statement);
+                let bounded = steps.iter().all(|(_, step)| is_bounded(step, along_all));
+                if !bounded || !sorts_within_bounds(&steps) {
+                    faults.push(format!("{query:?}\n{}\n{steps:#?}", statement.sql));
+                }
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{} read or sort too much, such as:\n{}", faults.len(), faults[0]);
+}
