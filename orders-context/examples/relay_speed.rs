@@ -28,9 +28,10 @@ use orders_context::app::group::Limits;
 use orders_context::domain::Policy;
 use orders_context::leases::Held;
 use orders_context::relay::OrderJournal;
+use orders_context::relay::records::SchemaIds;
 use orders_context::store::sqlite::Sqlite;
 use orders_context::store::{Generation, Lease, Store};
-use schemas::topics::ORDER_EVENTS;
+use schemas::topics::{ORDER_EVENTS, ORDER_STATES};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -95,14 +96,19 @@ impl Bench {
         group.wake_on_journal(wake.clone());
         tokio::spawn(group.run(stop.clone()));
         app.register_restaurant(trattoria()).await?;
-        let relay = RelayConfig::new(kafka, &run, &run, &[ORDER_EVENTS.name]);
+        let relay = RelayConfig::new(kafka, &run, &run, &[ORDER_EVENTS.name, ORDER_STATES.name]);
         Ok(Self { folder, store, app, wake, relay, stop })
     }
 
     fn start_relay(&self) -> anyhow::Result<JoinHandle<anyhow::Result<()>>> {
         let lease = Lease { name: "relay-0".into(), token: 1 };
         let held = Held::until(lease, BootInstant::now() + Duration::from_secs(86_400));
-        let journal = OrderJournal::new(self.store.journal_reader()?, Generation::ONLY, 1, held)?;
+        let journal = OrderJournal::new(
+            self.store.journal_reader()?,
+            Generation::ONLY,
+            SchemaIds { events: 1, states: 2 },
+            held,
+        )?;
         let (config, wake, stop) = (self.relay.clone(), self.wake.clone(), self.stop.clone());
         Ok(std::thread::spawn(move || {
             run_relay(config, journal, wake, Arc::new(SystemClock), stop)

@@ -25,7 +25,7 @@ pub use division::{Division, Generation, MOST_SHARDS, Resharded, SLOTS, slot};
 pub use erasure::{Erased, Erasure, Person, key_scope};
 pub use lease::{Claim, Lease, Standing};
 pub use listing::{OrdersFilter, OrdersPage, OrdersQuery, OrdersSort, Place, TaskCondition};
-pub use reader::JournalReader;
+pub use reader::{JournalReader, ToPublish};
 pub use task::{Task, TaskChange, TaskState};
 
 use crate::domain::{
@@ -197,6 +197,12 @@ pub trait Store: Send + Sync + 'static {
     /// ids, which are asked for once each.
     fn kept(&self, order_ids: Vec<String>) -> Answer<'_, Vec<Kept>>;
 
+    /// From now on the state topic says nothing of these orders: each that has none gets a tombstone, with
+    /// a position like an event's, which the relay publishes in its turn. How many are new. Safe to repeat;
+    /// in portions, each durable by itself. An erasure that has a transaction of its own calls `insert` of
+    /// the database's `tombstones.rs` in it.
+    fn bury(&self, order_ids: Vec<String>, at: Timestamp) -> Answer<'_, usize>;
+
     /// What the picture of the flow shows. Reads counters and the ends of indexes, no orders.
     fn flow(&self, now: Timestamp) -> Answer<'_, FlowFigures>;
 
@@ -349,6 +355,17 @@ pub struct JournalRow {
     pub traceparent: Option<String>,
     /// The event that led to this one.
     pub causation_id: Option<String>,
+}
+
+/// The end of an order on the state topic, when the person behind it was erased.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tombstone {
+    /// Place in commit order, among the journal's.
+    pub position: i64,
+    /// Whose.
+    pub order_id: String,
+    /// Since when.
+    pub at: Timestamp,
 }
 
 /// All that is kept of one order, for checks. What cannot be read is no error here: it is left out

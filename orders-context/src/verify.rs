@@ -1,10 +1,13 @@
 //! `orders verify`: is the topic the journal, order by order?
 //!
 //! Per order the topic must hold the journal's events: the same, in the same order, each once under
-//! `read_committed`. The journal itself must have no gap.
+//! `read_committed`. The journal itself must have no gap. And the last state of each order on the topic of states
+//! must be what its journal makes of it.
+
+mod states;
 
 use crate::relay::{shards::published, to_event};
-use crate::store::{Division, Generation, JournalRow, Kept, Store};
+use crate::store::{Division, Generation, JournalRow, Kept, Store, ToPublish};
 use anyhow::{Context, ensure};
 use chassis::kafka::scan::{Isolation, scan};
 use chassis::kafka::{Incoming, KafkaConfig};
@@ -12,6 +15,7 @@ use schemas::order_events::OrderEvent;
 use schemas::registry::RegistryClient;
 use schemas::topics::ORDER_EVENTS;
 use schemas::{DecodeError, Decoder, Encoder};
+use states::States;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
@@ -34,6 +38,8 @@ pub struct Report {
     pub journal_events: usize,
     /// Events on the topic under `read_committed`.
     pub topic_events: usize,
+    /// Orders whose state is on the topic of states.
+    pub topic_states: usize,
     /// One line each.
     pub differences: Vec<String>,
 }
@@ -58,16 +64,25 @@ pub fn verify(
     scan(kafka, ORDER_EVENTS.name, Isolation::Committed, |record| topic.take(&record))?;
     let Topic { mut seen, events, mut report, encoder, .. } = topic;
     report.topic_events = events;
+    let mut states = States::read(kafka, registry, runtime, &mut report)?;
+    let mut reader = store.journal_reader()?;
     let mut after = String::new();
     loop {
         let order_ids = runtime.block_on(store.known_ids(after.clone(), PAGE))?;
         let Some(last) = order_ids.last() else { break };
         after.clone_from(last);
-        for kept in runtime.block_on(store.kept(order_ids))? {
+        let kept = runtime.block_on(store.kept(order_ids))?;
+        // After the journals, so that whoever has no tombstone here had none there.
+        let asked: Vec<&str> = kept.iter().map(|kept| &*kept.order_id).collect();
+        let tombstones = reader.known_of(&asked, 0)?.tombstones;
+        for kept in &kept {
             let theirs = seen.remove(&kept.order_id).unwrap_or_default();
-            compare(&kept, &published, &encoder, theirs, &mut report)?;
+            compare(kept, &published, &encoder, theirs, &mut report)?;
+            let tombstone = tombstones.iter().find(|stone| stone.order_id == kept.order_id);
+            states.compare(kept, tombstone, &published, &mut report);
         }
     }
+    states.compare_rest(&mut report);
     for (order_id, rest) in seen {
         report.has_beyond(&order_id, &rest);
     }
@@ -82,9 +97,13 @@ struct Published {
 
 impl Published {
     fn has(&self, row: &JournalRow) -> bool {
-        let shard = self.generation.shard_of(&row.order_id);
-        let position = usize::try_from(shard).ok().and_then(|shard| self.positions.get(shard));
-        position.is_some_and(|position| row.position <= *position)
+        self.has_come_to(row.position, &row.order_id)
+    }
+
+    fn has_come_to(&self, position: i64, order_id: &str) -> bool {
+        let shard = self.generation.shard_of(order_id);
+        let published = usize::try_from(shard).ok().and_then(|shard| self.positions.get(shard));
+        published.is_some_and(|published| position <= *published)
     }
 }
 
@@ -120,11 +139,13 @@ fn have_come_to(
     positions: &[i64],
 ) -> anyhow::Result<bool> {
     for (shard, position) in (0..).zip(positions) {
-        let mut rows = Vec::new();
+        let mut next = ToPublish::default();
         if *position < newest {
-            store.shard_reader(generation, shard)?.read_after(*position, 1, &mut rows)?;
+            store.shard_reader(generation, shard)?.read_to_publish(*position, 1, &mut next)?;
         }
-        if rows.first().is_some_and(|row| row.position <= newest) {
+        let rows = next.rows.iter().map(|row| row.position);
+        let mut positions = rows.chain(next.tombstones.iter().map(|stone| stone.position));
+        if positions.any(|position| position <= newest) {
             return Ok(false);
         }
     }
@@ -250,16 +271,17 @@ impl Report {
 
 impl std::fmt::Display for Report {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { orders, journal_events, topic_events, differences } = self;
+        let Self { orders, journal_events, topic_events, topic_states, differences } = self;
         writeln!(
             f,
-            "orders {orders}, journal {journal_events} events, topic {topic_events} events"
+            "orders {orders}, journal {journal_events} events, topic {topic_events} events, \
+             {topic_states} states"
         )?;
         for difference in differences.iter().take(SHOWN) {
             writeln!(f, "  {difference}")?;
         }
         match differences.len() {
-            0 => write!(f, "clean: the topic equals the journal"),
+            0 => write!(f, "clean: the topics equal the journal"),
             n if n > SHOWN => write!(f, "{n} differences, the first {SHOWN} shown"),
             n => write!(f, "{n} differences"),
         }

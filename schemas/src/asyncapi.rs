@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::catalogue::{CHAPTERS, Chapter, Page, without_nulls};
+use crate::catalogue::{Aspect, CHAPTERS, Chapter, Page, without_nulls};
 use crate::golden::{Golden, latest};
 use crate::topics::{
     Cleanup, MAX_DEAD_LETTER_BYTES, MAX_MESSAGE_BYTES, PROMOTIONS_ORDER_DLQ, Topic,
@@ -81,14 +81,17 @@ fn channel_of_events(chapter: &Chapter) -> (String, Value) {
             ((*name).to_owned(), json!({ "$ref": format!("#/components/messages/{name}") }))
         })
         .collect();
-    let title = format!("Events of every {}", chapter.aggregate);
+    let title = match chapter.aspect {
+        Aspect::Facts => format!("Events of every {}", chapter.aggregate),
+        Aspect::States => format!("State of every {}", chapter.aggregate),
+    };
     channel(chapter.topic, &title, Value::Object(messages))
 }
 
 fn channel(topic: &Topic, title: &str, messages: Value) -> (String, Value) {
     let (policy, retention) = match topic.cleanup {
         Cleanup::Delete => ("delete", Some(topic.retention_ms.unwrap_or(-1))),
-        Cleanup::Compact => ("compact", None),
+        Cleanup::Compact | Cleanup::CompactSlowly => ("compact", None),
     };
     let largest =
         if topic.name.ends_with(".dlq") { MAX_DEAD_LETTER_BYTES } else { MAX_MESSAGE_BYTES };
@@ -162,7 +165,16 @@ fn message(chapter: &Chapter, golden: &Golden, page: &Page) -> Value {
     let headers: Map<String, Value> =
         headers.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
     let payload: Value = serde_json::from_str(golden.json).unwrap_or_default();
-    let what = format!("`event_type` is `{}`, and the block of that name is set.", page.event_type);
+    let what = match chapter.aspect {
+        Aspect::Facts => {
+            format!("`event_type` is `{}`, and the block of that name is set.", page.event_type)
+        }
+        Aspect::States => {
+            "The last record of a key is what holds; one without a value is the end of \
+             the key."
+                .to_owned()
+        }
+    };
     json!({
         "name": page.event_type,
         "title": page.title,

@@ -7,10 +7,11 @@ use serde_json::Value;
 
 use crate::golden::latest;
 use crate::record::Event;
-use crate::topics::{Topic, VOUCHER_EVENTS};
-use crate::{OrderEvent, VoucherEvent, topics::ORDER_EVENTS};
+use crate::topics::{ORDER_EVENTS, ORDER_STATES, Topic, VOUCHER_EVENTS};
+use crate::{OrderEvent, OrderState, VoucherEvent};
 
 mod orders;
+mod states;
 mod vouchers;
 
 /// The page of one event type. Each text is whole sentences.
@@ -30,6 +31,15 @@ pub struct Page {
     pub follows: &'static str,
 }
 
+/// What the records of a topic say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Aspect {
+    /// What happened.
+    Facts,
+    /// Where something stands.
+    States,
+}
+
 /// A topic that others may read, with what is known of its events.
 #[derive(Debug, Clone, Copy)]
 pub struct Chapter {
@@ -37,6 +47,8 @@ pub struct Chapter {
     pub topic: &'static Topic,
     /// The word for what its events are about.
     pub aggregate: &'static str,
+    /// What is said of it.
+    pub aspect: Aspect,
     /// Its event types, in the order of the schema.
     pub event_types: &'static [&'static str],
     /// Their pages.
@@ -48,12 +60,21 @@ pub const CHAPTERS: &[Chapter] = &[
     Chapter {
         topic: &ORDER_EVENTS,
         aggregate: "order",
+        aspect: Aspect::Facts,
         event_types: OrderEvent::EVENT_TYPES,
         pages: orders::PAGES,
     },
     Chapter {
+        topic: &ORDER_STATES,
+        aggregate: "order",
+        aspect: Aspect::States,
+        event_types: OrderState::EVENT_TYPES,
+        pages: states::PAGES,
+    },
+    Chapter {
         topic: &VOUCHER_EVENTS,
         aggregate: "voucher",
+        aspect: Aspect::Facts,
         event_types: VoucherEvent::EVENT_TYPES,
         pages: vouchers::PAGES,
     },
@@ -106,7 +127,10 @@ fn write_chapter(page: &mut String, chapter: &Chapter) {
         fields.iter().partition(|field| field["type"][1]["type"] == "record");
     // Writing to a String cannot fail.
     let _ = write!(page, "\n## `{}`\n\n{}\n\n", chapter.topic.name, text(&schema, "doc"));
-    page.push_str("Every event has these columns:\n\n");
+    page.push_str(match chapter.aspect {
+        Aspect::Facts => "Every event has these columns:\n\n",
+        Aspect::States => "Every record has these columns:\n\n",
+    });
     write_fields(page, &columns);
     for event_type in chapter.event_types {
         let block = blocks.iter().find(|field| text(field, "name") == *event_type);

@@ -3,8 +3,8 @@
 
 use crate::codec::FRAME_BYTES;
 use crate::record::Event;
-use crate::topics::{ORDER_EVENTS, Subject, Topic, VOUCHER_EVENTS};
-use crate::{OrderEvent, VoucherEvent};
+use crate::topics::{ORDER_EVENTS, ORDER_STATES, Subject, Topic, VOUCHER_EVENTS};
+use crate::{OrderEvent, OrderState, VoucherEvent};
 
 /// The key of a message and its headers.
 pub type KeyAndHeaders = (String, Vec<(&'static str, String)>);
@@ -79,6 +79,9 @@ pub const GOLDEN: &[Golden] = golden! {
            "order_rejected" "user_notified" "order_completed" "order_cancelled" "order_expired"
            "order_timed_out" "notification_failed" "order_redriven" "deadline_extended"
            "task_redriven" "flow_migrated";
+    }
+    ORDER_STATES = OrderState "orders.order.state.v1" {
+        1: "order_state";
     }
     VOUCHER_EVENTS = VoucherEvent "promotions.voucher.events.v1" {
         1: "voucher_issued";

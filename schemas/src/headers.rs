@@ -23,6 +23,9 @@ pub const NAMES: [&str; 11] = [
 pub struct Envelope<'a> {
     /// The context that speaks, for example `orders`.
     pub context: &'static str,
+    /// What of the context speaks, at the end of `ce_source`, within which ids are unique: nothing for facts,
+    /// `/state` for states, which bear the ids of facts.
+    pub aspect: &'static str,
     /// Short event type, for example `order_placed`; written as `takeaway.orders.order_placed.v1`.
     pub event_type: &'a str,
     /// Id of the event.
@@ -52,7 +55,7 @@ impl Envelope<'_> {
         headers.push(("ce_id", self.event_id.to_owned()));
         headers
             .push(("ce_type", ["takeaway.", self.context, ".", self.event_type, ".v1"].concat()));
-        headers.push(("ce_source", ["/takeaway/", self.context].concat()));
+        headers.push(("ce_source", ["/takeaway/", self.context, self.aspect].concat()));
         headers.push(("ce_subject", self.subject.to_owned()));
         headers.push(("ce_time", rfc3339(self.time_us)));
         headers.push(("ce_sequence", format!("{:010}", self.sequence)));

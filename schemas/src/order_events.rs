@@ -79,6 +79,7 @@ impl Event for OrderEvent {
     fn envelope(&self) -> Envelope<'_> {
         Envelope {
             context: "orders",
+            aspect: "",
             event_type: self.event_type(),
             event_id: &self.event_id,
             subject: &self.order_id,

@@ -30,8 +30,12 @@ impl Owner {
 pub enum Cleanup {
     /// Deletes them when their retention is over.
     Delete,
-    /// Keeps the last one of each key.
+    /// Keeps the last one of each key, and as little else as can be.
     Compact,
+    /// Keeps the last one of each key, for readers who come late or were away for a while: nothing goes
+    /// within an hour, everything older than the last goes within a week, and a key without a value is
+    /// seen for a week.
+    CompactSlowly,
 }
 
 /// The schemas of a topic's values, as the registry knows them.
@@ -57,7 +61,7 @@ pub struct Topic {
     pub name: &'static str,
     /// How many partitions it has; never changed, for that would move keys to other partitions.
     pub partitions: i32,
-    /// How long records are kept, in milliseconds; `None` means for ever.
+    /// How long records are kept, in milliseconds; `None` means for ever, or for as long as compaction does.
     pub retention_ms: Option<i64>,
     /// What happens to old records.
     pub cleanup: Cleanup,
@@ -94,6 +98,25 @@ pub const ORDER_EVENTS: Topic = Topic {
     doc: "Every fact about every order, keyed by order id.",
 };
 
+/// Every shipped version of the record of [`ORDER_STATES`], the latest last.
+pub const ORDER_STATES_VERSIONS: &[&str] = &[include_str!("../avro/orders.order.state.v1/1.avsc")];
+
+/// The schemas of the values of [`ORDER_STATES`].
+pub const ORDER_STATES_VALUE: Subject =
+    Subject { name: "orders.order.state.v1-value", versions: ORDER_STATES_VERSIONS };
+
+/// Where each order stands. As many partitions as [`ORDER_EVENTS`]: an order has the same number in both.
+pub const ORDER_STATES: Topic = Topic {
+    name: "orders.order.state.v1",
+    partitions: ORDER_EVENTS.partitions,
+    retention_ms: None,
+    cleanup: Cleanup::CompactSlowly,
+    owner: Owner::Orders,
+    subject: Some(ORDER_STATES_VALUE),
+    doc: "Where each order stands after its last event, keyed by order id, written in the transaction of that \
+          event. Compacted; a key without a value is an order to be forgotten.",
+};
+
 /// The schemas of the values of [`VOUCHER_EVENTS`].
 pub const VOUCHER_EVENTS_VALUE: Subject =
     Subject { name: "promotions.voucher.events.v1-value", versions: VOUCHER_EVENTS_VERSIONS };
@@ -121,6 +144,17 @@ pub const ORDERS_RELAY: Topic = Topic {
           written in the transaction of its events.",
 };
 
+/// How far each run of `orders republish` has come.
+pub const ORDERS_REPUBLISH: Topic = Topic {
+    name: "_orders.republish.progress.v1",
+    partitions: 1,
+    retention_ms: None,
+    cleanup: Cleanup::Compact,
+    owner: Owner::Orders,
+    subject: None,
+    doc: "Internal: how far each run of `orders republish` has come, written in the transaction of its records.",
+};
+
 /// How far the promotions context has published its journal.
 pub const PROMOTIONS_RELAY: Topic = Topic {
     name: "_promotions.relay.progress.v1",
@@ -144,8 +178,15 @@ pub const PROMOTIONS_ORDER_DLQ: Topic = Topic {
 };
 
 /// All of them.
-pub const ALL: &[&Topic] =
-    &[&ORDER_EVENTS, &VOUCHER_EVENTS, &ORDERS_RELAY, &PROMOTIONS_RELAY, &PROMOTIONS_ORDER_DLQ];
+pub const ALL: &[&Topic] = &[
+    &ORDER_EVENTS,
+    &ORDER_STATES,
+    &VOUCHER_EVENTS,
+    &ORDERS_RELAY,
+    &ORDERS_REPUBLISH,
+    &PROMOTIONS_RELAY,
+    &PROMOTIONS_ORDER_DLQ,
+];
 
 /// The topics that `owner` writes and therefore creates.
 pub fn owned_by(owner: Owner) -> impl Iterator<Item = &'static Topic> {
@@ -158,6 +199,9 @@ pub const MAX_MESSAGE_BYTES: usize = 1_048_588;
 /// Largest record a topic of dead letters takes: the largest record of another, with room for the
 /// headers that say what became of it.
 pub const MAX_DEAD_LETTER_BYTES: usize = 2 * MAX_MESSAGE_BYTES;
+
+const HOUR_MS: i64 = 60 * 60 * 1_000;
+const WEEK_MS: i64 = 7 * 24 * HOUR_MS;
 
 impl Topic {
     /// The settings of the topic, as Kafka names them.
@@ -183,6 +227,12 @@ impl Topic {
                 // with it the time that a relay needs to find its position.
                 config.push(("segment.bytes", (4 * 1024 * 1024).to_string()));
                 config.push(("min.cleanable.dirty.ratio", "0.1".to_owned()));
+            }
+            Cleanup::CompactSlowly => {
+                config.push(("cleanup.policy", "compact".to_owned()));
+                config.push(("min.compaction.lag.ms", HOUR_MS.to_string()));
+                config.push(("max.compaction.lag.ms", WEEK_MS.to_string()));
+                config.push(("delete.retention.ms", WEEK_MS.to_string()));
             }
         }
         config

@@ -56,6 +56,7 @@ impl Event for VoucherEvent {
     fn envelope(&self) -> Envelope<'_> {
         Envelope {
             context: "promotions",
+            aspect: "",
             event_type: self.event_type(),
             event_id: &self.event_id,
             subject: &self.voucher_id,

@@ -10,6 +10,7 @@
 //! Kafka may be away for as long as it likes: the relay waits, says how old the oldest unpublished
 //! row is, and goes on by itself.
 
+mod claim;
 mod gauges;
 mod leftovers;
 mod once;
@@ -29,8 +30,9 @@ use super::settings::KafkaConfig;
 use crate::clock::Clock;
 use crate::shutdown::Shutdown;
 use crate::signal::Signal;
+pub use claim::claim;
 pub use once::publish_once;
-pub use progress::{Progress, read_position, read_progress};
+pub use progress::{Progress, find_progress, read_position, read_progress};
 
 /// How long a stop waits for a running transaction. When Kafka is away it cannot be ended; the
 /// broker, or the successor, then aborts it.
@@ -39,7 +41,7 @@ const STOP_GRACE: Duration = Duration::from_secs(2);
 /// One row of a journal as it is to be published.
 #[derive(Clone, Debug)]
 pub struct Outgoing {
-    /// The row's position in the journal, above zero.
+    /// The row's position in the journal, above zero. Records of one row have the same.
     pub position: i64,
     /// The topic to publish to.
     pub topic: Arc<str>,
@@ -55,8 +57,8 @@ pub struct Outgoing {
 
 /// Where the rows come from.
 pub trait Journal: Send + 'static {
-    /// Appends up to `limit` rows after `position` to `out`, in ascending order of position, gaps
-    /// allowed. A row once shown, and every row before it, must never change. An error ends the
+    /// Appends what up to `limit` rows after `position` are published as to `out`, in ascending order of
+    /// position, gaps allowed. A row once shown, and every row before it, must never change. An error ends the
     /// relay.
     fn read_after(
         &mut self,
@@ -113,6 +115,8 @@ pub struct RelayConfig {
     pub topics: Vec<String>,
     /// The shard of the journal, which is also its partition in the progress topic.
     pub shard: i32,
+    /// The key of its positions, if several journals share the partition; else the shard's number.
+    pub progress_key: Option<String>,
     /// Most rows in one transaction.
     pub batch: usize,
     /// The pause between two transactions under load; shorter the less there is to do. Each
@@ -136,10 +140,16 @@ impl RelayConfig {
             progress_topic: progress_topic.to_string(),
             topics: topics.iter().map(ToString::to_string).collect(),
             shard: 0,
+            progress_key: None,
             batch: 10_000,
             busy_pause: Duration::from_millis(20),
             look_every: Duration::from_millis(500),
         }
+    }
+
+    /// The key of its positions.
+    fn key(&self) -> String {
+        self.progress_key.clone().unwrap_or_else(|| self.shard.to_string())
     }
 }
 

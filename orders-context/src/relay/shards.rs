@@ -6,6 +6,7 @@
 //! the lease, who finds all of this in the database and in Kafka.
 
 use super::OrderJournal;
+use super::records::SchemaIds;
 use crate::leases::Held;
 use crate::store::{Division, Generation, Store};
 use anyhow::ensure;
@@ -16,7 +17,7 @@ use chassis::kafka::relay::{RelayConfig, read_position, run_relay};
 use chassis::shutdown::Shutdown;
 use chassis::signal::Signal;
 use schemas::registry::RegistryClient;
-use schemas::topics::{ORDER_EVENTS, ORDER_EVENTS_VALUE, ORDERS_RELAY};
+use schemas::topics::{ORDER_EVENTS, ORDER_STATES, ORDERS_RELAY};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,7 +55,7 @@ impl Shards {
         held: Held,
         stop: Shutdown,
     ) -> anyhow::Result<()> {
-        let Some(schema_id) = self.schema_id(&stop).await else { return Ok(()) };
+        let Some(schema_ids) = self.schema_ids(&stop).await else { return Ok(()) };
         let mut failures = 0;
         while !stop.is_cancelled() {
             let division = match self.store.division().await {
@@ -75,7 +76,7 @@ impl Shards {
             match self.next_step(division, shard).await? {
                 Step::Publish => {
                     let (active, wake, held) = (division.active, wake.clone(), held.clone());
-                    let run = Run { active, shard, schema_id, wake, held };
+                    let run = Run { active, shard, schema_ids, wake, held };
                     let (shards, stop) = (Arc::clone(&self), stop.clone());
                     tokio::task::spawn_blocking(move || shards.publish_generation(run, stop))
                         .await??;
@@ -90,15 +91,11 @@ impl Shards {
     /// Blocks. Kafka fences whoever published before, so that nothing is published twice even if
     /// they have not noticed that their lease is lost.
     fn publish_generation(&self, run: Run, stop: Shutdown) -> anyhow::Result<()> {
-        let Run { active, shard, schema_id, wake, held } = run;
+        let Run { active, shard, schema_ids, wake, held } = run;
         let reader = self.store.shard_reader(active, shard)?;
-        let journal = OrderJournal::new(reader, active, schema_id, held)?;
-        let (name, topics) = (format!("orders-relay-{shard}"), [ORDER_EVENTS.name]);
-        let relay = RelayConfig {
-            shard,
-            look_every: self.look_every * active.shards.unsigned_abs(),
-            ..RelayConfig::new(self.kafka.clone(), &name, ORDERS_RELAY.name, &topics)
-        };
+        let journal = OrderJournal::new(reader, active, schema_ids, held)?;
+        let look_every = self.look_every * active.shards.unsigned_abs();
+        let relay = RelayConfig { look_every, ..relay_config(&self.kafka, shard) };
         run_relay(relay, journal, wake, Arc::clone(&self.clock), stop)
     }
 
@@ -146,13 +143,12 @@ impl Shards {
         }
     }
 
-    /// The id of our schema, asked until the registry answers; `None` when stopped meanwhile.
-    async fn schema_id(&self, stop: &Shutdown) -> Option<u32> {
-        let (subject, schema) = (ORDER_EVENTS_VALUE.name, ORDER_EVENTS_VALUE.latest());
+    /// The ids of our schemas, asked until the registry answers; `None` when stopped meanwhile.
+    async fn schema_ids(&self, stop: &Shutdown) -> Option<SchemaIds> {
         let mut attempt = 0;
         while !stop.is_cancelled() {
-            match self.registry.id_of(subject, schema).await {
-                Ok(known) => return Some(known.id),
+            match SchemaIds::of(&self.registry).await {
+                Ok(ids) => return Some(ids),
                 Err(error) => tracing::warn!(error = %error, "events wait for the schema registry"),
             }
             pause(AGAIN.delay(attempt), stop).await;
@@ -175,7 +171,7 @@ enum Step {
 struct Run {
     active: Generation,
     shard: i32,
-    schema_id: u32,
+    schema_ids: SchemaIds,
     wake: Signal,
     held: Held,
 }
@@ -185,6 +181,13 @@ async fn pause(time: Duration, stop: &Shutdown) {
         () = tokio::time::sleep(time) => {}
         () = stop.cancelled() => {}
     }
+}
+
+/// The relay of a shard, as Kafka knows it.
+#[must_use]
+pub fn relay_config(kafka: &KafkaConfig, shard: i32) -> RelayConfig {
+    let (name, topics) = (format!("orders-relay-{shard}"), [ORDER_EVENTS.name, ORDER_STATES.name]);
+    RelayConfig { shard, ..RelayConfig::new(kafka.clone(), &name, ORDERS_RELAY.name, &topics) }
 }
 
 /// Up to where each shard of `generation` is published: a position of the journal. Blocks.

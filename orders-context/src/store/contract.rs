@@ -14,6 +14,7 @@ pub mod moments;
 pub mod questions;
 pub mod reading;
 pub mod tasks;
+pub mod tombstones;
 
 use super::{
     Commit, Contact, Counted, Entry, JournalRow, Outcome, Remembered, Stage, Store, TaskChange,
@@ -105,6 +106,12 @@ macro_rules! store_contract {
                 what_is_due_is_walked_through_once_each,
                 a_moment_moves_without_an_event,
                 a_moment_set_on_an_older_version_is_refused,
+            ]
+            tombstones: [
+                a_tombstone_stands_once_where_it_was_set,
+                the_journal_itself_shows_no_tombstone,
+                what_is_known_of_an_order_ends_at_a_position,
+                of_many_who_bury_an_order_one_does,
             ]
             tasks: [
                 a_task_is_due_from_its_moment_on_and_the_most_overdue_first,

@@ -24,6 +24,7 @@ pub const COPIED: &[&str] = &[
     "bulk_actions",
     "erasures",
     "counters",
+    "tombstones",
 ];
 
 /// What belongs to one database and stays there.

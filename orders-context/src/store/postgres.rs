@@ -26,6 +26,7 @@ mod schema;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod tombstones;
 mod write;
 
 use super::bulk::{Bulk, NewBulk, Started};
@@ -295,6 +296,12 @@ impl Store for Postgres {
 
     fn kept(&self, order_ids: Vec<String>) -> Answer<'_, Vec<Kept>> {
         Box::pin(ask(&self.readers, async move |client| kept::kept(client, &order_ids).await))
+    }
+
+    fn bury(&self, order_ids: Vec<String>, at: Timestamp) -> Answer<'_, usize> {
+        Box::pin(ask(&self.readers, async move |client| {
+            tombstones::bury(client, &order_ids, at).await
+        }))
     }
 
     fn flow(&self, now: Timestamp) -> Answer<'_, FlowFigures> {

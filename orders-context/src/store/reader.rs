@@ -1,6 +1,30 @@
 //! The journal as one after the other is told of it.
 
-use super::{Error, JournalRow};
+use super::{Error, JournalRow, Tombstone};
+
+/// Rows of the journal, and tombstones beside them. They share one order of positions.
+#[derive(Debug, Default)]
+pub struct ToPublish {
+    /// Ascending.
+    pub rows: Vec<JournalRow>,
+    /// Ascending.
+    pub tombstones: Vec<Tombstone>,
+}
+
+impl ToPublish {
+    /// Keeps the first `limit` of both together, of which up to `limit` each were read.
+    pub(super) fn keep_first(&mut self, limit: usize) {
+        let positions = self.rows.iter().map(|row| row.position);
+        let mut positions: Vec<i64> =
+            positions.chain(self.tombstones.iter().map(|stone| stone.position)).collect();
+        if positions.len() > limit {
+            positions.sort_unstable();
+            let beyond = positions[limit];
+            self.rows.retain(|row| row.position < beyond);
+            self.tombstones.retain(|stone| stone.position < beyond);
+        }
+    }
+}
 
 /// Reads the journal in commit order, for the relay and for checks.
 pub trait JournalReader: Send {
@@ -16,7 +40,26 @@ pub trait JournalReader: Send {
         rows: &mut Vec<JournalRow>,
     ) -> Result<(), Error>;
 
-    /// Position of the newest row of the whole journal, at least the place where its latest generation
+    /// Appends what is to be published after `position`: up to `limit` rows and tombstones together, as of
+    /// one moment, each kind ascending. As with [`Self::read_after`], nothing is skipped.
+    ///
+    /// # Errors
+    /// When the database does not answer or holds what cannot be read.
+    fn read_to_publish(
+        &mut self,
+        position: i64,
+        limit: usize,
+        page: &mut ToPublish,
+    ) -> Result<(), Error>;
+
+    /// What is known of these orders: their rows up to `position`, by order and sequence, and their
+    /// tombstones, wherever these stand. Rows in compact history are not looked for.
+    ///
+    /// # Errors
+    /// When the database does not answer or holds what cannot be read.
+    fn known_of(&mut self, order_ids: &[&str], position: i64) -> Result<ToPublish, Error>;
+
+    /// Position of the newest row or tombstone of the whole journal, at least the place where its latest generation
     /// begins; 0 when there is none.
     ///
     /// # Errors

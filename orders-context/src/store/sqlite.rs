@@ -17,6 +17,7 @@ mod tasks;
 #[cfg(test)]
 mod tests;
 mod threads;
+mod tombstones;
 mod write;
 
 use super::bulk::{Bulk, NewBulk, Started};
@@ -241,6 +242,10 @@ impl Store for Sqlite {
 
     fn kept(&self, order_ids: Vec<String>) -> Answer<'_, Vec<Kept>> {
         self.read(move |conn| kept::kept(conn, order_ids))
+    }
+
+    fn bury(&self, order_ids: Vec<String>, at: Timestamp) -> Answer<'_, usize> {
+        self.write(move |conn| tombstones::bury(conn, &order_ids, at))
     }
 
     fn flow(&self, now: Timestamp) -> Answer<'_, FlowFigures> {

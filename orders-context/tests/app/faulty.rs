@@ -252,6 +252,10 @@ impl Store for Faulty {
         self.inner.kept(order_ids)
     }
 
+    fn bury(&self, order_ids: Vec<String>, at: Timestamp) -> Answer<'_, usize> {
+        self.inner.bury(order_ids, at)
+    }
+
     fn flow(&self, now: Timestamp) -> Answer<'_, FlowFigures> {
         self.inner.flow(now)
     }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
-use schemas::{Decoder, Encoder, Event, OrderEvent, Subject, VoucherEvent};
+use schemas::{Decoder, Encoder, Event, OrderEvent, OrderState, Subject, VoucherEvent};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -201,6 +201,13 @@ fn order_events_of_every_version_are_readable() {
     check_latest::<OrderEvent>(&samples::order_events());
     check_typed::<OrderEvent>();
     check_resolution(&OrderEvent::SUBJECT);
+}
+
+#[test]
+fn order_states_of_every_version_are_readable() {
+    check_latest::<OrderState>(&samples::order_states());
+    check_typed::<OrderState>();
+    check_resolution(&OrderState::SUBJECT);
 }
 
 #[test]

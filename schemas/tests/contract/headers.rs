@@ -41,6 +41,16 @@ fn what_is_not_known_is_left_out() {
 }
 
 #[test]
+fn a_state_has_the_id_of_its_last_event_and_a_source_of_its_own() {
+    let event = samples::order_events().swap_remove(3);
+    let state = samples::order_states().swap_remove(0);
+    let headers = state.envelope().headers();
+    assert!(headers.contains(&("ce_type", "takeaway.orders.order_state.v1".to_owned())));
+    assert!(headers.contains(&("ce_source", "/takeaway/orders/state".to_owned())));
+    assert!(headers.contains(&("ce_id", event.event_id)));
+}
+
+#[test]
 fn any_time_at_all_can_be_written() {
     let event = samples::order_events().swap_remove(0);
     for (time_us, expected) in [

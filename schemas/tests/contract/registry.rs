@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use schemas::registry::{Outcome, apply};
-use schemas::topics::ORDER_EVENTS_VERSIONS;
+use schemas::topics::{ORDER_EVENTS, ORDER_EVENTS_VERSIONS, ORDER_STATES, ORDER_STATES_VERSIONS};
 use schemas::{Owner, RegistryClient, RegistryError};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -62,25 +62,27 @@ const ORDERS: &str = "orders.order.events.v1-value";
 #[tokio::test]
 async fn applying_sets_the_compatibility_first_and_registers_what_is_missing() {
     let registry = StandIn::answering(|request| match request {
-        "POST /ccompat/subjects/orders.order.events.v1-value" => (404, "{}"),
-        "POST /ccompat/subjects/orders.order.events.v1-value/versions" => (200, r#"{"id":7}"#),
+        post if post.ends_with("/versions") => (200, r#"{"id":7}"#),
+        post if post.starts_with("POST") => (404, "{}"),
         _ => (200, "{}"),
     })
     .await;
     let applied = apply(&registry.client, Owner::Orders).await.expect("a willing registry");
-    let asked = registry.asked();
-    assert_eq!(asked[0], "PUT /ccompat/config/orders.order.events.v1-value");
-    let versions = ORDER_EVENTS_VERSIONS.len();
-    let [look, register] = [
-        "POST /ccompat/subjects/orders.order.events.v1-value",
-        "POST /ccompat/subjects/orders.order.events.v1-value/versions",
-    ];
-    assert_eq!(asked[1..], [look, register].repeat(versions));
-    assert_eq!(applied.len(), versions);
-    for (version, one) in (1..).zip(&applied) {
-        let expected = (ORDERS, version, 7, Outcome::Registered);
-        assert_eq!((one.subject, one.version, one.id, one.outcome), expected);
+    let mut asked = registry.asked().into_iter();
+    let mut expected = Vec::new();
+    for topic in [ORDER_EVENTS, ORDER_STATES] {
+        assert_eq!(asked.next(), Some(format!("PUT /ccompat/config/{}-value", topic.name)));
+        let subject = topic.subject.expect("a topic with schemas");
+        for version in 1..=subject.versions.len() {
+            let path = format!("POST /ccompat/subjects/{}", subject.name);
+            assert_eq!(asked.next().as_ref(), Some(&path));
+            assert_eq!(asked.next(), Some(path + "/versions"));
+            expected.push((subject.name, version, 7, Outcome::Registered));
+        }
     }
+    assert_eq!(asked.next(), None);
+    let applied = applied.iter().map(|one| (one.subject, one.version, one.id, one.outcome));
+    assert_eq!(applied.collect::<Vec<_>>(), expected);
 }
 
 #[tokio::test]
@@ -88,7 +90,8 @@ async fn applying_again_changes_nothing() {
     let registry = StandIn::answering(|_| (200, r#"{"id":7,"version":1}"#)).await;
     let applied = apply(&registry.client, Owner::Orders).await.expect("a willing registry");
     assert!(applied.iter().all(|one| one.outcome == Outcome::Unchanged), "{applied:?}");
-    assert_eq!(registry.asked().len(), 1 + ORDER_EVENTS_VERSIONS.len());
+    let looks = ORDER_EVENTS_VERSIONS.len() + ORDER_STATES_VERSIONS.len();
+    assert_eq!(registry.asked().len(), 2 + looks);
 }
 
 #[tokio::test]

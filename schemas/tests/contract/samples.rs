@@ -1,6 +1,7 @@
 //! One event of each type, always the same: Priya orders a dal and two naan from the Bombay Kitchen. Their
 //! names are known to the orders context alone; here they are ids.
 
+use schemas::OrderState;
 use schemas::order_events::*;
 use schemas::voucher_events::{VoucherEvent, VoucherFact, VoucherIssued};
 
@@ -140,6 +141,27 @@ fn event(sequence: i64, status: &str, fact: OrderFact) -> OrderEvent {
         flow_version: Some(1),
         fact,
     }
+}
+
+/// The state of Priya's order once it was accepted.
+pub fn order_states() -> Vec<OrderState> {
+    let accepted = order_events().swap_remove(3);
+    vec![OrderState {
+        order_id: accepted.order_id,
+        sequence: accepted.sequence,
+        event_id: accepted.event_id,
+        event_type: "order_accepted".into(),
+        occurred_at_us: accepted.occurred_at_us,
+        status: accepted.status,
+        restaurant_id: accepted.restaurant_id,
+        customer_id: accepted.customer_id,
+        total_minor: accepted.total_minor,
+        currency: accepted.currency,
+        placed_at_us: PLACED_AT_US + 123_456,
+        accept_by_us: PLACED_AT_US + 10 * MINUTE_US,
+        complete_by_us: PLACED_AT_US + 120 * MINUTE_US,
+        flow_version: Some(1),
+    }]
 }
 
 /// Every voucher fact, in the order of the schema.

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use schemas::topics::{ALL, Cleanup, ORDER_EVENTS, PROMOTIONS_ORDER_DLQ};
+use schemas::topics::{ALL, Cleanup, ORDER_EVENTS, ORDER_STATES, PROMOTIONS_ORDER_DLQ};
 use schemas::{Owner, topics};
 
 #[test]
@@ -25,10 +25,18 @@ fn names_follow_their_rule() {
 
 #[test]
 fn a_compacted_topic_has_no_retention_of_its_own() {
-    for topic in ALL.iter().filter(|topic| topic.cleanup == Cleanup::Compact) {
+    for topic in ALL.iter().filter(|topic| topic.cleanup != Cleanup::Delete) {
         assert_eq!(topic.retention_ms, None, "{}", topic.name);
         assert!(topic.config().iter().all(|(key, _)| *key != "retention.ms"), "{}", topic.name);
     }
+}
+
+#[test]
+fn a_state_is_where_its_events_are_and_its_end_is_seen_for_a_week() {
+    assert_eq!(ORDER_STATES.partitions, ORDER_EVENTS.partitions);
+    let config = ORDER_STATES.config();
+    assert!(config.contains(&("cleanup.policy", "compact".to_owned())));
+    assert!(config.contains(&("delete.retention.ms", "604800000".to_owned())));
 }
 
 #[test]

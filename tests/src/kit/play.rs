@@ -5,8 +5,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result};
 use chassis::kafka::Outgoing;
 use schemas::registry::RegistryClient;
-use schemas::topics::{ORDER_EVENTS, ORDER_EVENTS_VALUE, Topic, VOUCHER_EVENTS};
-use schemas::{Encoder, Envelope, Event, OrderEvent, VoucherEvent, rehearsal};
+use schemas::topics::{ORDER_EVENTS, ORDER_EVENTS_VALUE, ORDER_STATES, Topic, VOUCHER_EVENTS};
+use schemas::{Encoder, Envelope, Event, OrderEvent, OrderState, VoucherEvent, rehearsal};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -31,7 +31,8 @@ pub(super) async fn messages(registry: &RegistryClient, story: Story) -> Result<
         _ => today,
     };
     let encoder = Encoder::<OrderEvent>::new(today)?;
-    let mut messages = Vec::with_capacity(steps + 1);
+    let mut messages = Vec::with_capacity(steps + 2);
+    let mut last = Value::Null;
     for (step, sequence) in story.steps(placed_us).iter().zip(1..) {
         let record = record(step, &order_id, sequence, placed_us + STEP_US * (sequence - 1));
         let value = match step.by {
@@ -40,7 +41,9 @@ pub(super) async fn messages(registry: &RegistryClient, story: Story) -> Result<
         };
         let headers = envelope("orders", "order_id", &record).headers();
         messages.push(message(&ORDER_EVENTS, order_id.clone(), &headers, value, &record));
+        last = record;
     }
+    messages.push(state(registry, last, placed_us).await?);
     if story == Story::Happy {
         messages.push(voucher(registry, &order_id, now_us).await?);
     }
@@ -65,6 +68,19 @@ fn record(step: &Step, order_id: &str, sequence: i64, at_us: i64) -> Value {
         record[rehearsal::COLUMN] = 1.into();
     }
     record
+}
+
+/// The state of the order after its last event.
+async fn state(registry: &RegistryClient, mut record: Value, placed_us: i64) -> Result<Message> {
+    for (column, minutes) in [("placed_at", 0), ("accept_by", 10), ("complete_by", 120)] {
+        record[column] = (placed_us + minutes * STEP_US).into();
+    }
+    let subject = OrderState::SUBJECT;
+    let known = registry.id_of(subject.name, subject.latest()).await?;
+    let state: OrderState = serde_json::from_value(record.clone()).context("the state")?;
+    let value = encoded(&Encoder::<OrderState>::new(known.id)?, &record)?;
+    let (key, headers) = (state.order_id.clone(), state.envelope().headers());
+    Ok(message(&ORDER_STATES, key, &headers, value, &record))
 }
 
 async fn voucher(registry: &RegistryClient, order_id: &str, at_us: i64) -> Result<Message> {
@@ -103,6 +119,7 @@ fn envelope<'a>(context: &'static str, key: &str, record: &'a Value) -> Envelope
     let text = |name: &str| record[name].as_str().unwrap_or_default();
     Envelope {
         context,
+        aspect: "",
         event_type: text("event_type"),
         event_id: text("event_id"),
         subject: text(key),

@@ -5,7 +5,9 @@ use anyhow::{Context, Result};
 use chassis::kafka::relay::publish_once;
 use chassis::kafka::{Incoming, Outgoing};
 use schemas::catalogue::{CHAPTERS, without_nulls};
-use schemas::{Decoder, Encoder, Event, OrderEvent, RegistryClient, VoucherEvent, asyncapi};
+use schemas::{
+    Decoder, Encoder, Event, OrderEvent, OrderState, RegistryClient, VoucherEvent, asyncapi,
+};
 use serde_json::{Map, Value};
 use system_tests::{addresses::checkout, node::check_asyncapi};
 
@@ -39,6 +41,7 @@ fn asyncapis_own_tools_see_an_example_that_does_not_fit() -> Result<()> {
 async fn every_example_goes_over_a_broker_and_comes_back() -> Result<()> {
     let document: Value = serde_json::from_str(asyncapi::COMMITTED)?;
     let examples = go_over_a_broker::<OrderEvent>(&document, "orders.order.events.v1").await?
+        + go_over_a_broker::<OrderState>(&document, "orders.order.state.v1").await?
         + go_over_a_broker::<VoucherEvent>(&document, "promotions.voucher.events.v1").await?;
     let events: usize = CHAPTERS.iter().map(|chapter| chapter.event_types.len()).sum();
     assert_eq!(examples, events, "every event type has an example");

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
-use schemas::topics::ORDER_EVENTS;
+use schemas::topics::{ORDER_EVENTS, ORDER_STATES};
 use system_tests::addresses::{Addresses, checkout};
 use system_tests::kit::{Published, Story};
 use system_tests::node::node;
@@ -56,6 +56,7 @@ fn run(name: &str, addresses: &Addresses) -> Result<Vec<String>> {
         .env("KAFKA_BOOTSTRAP", &addresses.kafka)
         .env("SCHEMA_REGISTRY_URL", &addresses.registry)
         .env("TOPIC", ORDER_EVENTS.name)
+        .env("STATES", ORDER_STATES.name)
         .stdin(Stdio::null())
         .output()
         .with_context(|| format!("{name} does not start. Run: deploy/setup --tests"))?;
@@ -69,7 +70,8 @@ fn run(name: &str, addresses: &Addresses) -> Result<Vec<String>> {
 /// A topic with a story on it, and what a program ought to print of that story's order.
 async fn with_story() -> Result<(&'static Addresses, String, Vec<String>)> {
     let addresses = addresses().await?;
-    let published = kit(addresses).await?.play(Story::Redriven).await?;
+    let mut published = kit(addresses).await?.play(Story::Redriven).await?;
+    published.retain(|each| each.topic == ORDER_EVENTS.name);
     let order = published[0].key.clone();
     arrived_of(addresses, ORDER_EVENTS.name, &order, published.len()).await?;
     let line = |Published { key, sequence, event_type, .. }: &Published| {
@@ -109,6 +111,16 @@ async fn guide_kcat() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn guide_idempotent_consumption() -> Result<()> {
     reads_the_story("idempotent").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn guide_joining_late() -> Result<()> {
+    let (addresses, order, events) = with_story().await?;
+    arrived_of(addresses, ORDER_STATES.name, &order, 1).await?;
+    let lines = tokio::task::spawn_blocking(move || run("late", addresses)).await??;
+    let found: Vec<_> = lines.into_iter().filter(|line| line.starts_with(&order)).collect();
+    ensure!(found == [format!("{order} {} completed", events.len())], "found {found:#?}");
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,7 +8,7 @@ use tracing::{info, warn};
 
 use super::gauges::Gauges;
 use super::leftovers::{is_open, partitions};
-use super::progress::{Progress, read_progress};
+use super::progress::{Progress, find_progress};
 use super::session::{Fencing, Session};
 use super::settled::{Settled, look};
 use super::{Journal, Outgoing, RelayConfig};
@@ -128,8 +128,9 @@ impl<J: Journal> Owner<J> {
         }
         self.close_leftovers(session).map_err(End::Again)?;
         let config = &self.config;
-        let found = read_progress(&config.kafka, &config.progress_topic, config.shard)
-            .map_err(End::Again)?;
+        let (kafka, key) = (&config.kafka, config.key());
+        let found =
+            find_progress(kafka, &config.progress_topic, config.shard, &key).map_err(End::Again)?;
         let position = found.as_ref().map_or(0, |progress| progress.position);
         let position = position.max(self.journal.begins_after());
         let is_ours = found.is_some_and(|progress| progress.owner == self.run);
@@ -237,11 +238,12 @@ impl<J: Journal> Owner<J> {
             if let Err(error) = self.note_commit(&rows, position) {
                 return End::Refused(error);
             }
-            pace.carried(rows.len(), last_commit.elapsed());
+            let read = rows_of_journal(&rows);
+            pace.carried(read, last_commit.elapsed());
             last_commit = Instant::now();
             settled.committed(last_commit);
             // A full batch is part of a backlog: cheap for each of its rows, and more is waiting.
-            let pause = match rows.len() < self.config.batch {
+            let pause = match read < self.config.batch {
                 true => pace.pause(self.config.busy_pause),
                 false => Duration::ZERO,
             };
@@ -264,7 +266,7 @@ impl<J: Journal> Owner<J> {
     ) -> Result<(), End> {
         let progress = Progress::new(last, &self.run);
         let batch = self.config.batch;
-        if rows.len() < batch {
+        if rows_of_journal(rows) < batch {
             return session.publish(rows, &progress).map_err(End::Again);
         }
         let journal = &mut self.journal;
@@ -351,4 +353,9 @@ impl<J: Journal> Owner<J> {
             tracing::debug!(relay, error = format!("{error:#}"), "The relay still cannot publish");
         }
     }
+}
+
+/// How many rows of the journal became these records: those of one position are of one row.
+fn rows_of_journal(rows: &[Outgoing]) -> usize {
+    rows.chunk_by(|one, other| one.position == other.position).count()
 }

@@ -77,6 +77,14 @@ pub async fn write(address: &Address, mut parts: In) -> anyhow::Result<Vec<Count
     bail!("not everything came: nothing was copied")
 }
 
+/// Whether no instance is connected.
+///
+/// # Errors
+/// One is, or the database does not answer.
+pub async fn require_left(address: &Address) -> anyhow::Result<()> {
+    wait_until_left(&Pool::new(address, "orders-copy", 1)?.get().await?).await
+}
+
 /// A connection in a transaction that keeps every table as it is for others. It belongs to no pool that
 /// lives on: whoever drops it drops the transaction.
 async fn alone(address: &Address, mode: &str) -> anyhow::Result<Client> {

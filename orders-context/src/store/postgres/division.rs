@@ -6,14 +6,15 @@
 //! any transaction that it does not show. So nobody reads beyond the bound, whether they know of it or
 //! not, and neither locks nor the consent of those who read are needed.
 
-use super::ask;
 use super::journal::{Connection, FIRST, HORIZON, newest};
 use super::read::select;
 use super::rows::{JOURNAL, get, journal_row};
-use crate::store::{Division, Error, Generation, JournalReader, JournalRow, Resharded};
+use super::{ask, tombstones};
+use crate::store::{Division, Error, Generation, JournalReader, JournalRow, Resharded, ToPublish};
 use chassis::postgres::{Address, Client};
 use std::time::{Duration, Instant};
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 /// The slot of a row, as [`slot`](crate::store::slot) has it.
 const SLOT: &str = "(get_byte(sha256(convert_to(order_id, 'UTF8')), 0) * 256
@@ -122,6 +123,30 @@ impl JournalReader for Reader {
         Ok(())
     }
 
+    fn read_to_publish(
+        &mut self,
+        position: i64,
+        limit: usize,
+        page: &mut ToPublish,
+    ) -> Result<(), Error> {
+        let (pool, generation, shard) = (self.connection.pool(), self.generation, self.shard);
+        let read = async move |client: &Client| {
+            let Generation { number, shards, begins_after } = generation;
+            let (of_shard, position) = (in_shard(generation), position.max(begins_after));
+            let values: [&(dyn ToSql + Sync); 3] = [&number, &shard, &shards];
+            tombstones::read_to_publish(client, &of_shard, position, &values, limit).await
+        };
+        *page = self.connection.wait(async move { ask(&pool, read).await })?;
+        if page.rows.is_empty() && page.tombstones.is_empty() {
+            self.look_for_end(position)?;
+        }
+        Ok(())
+    }
+
+    fn known_of(&mut self, order_ids: &[&str], position: i64) -> Result<ToPublish, Error> {
+        tombstones::wait_for_known(&self.connection, order_ids, position)
+    }
+
     fn newest(&mut self) -> Result<i64, Error> {
         let pool = self.connection.pool();
         self.connection.wait(async move { ask(&pool, newest).await })
@@ -140,18 +165,26 @@ async fn read_after(
     limit: usize,
 ) -> Result<Vec<JournalRow>, Error> {
     let Generation { number, shards, begins_after } = generation;
-    // One shard has every slot, and nothing to compute.
-    let of_shard = if shards == 1 { "0".to_owned() } else { format!("({SLOT}) % $5::int") };
+    let of_shard = in_shard(generation);
     let sql = format!(
-        "SELECT {JOURNAL} FROM journal WHERE position > $1 AND position < {HORIZON}
-             AND position < coalesce((SELECT begins_at FROM relay_generations
-                 WHERE generation = $3::bigint + 1), 9223372036854775807)
-             AND {of_shard} = $4::int AND $5::int > 0
+        "SELECT {JOURNAL} FROM journal WHERE position > $1 AND position < {HORIZON} AND {of_shard}
          ORDER BY position LIMIT $2"
     );
     let (position, limit) = (position.max(begins_after), limit as i64);
     let rows = select(client, &sql, &[&position, &limit, &number, &shard, &shards]).await?;
     rows.iter().map(journal_row).collect()
+}
+
+/// What belongs to a shard of a generation: its number is $3, the shard $4, of so many as $5 says.
+fn in_shard(generation: Generation) -> String {
+    // One shard has every slot, and nothing to compute.
+    let of_shard =
+        if generation.shards == 1 { "0".to_owned() } else { format!("({SLOT}) % $5::int") };
+    format!(
+        "position < coalesce((SELECT begins_at FROM relay_generations
+             WHERE generation = $3::bigint + 1), 9223372036854775807)
+         AND {of_shard} = $4::int AND $5::int > 0"
+    )
 }
 
 /// The last position of a generation, once everything of it is to be seen.

@@ -26,8 +26,8 @@
 
 use super::read::select;
 use super::rows::{JOURNAL, get, journal_row, text};
-use super::{archive, ask};
-use crate::store::{Error, JournalReader, JournalRow};
+use super::{archive, ask, tombstones};
+use crate::store::{Error, JournalReader, JournalRow, ToPublish};
 use chassis::postgres::{Address, Client, Pool};
 use std::sync::{Arc, mpsc};
 use tokio::runtime::Runtime;
@@ -41,10 +41,10 @@ pub const HORIZON: &str =
     "(SELECT (base + pg_snapshot_xmin(pg_current_snapshot())::text::bigint) << 16
     FROM journal_base)";
 
-/// The last position written, whether its row is still here or in compact history; at least the place
+/// The last position written, by an event or a tombstone, whether its row is still here or in compact history; at least the place
 /// where the latest generation begins.
 pub const NEWEST: &str = "(SELECT greatest(archived, (SELECT max(position) FROM journal),
-    (SELECT max(begins_at) - 1 FROM relay_generations)) FROM journal_base)";
+    (SELECT max(position) FROM tombstones), (SELECT max(begins_at) - 1 FROM relay_generations)) FROM journal_base)";
 
 /// How many rows one transaction may write.
 pub const PLACES: usize = 1 << 16;
@@ -117,6 +117,24 @@ impl JournalReader for Reader {
         let read = async move |client: &Client| read_after(client, position, limit).await;
         rows.extend(self.0.wait(async move { ask(&pool, read).await })?);
         Ok(())
+    }
+
+    fn read_to_publish(
+        &mut self,
+        position: i64,
+        limit: usize,
+        page: &mut ToPublish,
+    ) -> Result<(), Error> {
+        let pool = self.0.pool();
+        let read = async move |client: &Client| {
+            tombstones::read_to_publish(client, "true", position, &[], limit).await
+        };
+        *page = self.0.wait(async move { ask(&pool, read).await })?;
+        Ok(())
+    }
+
+    fn known_of(&mut self, order_ids: &[&str], position: i64) -> Result<ToPublish, Error> {
+        tombstones::wait_for_known(&self.0, order_ids, position)
     }
 
     fn newest(&mut self) -> Result<i64, Error> {

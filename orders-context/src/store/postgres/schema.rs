@@ -264,4 +264,13 @@ pub const MIGRATIONS: &[&str] = &[
     CREATE INDEX tasks_given_up ON tasks (last_error, order_id) WHERE state = 'given_up';
     CREATE INDEX tasks_retrying ON tasks (last_error, order_id) WHERE state = 'open' AND attempts > 0;
 "#,
+    r#"
+    -- Orders of which the state topic is to say nothing any more, because a person was erased. A
+    -- position is among the journal's and given once.
+    CREATE TABLE tombstones (
+        position BIGINT PRIMARY KEY,
+        order_id TEXT COLLATE "C" NOT NULL UNIQUE,
+        at       BIGINT NOT NULL
+    );
+"#,
 ];

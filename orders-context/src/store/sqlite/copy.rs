@@ -62,6 +62,14 @@ pub fn write(path: &Path, mut parts: In) -> anyhow::Result<Vec<Count>> {
     })
 }
 
+/// Whether nobody else has the file open. Blocks.
+///
+/// # Errors
+/// Somebody has, or it cannot be opened.
+pub fn require_left(path: &Path) -> anyhow::Result<()> {
+    wait_until_left(&chassis::sqlite::open(path)?)
+}
+
 /// Does `work` in one transaction, with nobody else there.
 fn alone<T>(
     path: &Path,
@@ -156,13 +164,13 @@ fn count(tx: &Connection) -> rusqlite::Result<Vec<Count>> {
 }
 
 /// The highest position that was ever given.
-fn positions(tx: &Connection) -> rusqlite::Result<i64> {
+pub(super) fn positions(tx: &Connection) -> rusqlite::Result<i64> {
     let sql = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = ?1";
     tx.query_row(sql, [JOURNAL], |row| row.get(0))
 }
 
 /// Rows of the journal to come have higher positions.
-fn go_on_behind(tx: &Connection, position: i64) -> rusqlite::Result<()> {
+pub(super) fn go_on_behind(tx: &Connection, position: i64) -> rusqlite::Result<()> {
     let highest = position.max(positions(tx)?);
     tx.execute("DELETE FROM sqlite_sequence WHERE name = ?1", [JOURNAL])?;
     let sql = "INSERT INTO sqlite_sequence (name, seq) VALUES (?1, ?2)";

@@ -1,8 +1,8 @@
 //! Reading the journal. With one writer, positions are commit order.
 
-use super::archive;
 use super::rows::{JOURNAL, journal_row};
-use crate::store::{Error, JournalReader, JournalRow};
+use super::{archive, tombstones};
+use crate::store::{Error, JournalReader, JournalRow, ToPublish};
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// Reads the whole journal on a connection of its own.
@@ -22,6 +22,19 @@ impl JournalReader for Reader {
             rows.push(row?);
         }
         Ok(())
+    }
+
+    fn read_to_publish(
+        &mut self,
+        position: i64,
+        limit: usize,
+        page: &mut ToPublish,
+    ) -> Result<(), Error> {
+        tombstones::read_to_publish(&mut self.0, position, limit, page)
+    }
+
+    fn known_of(&mut self, order_ids: &[&str], position: i64) -> Result<ToPublish, Error> {
+        tombstones::known_of(&mut self.0, order_ids, position)
     }
 
     fn newest(&mut self) -> Result<i64, Error> {

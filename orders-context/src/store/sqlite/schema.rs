@@ -220,4 +220,12 @@ pub const MIGRATIONS: &[&str] = &[
     CREATE INDEX orders_by_flow ON orders (flow_version, placed_at, order_id);
     CREATE INDEX tasks_given_up ON tasks (last_error, order_id) WHERE state = 'given_up';
     CREATE INDEX tasks_retrying ON tasks (last_error, order_id) WHERE state = 'open' AND attempts > 0;
+", "
+    -- Orders of which the state topic is to say nothing any more, because a person was erased. A
+    -- position is among the journal's and given once.
+    CREATE TABLE tombstones (
+        position INTEGER PRIMARY KEY,
+        order_id TEXT NOT NULL UNIQUE,
+        at       INTEGER NOT NULL
+    );
 "];

@@ -1,0 +1,148 @@
+//! Rows of the journal, states and tombstones as records for Kafka. The same row makes the same bytes whenever it
+//! is published, as long as the schema is the same.
+
+use super::times::Times;
+use super::to_event;
+use crate::domain::Timestamp;
+use crate::store::{JournalRow, Tombstone};
+use chassis::kafka::Outgoing;
+use schemas::order_state::ORDER_FORGOTTEN;
+use schemas::registry::{RegistryClient, RegistryError};
+use schemas::topics::{ORDER_EVENTS, ORDER_EVENTS_VALUE, ORDER_STATES, ORDER_STATES_VALUE};
+use schemas::{Encoder, Envelope, Event, OrderEvent, OrderState, Subject};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// What the registry knows our schemas as.
+#[derive(Clone, Copy, Debug)]
+pub struct SchemaIds {
+    /// That of the events.
+    pub events: u32,
+    /// That of the states.
+    pub states: u32,
+}
+
+impl SchemaIds {
+    /// Those of the registry, of the latest versions.
+    ///
+    /// # Errors
+    /// When it does not answer or does not know one of them.
+    pub async fn of(registry: &RegistryClient) -> Result<Self, RegistryError> {
+        let id = async |subject: &Subject| registry.id_of(subject.name, subject.latest()).await;
+        let events = id(&ORDER_EVENTS_VALUE).await?.id;
+        Ok(Self { events, states: id(&ORDER_STATES_VALUE).await?.id })
+    }
+}
+
+/// Makes records.
+pub struct Records {
+    events: Encoder<OrderEvent>,
+    states: Encoder<OrderState>,
+    events_topic: Arc<str>,
+    states_topic: Arc<str>,
+}
+
+impl Records {
+    /// Records that say they were written with these schemas.
+    ///
+    /// # Errors
+    /// When a shipped schema cannot be used.
+    pub fn new(schema_ids: SchemaIds) -> anyhow::Result<Self> {
+        Ok(Self {
+            events: Encoder::new(schema_ids.events)?,
+            states: Encoder::new(schema_ids.states)?,
+            events_topic: ORDER_EVENTS.name.into(),
+            states_topic: ORDER_STATES.name.into(),
+        })
+    }
+
+    /// The record of an event, and the event.
+    pub fn event(&self, mut row: JournalRow) -> anyhow::Result<(Outgoing, OrderEvent)> {
+        let (position, occurred_at) = (row.position, row.occurred_at);
+        let (traceparent, causation_id) = (row.traceparent.take(), row.causation_id.take());
+        let event = to_event(row);
+        let mut payload = Vec::with_capacity(256);
+        self.events.encode(&event, &mut payload)?;
+        let envelope = Envelope {
+            traceparent: traceparent.as_deref(),
+            causation_id: causation_id.as_deref(),
+            correlation_id: Some(&event.order_id),
+            ..event.envelope()
+        };
+        let record = record(&self.events_topic, position, occurred_at, &envelope, Some(payload));
+        Ok((record, event))
+    }
+
+    /// The record of the state after `event`, which stands at `position`.
+    pub fn state(
+        &self,
+        position: i64,
+        event: OrderEvent,
+        times: Times,
+    ) -> anyhow::Result<Outgoing> {
+        let at = Timestamp(event.occurred_at_us);
+        let state = to_state(event, times);
+        let mut payload = Vec::with_capacity(256);
+        self.states.encode(&state, &mut payload)?;
+        let envelope = Envelope { correlation_id: Some(&state.order_id), ..state.envelope() };
+        Ok(record(&self.states_topic, position, at, &envelope, Some(payload)))
+    }
+
+    /// The record of a tombstone: a key and no value.
+    pub fn tombstone(&self, tombstone: &Tombstone) -> Outgoing {
+        let order_id = &*tombstone.order_id;
+        let envelope = Envelope {
+            context: "orders",
+            aspect: "/state",
+            event_type: ORDER_FORGOTTEN,
+            event_id: &format!("{order_id}/forgotten"),
+            subject: order_id,
+            time_us: tombstone.at.0,
+            sequence: i64::from(i32::MAX),
+            traceparent: None,
+            causation_id: None,
+            correlation_id: Some(order_id),
+        };
+        record(&self.states_topic, tombstone.position, tombstone.at, &envelope, None)
+    }
+}
+
+/// Where an order stands after `event`, with the times that hold then.
+#[must_use]
+pub fn to_state(event: OrderEvent, times: Times) -> OrderState {
+    let event_type = event.event_type().to_owned();
+    OrderState {
+        order_id: event.order_id,
+        sequence: event.sequence,
+        event_id: event.event_id,
+        event_type,
+        occurred_at_us: event.occurred_at_us,
+        status: event.status,
+        restaurant_id: event.restaurant_id,
+        customer_id: event.customer_id,
+        total_minor: event.total_minor,
+        currency: event.currency,
+        placed_at_us: times.placed_at.0,
+        accept_by_us: times.accept_by.0,
+        complete_by_us: times.complete_by.0,
+        flow_version: event.flow_version,
+    }
+}
+
+fn record(
+    topic: &Arc<str>,
+    position: i64,
+    at: Timestamp,
+    envelope: &Envelope<'_>,
+    payload: Option<Vec<u8>>,
+) -> Outgoing {
+    let headers = envelope.headers().into_iter();
+    Outgoing {
+        position,
+        topic: Arc::clone(topic),
+        key: Some(envelope.subject.as_bytes().to_vec()),
+        payload,
+        headers: headers.map(|(name, value)| (Cow::Borrowed(name), value.into())).collect(),
+        timestamp_ms: at.0 / 1_000,
+    }
+}

@@ -1,0 +1,118 @@
+//! Which records a page of the journal becomes.
+
+use super::records::SchemaIds;
+use super::{OrderJournal, until_available};
+use crate::domain::Timestamp;
+use crate::domain::tests::mother::{after, deadline_extended, order_accepted, restaurant_notified};
+use crate::leases::Held;
+use crate::store::contract::{commit, moved, placed};
+use crate::store::sqlite::Sqlite;
+use crate::store::{Generation, Lease, Store};
+use chassis::kafka::Outgoing;
+use chassis::kafka::relay::Journal;
+use schemas::topics::{ORDER_EVENTS_VALUE, ORDER_STATES, ORDER_STATES_VALUE};
+use schemas::{Decoder, OrderEvent, OrderState};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+const IDS: SchemaIds = SchemaIds { events: 1, states: 2 };
+
+fn journal(store: &dyn Store) -> OrderJournal {
+    let lease = Lease { name: "relay-0".into(), token: 1 };
+    let held = Held::until(lease, Instant::now() + Duration::from_secs(60));
+    let reader = until_available(|| store.journal_reader()).expect("a reader");
+    OrderJournal::new(reader, Generation::ONLY, IDS, held).expect("shipped schemas")
+}
+
+fn read(journal: &mut OrderJournal, position: i64, limit: usize) -> Vec<Outgoing> {
+    let mut out = Vec::new();
+    journal.read_after(position, limit, &mut out).expect("the journal is read");
+    assert!(out.is_sorted_by_key(|record| record.position));
+    out
+}
+
+fn state(record: &Outgoing) -> Option<OrderState> {
+    let mut decoder = Decoder::new();
+    decoder.add(IDS.states, ORDER_STATES_VALUE.latest()).expect("our schema");
+    Some(decoder.decode(record.payload.as_ref()?).expect("a state"))
+}
+
+/// Each record in short: an event as `order sequence`, a state with `=` before it, a tombstone with `+`.
+fn shown(records: &[Outgoing]) -> Vec<String> {
+    let mut decoder = Decoder::<OrderEvent>::new();
+    decoder.add(IDS.events, ORDER_EVENTS_VALUE.latest()).expect("our schema");
+    let show = |record: &Outgoing| {
+        let key = String::from_utf8(record.key.clone().expect("a key")).expect("text");
+        if *record.topic != *ORDER_STATES.name {
+            let payload = record.payload.as_ref().expect("an event is no tombstone");
+            return format!("{key} {}", decoder.decode(payload).expect("an event").sequence);
+        }
+        match state(record) {
+            Some(state) => format!("={key} {}", state.sequence),
+            None => format!("+{key}"),
+        }
+    };
+    records.iter().map(show).collect()
+}
+
+/// Three events of one order around one of another.
+async fn story() -> (TempDir, Sqlite) {
+    let folder = TempDir::new().expect("a folder");
+    let store = Sqlite::open(&folder.path().join("orders.db")).expect("a database");
+    let (one, two) = (placed("one"), placed("two"));
+    let told = moved(&one.order, after(1), restaurant_notified());
+    let extended = moved(&told.order, after(2), deadline_extended());
+    commit(&store, vec![one, two, told, extended]).await;
+    (folder, store)
+}
+
+#[tokio::test]
+async fn the_last_state_of_each_order_follows_its_last_event() {
+    let (_folder, store) = story().await;
+    let records = read(&mut journal(&store), 0, 100);
+    assert_eq!(shown(&records), ["one 1", "two 1", "=two 1", "one 2", "one 3", "=one 3"]);
+    let state = state(&records[5]).expect("a state");
+    assert_eq!((&*state.status, &*state.event_type), ("notified", "deadline_extended"));
+    let order = store.order("one".to_owned()).await.unwrap().expect("it is there").order;
+    let times = [order.placed_at, order.accept_by, order.complete_by];
+    let told = [state.placed_at_us, state.accept_by_us, state.complete_by_us];
+    assert_eq!(told.map(Timestamp), times);
+    let header = |name| records[5].headers.iter().find(|(other, _)| other == name);
+    assert_eq!(header("ce_source").expect("a source").1, b"/takeaway/orders/state");
+}
+
+#[tokio::test]
+async fn a_relay_that_starts_in_the_middle_says_the_same() {
+    let (_folder, store) = story().await;
+    let all = read(&mut journal(&store), 0, 100);
+    for start in 0..4 {
+        let later = read(&mut journal(&store), start, 100);
+        let expected: Vec<_> = all.iter().filter(|record| record.position > start).collect();
+        assert_eq!(format!("{later:?}"), format!("{expected:?}"), "after {start}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_read_again_says_what_it_said() {
+    let (_folder, store) = story().await;
+    let mut journal = journal(&store);
+    let before = format!("{:?}", read(&mut journal, 0, 3));
+    read(&mut journal, 3, 100);
+    assert_eq!(format!("{:?}", read(&mut journal, 0, 3)), before);
+}
+
+#[tokio::test]
+async fn nothing_is_said_of_an_order_after_its_tombstone() {
+    let (_folder, store) = story().await;
+    store.bury(vec!["one".to_owned()], after(3)).await.unwrap();
+    let order = store.order("one".to_owned()).await.unwrap().expect("it is there").order;
+    commit(&store, vec![moved(&order.into(), after(4), order_accepted())]).await;
+    let ends = ["+one", "one 4"];
+    let mut in_one = journal(&store);
+    assert_eq!(shown(&read(&mut in_one, 0, 100))[6..], ends, "in one page");
+    assert_eq!(shown(&read(&mut journal(&store), 4, 100)), ends, "after a start");
+    assert_eq!(shown(&read(&mut journal(&store), 5, 100)), ends[1..], "after a later start");
+    let mut in_steps = journal(&store);
+    assert_eq!(shown(&read(&mut in_steps, 4, 1)), ends[..1]);
+    assert_eq!(shown(&read(&mut in_steps, 5, 1)), ends[1..]);
+}
