@@ -7,8 +7,8 @@ use crate::archiving::{self, OnTopic};
 use crate::config::{Config, CustomerChannel, Database};
 use crate::leases::Leases;
 use crate::store::Store;
-use crate::store::postgres::Postgres;
-use crate::store::sqlite::Sqlite;
+use crate::store::postgres::{self, Postgres};
+use crate::store::sqlite::{self, Sqlite};
 use crate::tasks::mail::{self, Mailer};
 use crate::tasks::post::Poster;
 use crate::tasks::{Channels, Customers};
@@ -149,6 +149,19 @@ pub async fn open_store(database: &Database) -> anyhow::Result<Arc<dyn Store>> {
             Arc::new(store.with_context(|| format!("cannot open the orders database {address}"))?)
         }
     })
+}
+
+/// Whether no `orders serve` uses the store, as far as can be seen; one that is being stopped is waited for.
+///
+/// # Errors
+/// One does, or it does not answer.
+pub async fn require_left(database: &Database) -> anyhow::Result<()> {
+    match database.clone() {
+        Database::Sqlite(path) => {
+            tokio::task::spawn_blocking(move || sqlite::copy::require_left(&path)).await?
+        }
+        Database::Postgres(address) => postgres::copy::require_left(&address).await,
+    }
 }
 
 /// Brings the tables of the store up to date, whichever version they have; what was done.

@@ -6,6 +6,7 @@ mod filter;
 mod look;
 mod migrate_flow;
 mod operate;
+mod republish;
 mod table;
 mod token;
 
@@ -96,6 +97,8 @@ enum Command {
     },
     /// Print a token for the local stack, signed with the key of this machine.
     Token(token::Wish),
+    /// Publish again what was published, from journal and compact history, each record as it was.
+    Republish(republish::Again),
     /// Print the flow of an order.
     Flow {
         /// How.
@@ -178,6 +181,7 @@ impl Cli {
             Command::Schemas(Apply::Apply) => apply_own_schemas().await,
             Command::Verify { wait } => verify(Duration::from_secs(wait)).await,
             Command::Reshard { shards, wait } => reshard(shards, Duration::from_secs(wait)).await,
+            Command::Republish(again) => again.run().await,
             Command::Check { json } => check_own(Form::of(json)).await,
             Command::Copy { from, to, json } => copy(from, to, Form::of(json)).await,
             Command::Plan { policy, json } => plan(&policy, Form::of(json)).await,

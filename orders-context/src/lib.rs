@@ -19,6 +19,7 @@ pub mod picture;
 pub mod plan;
 pub mod policy_file;
 pub mod relay;
+pub mod republish;
 pub mod reshard;
 pub mod store;
 pub mod tasks;

@@ -57,6 +57,19 @@ pub fn scan(
     outcome
 }
 
+/// What each partition of `topic` holds now. Blocks.
+///
+/// # Errors
+///
+/// When the topic is missing or Kafka does not answer.
+pub fn ranges(kafka: &KafkaConfig, topic: &str) -> anyhow::Result<Vec<Range>> {
+    let consumer: BaseConsumer<Plain> =
+        scan_config(kafka, Isolation::Committed).create_with_context(Plain)?;
+    let ranges = begin(&consumer, topic);
+    retire(consumer);
+    ranges
+}
+
 /// Assigns what there is to read.
 fn begin(consumer: &BaseConsumer<Plain>, topic: &str) -> anyhow::Result<Vec<Range>> {
     let mut ranges = Vec::new();

@@ -7,4 +7,5 @@ mod evolution;
 mod guide;
 mod kit;
 mod lake;
+mod republish;
 mod support;

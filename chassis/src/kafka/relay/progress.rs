@@ -70,20 +70,35 @@ pub fn read_position(
     Ok(read_progress(kafka, progress_topic, shard)?.map(|progress| progress.position))
 }
 
-/// The last committed progress record of `shard`, up to the stable end of its partition.
+/// The last committed progress record of `shard`.
 ///
 /// # Errors
 ///
-/// When Kafka cannot be reached within 15 seconds, the topic or partition is missing, or the
-/// record cannot be read.
+/// As [`find_progress`].
 pub fn read_progress(
     kafka: &KafkaConfig,
     progress_topic: &str,
     shard: i32,
 ) -> anyhow::Result<Option<Progress>> {
+    find_progress(kafka, progress_topic, shard, &shard.to_string())
+}
+
+/// The last committed progress record of that key, up to the stable end of the partition; none where it
+/// was taken back by a record without a value.
+///
+/// # Errors
+///
+/// When Kafka cannot be reached within 15 seconds, the topic or partition is missing, or the
+/// record cannot be read.
+pub fn find_progress(
+    kafka: &KafkaConfig,
+    progress_topic: &str,
+    partition: i32,
+    key: &str,
+) -> anyhow::Result<Option<Progress>> {
     let consumer: BaseConsumer<Plain> =
         scan_config(kafka, Isolation::Committed).create_with_context(Plain)?;
-    let found = find_last(&consumer, progress_topic, shard);
+    let found = find_last(&consumer, progress_topic, partition, key);
     retire(consumer);
     found
 }
@@ -92,6 +107,7 @@ fn find_last(
     consumer: &BaseConsumer<Plain>,
     progress_topic: &str,
     shard: i32,
+    key: &str,
 ) -> anyhow::Result<Option<Progress>> {
     let deadline = Instant::now() + LIMIT;
     let partitions = partition_count(consumer, progress_topic, QUESTION)?;
@@ -103,22 +119,22 @@ fn find_last(
     let mut reach = TAIL;
     loop {
         let from = (end - reach).max(low);
-        let found = last_between(consumer, progress_topic, shard, from..end, deadline)?;
+        let found = last_between(consumer, (progress_topic, shard), key, from..end, deadline)?;
         if found.is_some() || from == low {
-            return Ok(found);
+            return Ok(found.flatten());
         }
         reach *= 16;
     }
 }
 
-/// The last record within `offsets`, which end at the stable end.
+/// The last record of the key within `offsets`, which end at the stable end; one without a value is one too.
 fn last_between(
     consumer: &BaseConsumer<Plain>,
-    topic: &str,
-    partition: i32,
+    (topic, partition): (&str, i32),
+    key: &str,
     offsets: std::ops::Range<i64>,
     deadline: Instant,
-) -> anyhow::Result<Option<Progress>> {
+) -> anyhow::Result<Option<Option<Progress>>> {
     let mut last = None;
     if offsets.is_empty() {
         return Ok(last);
@@ -129,11 +145,10 @@ fn last_between(
     loop {
         if let Some(message) = consumer.poll(Duration::from_millis(20)) {
             match message {
-                Ok(message) => {
-                    if let Some(payload) = message.payload() {
-                        last = Some(Progress::decode(payload)?);
-                    }
+                Ok(message) if message.key() == Some(key.as_bytes()) => {
+                    last = Some(message.payload().map(Progress::decode).transpose()?);
                 }
+                Ok(_) => {}
                 Err(error) => tolerate(error)?,
             }
         }

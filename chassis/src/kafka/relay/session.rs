@@ -37,6 +37,7 @@ pub(super) struct Session {
     producer: BaseProducer<Deliveries>,
     progress_topic: String,
     shard: i32,
+    progress_key: String,
     shutdown: Shutdown,
 }
 
@@ -50,6 +51,7 @@ impl Session {
             producer,
             progress_topic: config.progress_topic.clone(),
             shard: config.shard,
+            progress_key: config.key(),
             shutdown: shutdown.clone(),
         })
     }
@@ -70,11 +72,11 @@ impl Session {
     /// is committed; after an error the outcome is unknown and the session must be dropped.
     pub(super) fn publish(&self, rows: &[Outgoing], progress: &Progress) -> anyhow::Result<()> {
         self.begin_with(rows)?;
-        let (key, payload) = (self.shard.to_string(), progress.encode()?);
+        let payload = progress.encode()?;
         self.send(|| {
             BaseRecord::to(&self.progress_topic)
                 .partition(self.shard)
-                .key(key.as_bytes())
+                .key(self.progress_key.as_bytes())
                 .payload(&payload)
         })?;
         self.commit()
