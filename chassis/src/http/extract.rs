@@ -32,8 +32,8 @@ pub struct RawJson<T> {
     pub bytes: Bytes,
 }
 
-/// A JSON body, refused as [`Json`] refuses it, or none at all: `None` when it is empty, whatever
-/// its content type.
+/// A JSON body, refused as [`Json`] refuses it, or none at all: `None` when it is `null`, or empty,
+/// whatever its content type.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OptionalJson<T>(pub Option<T>);
 
@@ -78,7 +78,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for OptionalJson<T> {
         if !said_to_be_json {
             return Err(not_said_to_be_json());
         }
-        parse(&bytes).map(|value| Self(Some(value))).map_err(Problem::into_response)
+        parse(&bytes).map(Self).map_err(Problem::into_response)
     }
 }
 

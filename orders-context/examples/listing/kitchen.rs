@@ -86,6 +86,8 @@ fn order(number: usize, of: usize) -> Order {
         redriven: Vec::new(),
         hurried: None,
         decided: None,
+        ready_by: None,
+        run_out: Vec::new(),
     }
 }
 
@@ -115,6 +117,8 @@ fn placed(number: usize, order: Arc<Order>) -> Commit {
         entries: Vec::new(),
         tasks: vec![TaskChange::Open(task)],
         contact: None,
+        remark: None,
+        bearing: None,
         remember: None,
         fence: None,
         order,
@@ -144,6 +148,8 @@ fn told(order: &Arc<Order>) -> Commit {
         entries: vec![entry],
         tasks: Vec::new(),
         contact: None,
+        remark: None,
+        bearing: None,
         remember: None,
         fence: None,
     }

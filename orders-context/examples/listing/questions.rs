@@ -7,10 +7,22 @@ use orders_context::store::{OrdersFilter, OrdersQuery, OrdersSort, Place, Store,
 
 /// By name.
 pub async fn all(store: &dyn Store) -> anyhow::Result<Vec<(&'static str, OrdersQuery)>> {
+    let mut asked = Vec::new();
+    for (name, filter) in filters() {
+        let usual_ms = usual_ms(store, &filter, EVENING).await?;
+        for sort in OrdersSort::ALL {
+            let first = OrdersQuery::newest(filter.clone(), 20, EVENING);
+            asked.push((name, OrdersQuery { sort: *sort, usual_ms: usual_ms.clone(), ..first }));
+        }
+    }
+    Ok(asked)
+}
+
+fn filters() -> Vec<(&'static str, OrdersFilter)> {
     let text = |text: &str| Some(text.to_owned());
     let none = OrdersFilter::default;
     let before = |seconds: i64| Some(Timestamp(EVENING.0 - seconds * 1_000_000));
-    let filters = [
+    vec![
         ("everything", none()),
         ("status: common", OrdersFilter { status: vec![Status::Placed], ..none() }),
         ("status: rare", OrdersFilter { status: vec![Status::Confirmed], ..none() }),
@@ -69,16 +81,7 @@ pub async fn all(store: &dyn Store) -> anyhow::Result<Vec<(&'static str, OrdersQ
             "stuck, retrying",
             OrdersFilter { stuck: true, task: Some(TaskCondition::Retrying), ..none() },
         ),
-    ];
-    let mut asked = Vec::new();
-    for (name, filter) in filters {
-        let usual_ms = usual_ms(store, &filter, EVENING).await?;
-        for sort in OrdersSort::ALL {
-            let first = OrdersQuery::newest(filter.clone(), 20, EVENING);
-            asked.push((name, OrdersQuery { sort: *sort, usual_ms: usual_ms.clone(), ..first }));
-        }
-    }
-    Ok(asked)
+    ]
 }
 
 /// The page that begins somewhere among all orders.

@@ -62,7 +62,7 @@ pub struct BulkPageView<'a> {
     operation_id = "start_bulk_action",
     tag = "operators",
     params(("Idempotency-Key" = Option<String>, Header, description = "A new value for each bulk \
-        action; the same value repeats the request. Not needed for a dry run")),
+        action; the same value repeats the request. Not needed for a dry run", pattern = r#"^("([ !#-\[\]-~]|\\["\\]){1,255}"|[!#-\[\]-~]{1,255})$"#)),
     request_body = BulkBody,
     responses(
         (status = 200, description = "What would come of it", body = DryRunView),

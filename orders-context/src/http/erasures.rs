@@ -46,7 +46,7 @@ pub struct NewErasure {
     request_body = NewErasure,
     params((
         "Idempotency-Key" = String, Header, description = "A new value for each new request, in \
-            double quotes; the same value when it is repeated", example = "\"erase-41\""
+            double quotes; the same value when it is repeated", example = "\"erase-41\"", pattern = r#"^("([ !#-\[\]-~]|\\["\\]){1,255}"|[!#-\[\]-~]{1,255})$"#
     )),
     responses(
         (status = 202, description = "The receipt so far", body = ReceiptView,

@@ -94,6 +94,10 @@ pub async fn history(
         let detail = format!("limit must lie between 1 and {MAX_LIMIT}: choose another");
         return Err(Problem::bad_request("invalid_query", detail).into());
     }
+    if query.after.is_some_and(|after| after < 0) {
+        let detail = "after must be a sequence: 0 or more";
+        return Err(Problem::bad_request("invalid_query", detail).into());
+    }
     let rows = app.history(&order_id, query.after.unwrap_or(0), limit + 1).await?;
     match rows.first() {
         Some(row) => judge_owner(&caller.actor, &row.customer_id, &row.restaurant_id)?,

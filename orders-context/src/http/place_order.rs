@@ -88,7 +88,7 @@ pub struct NewItem {
     request_body = NewOrder,
     params((
         "Idempotency-Key" = String, Header, description = "A new value for each new order, in \
-            double quotes; the same value when the request is repeated", example = "\"b7f1-41\""
+            double quotes; the same value when the request is repeated", example = "\"b7f1-41\"", pattern = r#"^("([ !#-\[\]-~]|\\["\\]){1,255}"|[!#-\[\]-~]{1,255})$"#
     )),
     responses(
         (status = 201, description = "The order as it was placed", body = OrderView,

@@ -77,6 +77,12 @@ pub const PAGES: &[ProblemPage] = &[
         "Write it in double quotes, as a random value such as a UUID.",
     ),
     ProblemPage::new(
+        "item_not_ordered",
+        422,
+        "An item that is said to have run out is not part of the order.",
+        "Name items of the order, as its lines do.",
+    ),
+    ProblemPage::new(
         "no_items",
         422,
         "There is nothing in the order.",
@@ -87,6 +93,12 @@ pub const PAGES: &[ProblemPage] = &[
         409,
         "Nothing of this order waits for its next attempt.",
         "Look at its tasks: what is done needs no retry, what was given up can be redriven.",
+    ),
+    ProblemPage::new(
+        "no_place_in_flow",
+        409,
+        "The order stands where the other flow has no place for it.",
+        "Look at orders plan, which lists such orders; let them come to their end under their own flow.",
     ),
     ProblemPage::new(
         "not_later",
@@ -119,11 +131,41 @@ pub const PAGES: &[ProblemPage] = &[
         "Send the same request again after the seconds in Retry-After, with growing pauses.",
     ),
     ProblemPage::new(
+        "ready_in_the_past",
+        422,
+        "The moment at which the food is said to be ready has passed.",
+        "Name a later one as ready_by, or leave it out.",
+    ),
+    ProblemPage::new(
+        "ready_too_late",
+        422,
+        "The food would be ready only after the order's whole time is over.",
+        "Name a moment before the one in the member limit, or reject the order.",
+    ),
+    ProblemPage::new(
+        "restaurant_closed",
+        409,
+        "The restaurant is closed, and takes no orders for a while.",
+        "Order elsewhere, or again after Retry-After.",
+    ),
+    ProblemPage::new(
+        "restaurant_full",
+        409,
+        "The restaurant has as many orders in work as it can take.",
+        "Order elsewhere, or again after Retry-After.",
+    ),
+    ProblemPage::new(
         "restaurant_not_found",
         404,
         "There is no restaurant with this id, or none that the caller may know of. In a new order \
          the status is 422.",
         "Compare the id.",
+    ),
+    ProblemPage::new(
+        "restaurant_paused",
+        409,
+        "The restaurant takes no orders for a while.",
+        "Order elsewhere, or again after Retry-After.",
     ),
     ProblemPage::new(
         "restaurant_required",

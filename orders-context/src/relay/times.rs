@@ -34,6 +34,9 @@ impl Times {
             E::OrderRedriven { accept_by, complete_by, .. } => {
                 (times.accept_by, times.complete_by) = (*accept_by, *complete_by);
             }
+            E::FlowMigrated(migrated) => {
+                (times.accept_by, times.complete_by) = (migrated.accept_by, migrated.complete_by);
+            }
             E::DeadlineExtended { deadline: Deadline::AcceptBy, to, .. } => times.accept_by = *to,
             E::DeadlineExtended { deadline: Deadline::CompleteBy, to, .. } => {
                 times.complete_by = *to;

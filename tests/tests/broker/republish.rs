@@ -84,13 +84,13 @@ async fn bury(addresses: &Addresses, order_id: &str) -> Result<()> {
 async fn a_lost_topic_is_published_again_byte_for_byte() -> Result<()> {
     let stack = spawn_blocking(|| Stack::start_parts("republish", 18_500, PARTS)).await??;
     let addresses = stack.addresses();
-    let api = Api::new(&addresses.orders, &addresses.promotions)?;
+    let api = Api::of(addresses)?;
     for decisions in [&["accept", "complete"][..], &["accept"], &[]] {
         order(&api, decisions).await?;
     }
     let forgotten = order(&api, &["accept", "complete"]).await?;
     ensure!(orders(addresses, &["verify"])?.contains("4 states"));
-    refused(addresses, &["republish", "--append"], "stop every `orders serve`")?;
+    refused(addresses, &["republish", "--append"], "stop `orders serve`")?;
     block_in_place(|| stack.kill("orders"))?;
     bury(addresses, &forgotten).await?;
     block_in_place(|| stack.up(&["orders"]))?;

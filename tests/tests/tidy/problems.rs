@@ -29,7 +29,9 @@ pub fn pages(workspace: &Workspace) -> Vec<Violation> {
     };
     let used = files().flat_map(|source| {
         let mut used = codes_after(source, &["Problem"]);
-        used.extend(codes_of_a_function(source));
+        if source.path.ends_with("/rejection.rs") {
+            used.extend(codes_of_a_function(source));
+        }
         used
     });
     let missing = used.filter(|wanted| !has_page(wanted));
@@ -60,7 +62,7 @@ fn codes_after(source: &Source, types: &[&str]) -> Vec<Use> {
     found
 }
 
-/// The codes that a `fn code` answers with.
+/// The codes that a `fn code` answers with: what the domain rejects becomes a problem.
 fn codes_of_a_function(source: &Source) -> Vec<Use> {
     let tokens = tokens(&source.text);
     let begin = tokens
@@ -98,7 +100,10 @@ fn a_code_without_a_page_is_found() {
     let sources = vec![
         file("chassis/src/http/pages.rs", page),
         file("orders-context/src/http/a.rs", "Problem::new(StatusCode::CONFLICT, \"burnt\", x)"),
-        file("orders-context/src/http/b.rs", "fn code(&self) { match self { A => \"raw\" } }"),
+        file(
+            "orders-context/src/domain/rejection.rs",
+            "fn code(&self) { match self { A => \"raw\" } }",
+        ),
         file("orders-context/src/http/c.rs", "Problem::conflict(\"cold\", \"warm it\")"),
         file("orders-context/src/http/tests/d.rs", "Problem::conflict(\"salty\", x)"),
     ];

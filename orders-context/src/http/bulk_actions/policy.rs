@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 #[schema(as = Policy)]
 pub struct PolicyBody {
     /// Names these times: another number for other times.
-    #[schema(minimum = 1, example = 2)]
+    #[schema(value_type = i64, minimum = 1, maximum = 4_294_967_295_i64, example = 2)]
     version: u32,
     /// How long the restaurant may take to answer, in milliseconds from placing.
     #[schema(minimum = 1, example = 900_000)]
@@ -27,7 +27,7 @@ pub struct PolicyBody {
     tell_user_within_ms: i64,
     /// The version of the flow; the newest when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, minimum = 1)]
+    #[schema(minimum = 1)]
     flow: Option<i32>,
 }
 

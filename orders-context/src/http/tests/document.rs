@@ -47,6 +47,7 @@ async fn the_document_is_served_and_describes_every_route() {
             "get /v1/orders/{id}",
             "get /v1/orders/{id}/history",
             "get /v1/restaurants/{id}",
+            "get /v1/restaurants/{id}/availability",
             "post /v1/bulk-actions",
             "post /v1/bulk-actions/{id}/cancel",
             "post /v1/bulk-actions/{id}/pause",
@@ -62,6 +63,7 @@ async fn the_document_is_served_and_describes_every_route() {
             "post /v1/orders/{id}/reject",
             "post /v1/orders/{id}/retry",
             "put /v1/restaurants/{id}",
+            "put /v1/restaurants/{id}/availability",
         ]
     );
 }

@@ -4,8 +4,8 @@ use super::archive::{ALL, archive, completed};
 use super::{commit, placed};
 use crate::domain::{Order, Timestamp};
 use crate::store::{
-    Commit, Contact, Erased, Erasure, Outcome, Person, Remembered, Store, TaskState, Wanted,
-    key_scope,
+    Commit, Contact, Erased, Erasure, Outcome, Person, Remembered, Store, TaskState, ToPublish,
+    Wanted, key_scope,
 };
 use std::sync::Arc;
 
@@ -18,6 +18,7 @@ fn order_of(order_id: &str, customer: &str, email: &str) -> Commit {
             name: "Rosa".to_owned(),
             email: email.to_owned(),
             note: Some("The bell says Parodi.".to_owned()),
+            remark: Some("Rosa, come back tomorrow.".to_owned()),
         }),
         remember: Some(Remembered {
             key: key_of(order_id, customer),
@@ -100,6 +101,17 @@ pub async fn a_customers_contacts_and_keys_are_erased_and_nobody_elses(
     let erased = erase(&*store, erasure("erasure-1", person)).await;
     assert_eq!(erased, Erased { scanned: 5, orders: 2, contacts: 2, keys: 2 });
     assert_eq!(left(&*store).await, (vec![2, 4, 5], vec![2, 4, 5]));
+    assert_eq!(buried(&*store), ["order-1", "order-3"], "nothing more is said of these");
+}
+
+/// The orders that have a tombstone.
+fn buried(store: &dyn Store) -> Vec<String> {
+    let mut reader = store.journal_reader().unwrap();
+    let mut page = ToPublish::default();
+    reader.read_to_publish(0, 100, &mut page).unwrap();
+    let mut buried: Vec<_> = page.tombstones.into_iter().map(|stone| stone.order_id).collect();
+    buried.sort();
+    buried
 }
 
 pub async fn a_mail_address_is_erased_however_it_is_written(open: impl Fn() -> Arc<dyn Store>) {

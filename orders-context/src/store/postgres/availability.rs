@@ -220,8 +220,9 @@ pub async fn put(client: &Client, id: &str, next: &Availability) -> Result<bool,
     let sql =
         "INSERT INTO availability (restaurant_id, version, opening, until, reason, set_by, since,
             capacity, expired_in_a_row)
-         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9
-         WHERE $2 = 1 OR EXISTS (SELECT FROM availability WHERE restaurant_id = $1)
+         SELECT $1::text, $2::bigint, $3::text, $4::bigint, $5::text, $6::text, $7::bigint,
+            $8::bigint, $9::bigint
+         WHERE $2::bigint = 1 OR EXISTS (SELECT FROM availability WHERE restaurant_id = $1::text)
          ON CONFLICT (restaurant_id) DO UPDATE SET version = excluded.version,
             opening = excluded.opening, until = excluded.until, reason = excluded.reason,
             set_by = excluded.set_by, since = excluded.since, capacity = excluded.capacity,

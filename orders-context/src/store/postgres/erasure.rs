@@ -3,6 +3,7 @@
 
 use super::read::select;
 use super::rows::{get, text};
+use super::tombstones;
 use crate::domain::Timestamp;
 use crate::store::erasure::Looked;
 use crate::store::{Erased, Erasure, Error, Person};
@@ -66,7 +67,9 @@ pub async fn erase_portion(
     let (scanned, last) = (looked.len() as i64, looked.last().map(|last| last.order_id.clone()));
     let theirs = looked.into_iter().map(|looked| looked.theirs(person));
     let theirs: Vec<_> = theirs.filter_map(Result::transpose).collect::<Result<_, _>>()?;
-    let order_ids: Vec<_> = theirs.iter().map(|order| order.order_id.as_str()).collect();
+    let order_ids: Vec<_> = theirs.iter().map(|order| order.order_id.clone()).collect();
+    // First: what of this is done again after a crash finds them buried.
+    tombstones::bury(client, &order_ids, erasure.requested_at).await?;
     let customer_ids: Vec<_> = theirs.iter().map(|order| order.customer_id.as_str()).collect();
     let id = text(&erasure.erasure_id);
     select(client, ERASE, &[&order_ids, &customer_ids, &scanned, &id]).await?;

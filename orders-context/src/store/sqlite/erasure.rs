@@ -1,6 +1,7 @@
 //! Erasures: rows of their own, and the deletion of what is personal. The connection overwrites what
 //! it deletes (`secure_delete`).
 
+use super::tombstones;
 use crate::domain::Timestamp;
 use crate::store::erasure::{Looked, Theirs};
 use crate::store::{Erased, Erasure, Error, Person, key_scope};
@@ -49,12 +50,15 @@ pub fn erase_portion(
     let looked = portion(&tx, after, limit)?;
     let last = looked.last().map(|looked| looked.order_id.clone());
     let mut erased = Erased { scanned: looked.len() as i64, ..Erased::default() };
+    let mut buried = Vec::new();
     for looked in looked {
         if let Some(Theirs { order_id, customer_id }) = looked.theirs(person)? {
             erased.orders += 1;
             erase_order(&tx, &order_id, &customer_id, &mut erased)?;
+            buried.push(order_id);
         }
     }
+    tombstones::insert(&tx, &buried, erasure.requested_at)?;
     tx.execute(
         "UPDATE erasures SET scanned = scanned + :scanned, orders = orders + :orders,
              contacts = contacts + :contacts, keys = keys + :keys WHERE erasure_id = :id",
