@@ -26,14 +26,14 @@ pub struct NewAvailability {
     /// `open`; `paused`, for a while; or `closed`.
     opening: OpeningWord,
     /// When it opens again by itself; only unless it is open. Without it, it stays so until it is opened.
-    #[schema(nullable = false, format = DateTime)]
+    #[schema(format = DateTime)]
     until: Option<String>,
     /// A code of the caller's choice, never a person's words; only unless it is open.
-    #[schema(nullable = false, pattern = "^[a-z][a-z_]{1,39}$", example = "oven_broken")]
+    #[schema(pattern = "^[a-z][a-z_]{1,39}$", example = "oven_broken")]
     reason: Option<String>,
     /// How many orders may be in work at once, those that wait for an answer included; any number if
     /// it is left out.
-    #[schema(nullable = false, minimum = 1, maximum = 10_000, example = 20)]
+    #[schema(minimum = 1, maximum = 10_000, example = 20)]
     capacity: Option<u32>,
 }
 

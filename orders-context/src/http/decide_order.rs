@@ -49,7 +49,7 @@ pub enum RejectReason {
 #[serde(deny_unknown_fields)]
 pub struct Acceptance {
     /// When the food is ready: still to come, and before the order's `complete_by`. The customer is told.
-    #[schema(nullable = false, format = DateTime)]
+    #[schema(format = DateTime)]
     ready_by: Option<String>,
 }
 
@@ -65,11 +65,11 @@ pub struct Refusal {
     /// Why.
     reason: RejectReason,
     /// Ids of the order's items that have run out, each once; only with `item_unavailable`.
-    #[schema(nullable = false, min_items = 1, max_items = 50, example = json!(["tiramisu"]))]
+    #[schema(min_items = 1, max_items = 50, example = json!(["tiramisu"]))]
     items: Option<Vec<String>>,
     /// What the customer is to read, on one line; required with `other`. It is in no event, and
     /// erased with the customer's address.
-    #[schema(nullable = false, min_length = 1, max_length = 500)]
+    #[schema(min_length = 1, max_length = 500)]
     note: Option<String>,
 }
 
@@ -84,7 +84,6 @@ pub struct Cancellation {
     /// required of them.
     /// It is kept in the order's history and published nowhere.
     #[schema(
-        nullable = false,
         min_length = 1,
         max_length = 500,
         pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*[^\\s\\x00-\\x1f\\x7f-\\x9f][^\\x00-\\x1f\\x7f-\\x9f]*$"

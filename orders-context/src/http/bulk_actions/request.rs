@@ -56,10 +56,10 @@ pub enum ActionBody {
         /// Which deadline moves.
         deadline: DeadlineWord,
         /// The moment it is moved to.
-        #[schema(nullable = false, format = DateTime)]
+        #[schema(format = DateTime)]
         to: Option<String>,
         /// How much later it is than it was.
-        #[schema(nullable = false, minimum = 1)]
+        #[schema(minimum = 1)]
         by_ms: Option<i64>,
     },
     /// Call off.
@@ -83,32 +83,30 @@ pub struct FilterBody {
     #[schema(value_type = Vec<String>, example = json!(["placed", "notified"]))]
     status: Vec<Status>,
     /// Those of this restaurant.
-    #[schema(nullable = false)]
     restaurant_id: Option<String>,
     /// Those of this customer.
-    #[schema(nullable = false)]
     customer_id: Option<String>,
     /// Those placed at this moment or later.
-    #[schema(nullable = false, format = DateTime)]
+    #[schema(format = DateTime)]
     placed_from: Option<String>,
     /// Those placed before this moment.
-    #[schema(nullable = false, format = DateTime)]
+    #[schema(format = DateTime)]
     placed_before: Option<String>,
     /// Those not at rest and in their status for so many milliseconds or longer when the bulk action
     /// is started.
-    #[schema(nullable = false, minimum = 0)]
+    #[schema(minimum = 0)]
     age_ms: Option<i64>,
     /// Those not at rest and whose deadline comes within so many milliseconds of the start.
-    #[schema(nullable = false, minimum = 0)]
+    #[schema(minimum = 0)]
     deadline_within_ms: Option<i64>,
     /// Those with a task that is `open`, `retrying` or `given_up`.
-    #[schema(nullable = false, value_type = Option<String>, example = "given_up")]
+    #[schema(value_type = Option<String>, example = "given_up")]
     task: Option<TaskCondition>,
     /// Those with a task that is not done and whose last attempt failed with this code.
-    #[schema(nullable = false, example = "http_503")]
+    #[schema(example = "http_503")]
     last_error: Option<String>,
     /// Those that follow this flow.
-    #[schema(nullable = false, minimum = 1, example = 1)]
+    #[schema(minimum = 1, example = 1)]
     #[serde(skip_serializing_if = "Option::is_none")]
     flow_version: Option<i32>,
     /// `true`: those not at rest and longer in their status, when the bulk action is started, than 99 of
