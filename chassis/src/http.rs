@@ -15,11 +15,11 @@ mod server;
 mod tls;
 
 pub use cors::Origins;
-pub use document::{describe_refusals, problem};
+use document::{describe_refusals, problem};
 pub use extract::{Json, OptionalJson, Path, Query, RawJson};
 pub use health::{Check, Health};
 pub use problem::{FieldError, Problem};
-pub use problem_pages::{GENERAL, ProblemPage, problem_pages};
+pub use problem_pages::{ProblemPage, problem_pages};
 pub use router::router;
 pub use server::{serve, serve_over};
 pub use tls::{Tls, TlsFiles};

@@ -7,7 +7,6 @@ pub mod http;
 pub mod ids;
 pub mod kafka;
 pub mod metrics;
-pub mod pace;
 pub mod postgres;
 pub mod shutdown;
 pub mod signal;

@@ -98,6 +98,13 @@ pub struct Cause {
 
 /// One change on its way through the queue.
 pub struct Submission {
+    change: Change,
+    reply: oneshot::Sender<Result<Reply, Failure>>,
+}
+
+/// What a use case submits.
+#[derive(Default)]
+pub struct Change {
     order_id: String,
     /// `None`: only the task's row changes.
     command: Option<Command>,
@@ -114,7 +121,6 @@ pub struct Submission {
     /// The order as it was read a moment ago, if it was.
     seen: Option<Arc<Order>>,
     fence: Option<Lease>,
-    reply: oneshot::Sender<Result<Reply, Failure>>,
 }
 
 /// What became of a submission.
@@ -167,53 +173,10 @@ impl App {
     }
 }
 
-/// What a use case submits.
-#[derive(Default)]
-struct Change {
-    order_id: String,
-    command: Option<Command>,
-    asked_by: Option<Arc<Actor>>,
-    only_at: Option<i64>,
-    cause: Cause,
-    task: Option<TaskChange>,
-    contact: Option<Contact>,
-    remark: Option<String>,
-    remember: Option<Remembered>,
-    seen: Option<Arc<Order>>,
-    fence: Option<Lease>,
-}
-
 impl Change {
     fn submission(self) -> (Submission, oneshot::Receiver<Result<Reply, Failure>>) {
         let (reply, answer) = oneshot::channel();
-        let Self {
-            order_id,
-            command,
-            asked_by,
-            only_at,
-            cause,
-            task,
-            contact,
-            remark,
-            remember,
-            seen,
-            fence,
-        } = self;
-        let submission = Submission {
-            order_id,
-            command,
-            asked_by,
-            only_at,
-            cause,
-            task,
-            contact,
-            remark,
-            remember,
-            seen,
-            fence,
-            reply,
-        };
-        (submission, answer)
+        (Submission { change: self, reply }, answer)
     }
 }
 

@@ -96,7 +96,7 @@ pub async fn plan(store: &dyn Store, to: &Terms, now: Timestamp) -> Result<Plan,
         groups: Vec::new(),
         without_place: Vec::new(),
     };
-    let counters = store.flow(now).await?.counters;
+    let counters = store.counters().await?;
     for &status in Status::ALL {
         let orders = u64::try_from(counters.get(Counter::Orders(status))).unwrap_or_default();
         plan.statuses.push(Standing { status, orders, has_place: to.flow.knows(status) });

@@ -203,6 +203,9 @@ pub trait Store: Send + Sync + 'static {
     /// the database's `tombstones.rs` in it.
     fn bury(&self, order_ids: Vec<String>, at: Timestamp) -> Answer<'_, usize>;
 
+    /// Every counter as commits have left it. Reads no orders.
+    fn counters(&self) -> Answer<'_, Counters>;
+
     /// What the picture of the flow shows. Reads counters and the ends of indexes, no orders.
     fn flow(&self, now: Timestamp) -> Answer<'_, FlowFigures>;
 

@@ -21,6 +21,8 @@ pub struct Answer {
     pub status: u16,
     /// `Location`, when something was created.
     pub location: Option<String>,
+    /// `Retry-After`, in seconds.
+    pub retry_after: Option<u32>,
     /// The body; null when it is empty or no JSON.
     pub body: Value,
 }
@@ -242,11 +244,12 @@ impl Api {
 
 async fn answer(request: reqwest::RequestBuilder) -> Result<Answer> {
     let response = request.send().await?;
-    let location = response.headers().get(header::LOCATION);
-    let location = location.and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let text = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+    let location = text(header::LOCATION).map(str::to_owned);
+    let retry_after = text(header::RETRY_AFTER).and_then(|value| value.parse().ok());
     let status = response.status().as_u16();
     let body = serde_json::from_slice(&response.bytes().await?).unwrap_or(Value::Null);
-    Ok(Answer { status, location, body })
+    Ok(Answer { status, location, retry_after, body })
 }
 
 /// The restaurant of every example: two dishes, and a webhook where one is given.

@@ -5,7 +5,7 @@ use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder};
 
 /// Adds to `operation` the statuses that extractors, limits and the router answer with, where it
 /// does not tell of them itself. Their bodies are the schema `Problem`.
-pub fn describe_refusals(operation: &mut Operation) {
+pub(super) fn describe_refusals(operation: &mut Operation) {
     let takes_body = operation.request_body.is_some();
     let takes_words = operation.parameters.as_ref().is_some_and(|words| !words.is_empty());
     let mut refusals = vec![
@@ -30,7 +30,7 @@ pub fn describe_refusals(operation: &mut Operation) {
 }
 
 /// A response that is a problem.
-pub fn problem(why: &str) -> RefOr<Response> {
+pub(super) fn problem(why: &str) -> RefOr<Response> {
     let body = Content::new(Some(Ref::from_schema_name("Problem")));
     let response = ResponseBuilder::new().description(why);
     response.content("application/problem+json", body).build().into()

@@ -35,7 +35,7 @@ impl ProblemPage {
 }
 
 /// The codes that every interface here can answer with.
-pub const GENERAL: &[ProblemPage] = &[
+pub(super) const GENERAL: &[ProblemPage] = &[
     ProblemPage::new(
         "bad_request",
         400,

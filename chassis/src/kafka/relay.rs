@@ -15,6 +15,7 @@ mod gauges;
 mod leftovers;
 mod once;
 mod owner;
+mod pace;
 mod progress;
 mod session;
 mod settled;

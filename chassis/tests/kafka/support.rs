@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -159,6 +160,7 @@ pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
 pub struct Notebook {
     rows: Arc<Mutex<Vec<Outgoing>>>,
     published: Arc<Mutex<i64>>,
+    told: Arc<AtomicUsize>,
     pub wake: Signal,
 }
 
@@ -197,6 +199,11 @@ impl Notebook {
         *self.published.lock().unwrap()
     }
 
+    /// How often a relay has told of a position: after a commit, or as it took over.
+    pub fn told(&self) -> usize {
+        self.told.load(Ordering::SeqCst)
+    }
+
     pub fn wait_published(&self) {
         wait_until("everything is published", || self.published() == self.len());
     }
@@ -220,6 +227,7 @@ impl Journal for Notebook {
 
     fn published(&mut self, position: i64, _at_us: i64) -> anyhow::Result<()> {
         *self.published.lock().unwrap() = position;
+        self.told.fetch_add(1, Ordering::SeqCst);
         Ok(())
     }
 }

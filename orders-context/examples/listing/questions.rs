@@ -9,7 +9,7 @@ use orders_context::store::{OrdersFilter, OrdersQuery, OrdersSort, Place, Store,
 pub async fn all(store: &dyn Store) -> anyhow::Result<Vec<(&'static str, OrdersQuery)>> {
     let mut asked = Vec::new();
     for (name, filter) in filters() {
-        let usual_ms = usual_ms(store, &filter, EVENING).await?;
+        let usual_ms = usual_ms(store, &filter).await?;
         for sort in OrdersSort::ALL {
             let first = OrdersQuery::newest(filter.clone(), 20, EVENING);
             asked.push((name, OrdersQuery { sort: *sort, usual_ms: usual_ms.clone(), ..first }));

@@ -42,12 +42,10 @@ impl App {
         cause: Cause,
         only_at: Option<i64>,
     ) -> Result<Arc<Order>, Failure> {
-        let command = Some(self.command_of(order_id, action, &intervention).await?);
-        let order_id = order_id.to_owned();
-        let change = Change { order_id, command, cause, only_at, ..Change::default() };
-        match self.submit(change).await? {
-            Reply::Order(order) => Ok(order),
-            Reply::Replayed(_) => Err(Rejection::AlreadyPlaced.into()),
+        let change = Change { cause, only_at, ..Change::default() };
+        match self.act_by(order_id, action, &intervention, change).await? {
+            Acted::Stands(order) => Ok(order),
+            Acted::Before => Err(Rejection::AlreadyPlaced.into()),
         }
     }
 
@@ -64,9 +62,20 @@ impl App {
         cause: Cause,
         remember: Option<Remembered>,
     ) -> Result<Acted, Failure> {
-        let command = Some(self.command_of(order_id, action, &intervention).await?);
-        let order_id = order_id.to_owned();
-        let change = Change { order_id, command, cause, remember, ..Change::default() };
+        let change = Change { cause, remember, ..Change::default() };
+        self.act_by(order_id, action, &intervention, change).await
+    }
+
+    /// Acts by `change`, which lacks the order and the command.
+    async fn act_by(
+        &self,
+        order_id: &str,
+        action: &Action,
+        intervention: &Intervention,
+        change: Change,
+    ) -> Result<Acted, Failure> {
+        let command = Some(self.command_of(order_id, action, intervention).await?);
+        let change = Change { order_id: order_id.to_owned(), command, ..change };
         Ok(match self.submit(change).await? {
             Reply::Order(order) => Acted::Stands(order),
             Reply::Replayed(_) => Acted::Before,

@@ -88,7 +88,7 @@ impl App {
             action: wanted.action,
             intervention: wanted.intervention,
             per_second: wanted.per_second,
-            usual_ms: usual_ms(&*self.store, &wanted.filter, now).await?,
+            usual_ms: usual_ms(&*self.store, &wanted.filter).await?,
             created_at: now,
             ended_at: None,
             matched: 0,

@@ -9,28 +9,16 @@ use super::{Failure, Reply, Submission};
 use crate::domain::{Command, Order, Pauses, Rejection};
 use crate::store::{self, Commit, Contact, Loaded, Outcome, Store, Task, TaskChange, Wake, Wanted};
 use chassis::ids::Ids;
-use chassis::pace::{Pace, Rates};
 use chassis::shutdown::Shutdown;
 use chassis::signal::Signal;
 use recent::Recent;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::sync::mpsc;
 use undurable::{Held, Undurable};
 
 /// How often a command is decided again because its order moved meanwhile.
 const ATTEMPTS: usize = 6;
-
-/// A group costs a flush, pages of the log and some wake-ups of threads, however few commands it has. So
-/// commands that come in numbers, as from 1,200 full orders a second on, wait a moment for each
-/// other. Below that there is room enough, and the wait would only be felt.
-const RATES: Rates = Rates { quiet: 6_000.0, busy: 12_000.0 };
-
-/// The longest pause between two groups.
-const PAUSE: Duration = Duration::from_millis(2);
-
-/// So many commands that wait already are a group worth a flush.
-const WORTH: usize = 64;
 
 /// Bounds of the queue and of a group.
 #[derive(Clone, Copy, Debug)]
@@ -115,7 +103,6 @@ impl Group {
     /// None so far: a database that does not answer is each caller's failure, not the loop's.
     pub async fn run(mut self, shutdown: Shutdown) -> anyhow::Result<()> {
         let mut batch = Vec::with_capacity(self.limits.group);
-        let (mut pace, mut last) = (Pace::new(RATES), Instant::now());
         loop {
             let taken = tokio::select! {
                 biased;
@@ -130,12 +117,6 @@ impl Group {
             }
             metrics::histogram!("orders_group_commands").record(taken as f64);
             self.commit(std::mem::take(&mut batch)).await;
-            pace.carried(taken, last.elapsed());
-            last = Instant::now();
-            let pause = pace.pause(PAUSE);
-            if !pause.is_zero() && self.submissions.len() < WORTH {
-                tokio::time::sleep(pause).await;
-            }
         }
     }
 
@@ -187,10 +168,10 @@ impl Group {
         let mut known = Loaded::default();
         let mut wanted = Wanted::default();
         for submission in pending {
-            let order_id = &submission.order_id;
-            let is_new = matches!(submission.command, Some(Command::Place(_)));
+            let order_id = &submission.change.order_id;
+            let is_new = matches!(submission.change.command, Some(Command::Place(_)));
             if trust == Trust::Store {
-                let key = submission.remember.as_ref().map(|remember| remember.key.clone());
+                let key = submission.change.remember.as_ref().map(|remember| remember.key.clone());
                 wanted.idempotency_keys.extend(key);
             } else if is_new {
                 continue;
@@ -213,12 +194,12 @@ impl Group {
 
     /// The order as this process saw it last, if that is remembered; others may have moved it since.
     fn known<'a>(&'a self, submission: &'a Submission) -> Option<&'a Arc<Order>> {
-        self.recent.get(&submission.order_id).or(submission.seen.as_ref())
+        self.recent.get(&submission.change.order_id).or(submission.change.seen.as_ref())
     }
 
     /// Later commands of a group see what earlier ones will have made of their order.
     fn decide(&self, loaded: &mut Loaded, submission: &Submission) -> Result<Decided, Failure> {
-        if let Some(remember) = &submission.remember
+        if let Some(remember) = &submission.change.remember
             && let Some(used) = loaded.remembered.get(&remember.key)
         {
             if used.request_hash != remember.request_hash {
@@ -226,13 +207,13 @@ impl Group {
             }
             return Ok(Decided::Stands(Reply::Replayed(used.order_id.clone())));
         }
-        if let Some(cause) = loaded.unreadable.get(&submission.order_id) {
+        if let Some(cause) = loaded.unreadable.get(&submission.change.order_id) {
             return Err(Failure::Unavailable(anyhow::anyhow!("an order cannot be read: {cause}")));
         }
-        let order = loaded.orders.get(&submission.order_id);
-        match step(order, submission, &*self.ids, &self.pauses)? {
+        let order = loaded.orders.get(&submission.change.order_id);
+        match step(order, &submission.change, &*self.ids, &self.pauses)? {
             Some(commit) => {
-                loaded.orders.insert(submission.order_id.clone(), Arc::clone(&commit.order));
+                loaded.orders.insert(submission.change.order_id.clone(), Arc::clone(&commit.order));
                 if let Some(remember) = &commit.remember {
                     loaded.remembered.insert(remember.key.clone(), remember.clone());
                 }
@@ -255,7 +236,7 @@ impl Group {
             Err(error) => {
                 deciding
                     .iter()
-                    .for_each(|(submission, _)| self.recent.forget(&submission.order_id));
+                    .for_each(|(submission, _)| self.recent.forget(&submission.change.order_id));
                 let deciding = deciding.into_iter().map(|(submission, _)| submission);
                 let held = held.into_iter().map(|held| held.submission);
                 return refuse_all(deciding.chain(held).collect(), &error.into());
@@ -275,15 +256,15 @@ impl Group {
                     self.hand_over(started);
                 }
                 Outcome::Conflict => {
-                    self.recent.forget(&submission.order_id);
+                    self.recent.forget(&submission.change.order_id);
                     contended.push(submission);
                 }
                 Outcome::Shut(shut) => {
-                    self.recent.forget(&submission.order_id);
+                    self.recent.forget(&submission.change.order_id);
                     submission.answer(Err(Rejection::from(*shut).into()));
                 }
                 Outcome::Fenced => {
-                    self.recent.forget(&submission.order_id);
+                    self.recent.forget(&submission.change.order_id);
                     submission.answer(Err(Failure::Fenced));
                 }
             }
@@ -315,7 +296,7 @@ impl Commit {
     /// Whether writing it finds out that the order has moved since, should that matter: a report
     /// that closes a task without a fact rests on the order and leaves its row alone.
     fn is_checked(&self, submission: &Submission) -> bool {
-        self.wake != Wake::Unchanged || submission.command.is_none()
+        self.wake != Wake::Unchanged || submission.change.command.is_none()
     }
 }
 

@@ -50,7 +50,7 @@ pub async fn list(
         Some(text) => Some(cursor::read(&filter, sort, &text).ok_or(Failure::InvalidCursor)?),
         None => None,
     };
-    let usual_ms = usual_ms(store, &filter, now).await?;
+    let usual_ms = usual_ms(store, &filter).await?;
     let query = OrdersQuery { filter: filter.clone(), sort, after, limit, now, usual_ms };
     let OrdersPage { orders, next } = store.orders(query).await?;
     let next_cursor = next.map(|place| cursor::write(&filter, sort, &place));
@@ -65,12 +65,11 @@ pub async fn list(
 pub async fn usual_ms(
     store: &dyn Store,
     filter: &OrdersFilter,
-    now: Timestamp,
 ) -> Result<Vec<(Status, i64)>, Failure> {
     if !filter.stuck {
         return Ok(Vec::new());
     }
-    let counters = store.flow(now).await?.counters;
+    let counters = store.counters().await?;
     let awake = Status::ALL.iter().filter(|status| !status.is_at_rest());
     let usual = awake.filter_map(|of| Some((*of, counters.spent(*of).percentile_ms(99)?)));
     Ok(usual.collect())

@@ -1,6 +1,6 @@
 //! One command → one commit. Pure but for the ids it draws.
 
-use crate::app::Submission;
+use crate::app::Change;
 use crate::domain::{
     Bearing, Command, Order, Pauses, Rejection, Role, decide, evolve, react, wake_at,
 };
@@ -8,37 +8,36 @@ use crate::store::{Commit, Entry, Stage, Task, TaskChange, Wake};
 use chassis::ids::Ids;
 use std::sync::Arc;
 
-/// What a submission changes: `None` when that is how it stands already.
+/// What a change makes of an order: `None` when that is how it stands already.
 pub fn step(
     order: Option<&Arc<Order>>,
-    submission: &Submission,
+    change: &Change,
     ids: &dyn Ids,
     pauses: &Pauses,
 ) -> Result<Option<Commit>, Rejection> {
-    if let (Some(actor), Some(order)) = (&submission.asked_by, order)
+    if let (Some(actor), Some(order)) = (&change.asked_by, order)
         && !actor.knows(order)
     {
         return Err(Rejection::UnknownOrder);
     }
-    let task = submission.task.clone();
-    let Some(command) = &submission.command else {
+    let task = change.task.clone();
+    let Some(command) = &change.command else {
         let order = order.ok_or(Rejection::UnknownOrder)?;
-        return Ok(Some(unmoved(order, task, submission)));
+        return Ok(Some(unmoved(order, task, change)));
     };
     let events = decide(order.map(|order| &**order), command)?;
     let now = command.now();
     if events.is_empty() {
         let order = order.ok_or(Rejection::UnknownOrder)?;
         return Ok(match command {
-            Command::Wake { .. } => Some(Commit {
-                wake: wake_at(order, now).into(),
-                ..unmoved(order, task, submission)
-            }),
-            _ => task.map(|task| unmoved(order, Some(task), submission)),
+            Command::Wake { .. } => {
+                Some(Commit { wake: wake_at(order, now).into(), ..unmoved(order, task, change) })
+            }
+            _ => task.map(|task| unmoved(order, Some(task), change)),
         });
     }
     let version = order.map_or(0, |order| order.version);
-    if submission.only_at.is_some_and(|only_at| only_at != version) {
+    if change.only_at.is_some_and(|only_at| only_at != version) {
         return Err(Rejection::Changed);
     }
     let mut entries = Vec::with_capacity(events.len());
@@ -46,7 +45,7 @@ pub fn step(
     let mut bearing = None;
     let mut folded = order.map(|order| (**order).clone());
     for event in events {
-        folded = evolve(folded, &submission.order_id, now, &event);
+        folded = evolve(folded, &change.order_id, now, &event);
         let Some(order) = &folded else { return Err(Rejection::UnknownOrder) };
         let effects = react(order, now, &event);
         bearing = Bearing::of(&event, now, pauses).or(bearing);
@@ -57,8 +56,8 @@ pub fn step(
             event,
             status: order.status,
             actor: actor(command.by()),
-            traceparent: submission.cause.traceparent.clone(),
-            causation_id: submission.cause.causation_id.clone(),
+            traceparent: change.cause.traceparent.clone(),
+            causation_id: change.cause.causation_id.clone(),
         };
         let started = effects.iter().map(|e| Task::from_effect(&order.order_id, &entry, e));
         tasks.extend(started);
@@ -72,16 +71,16 @@ pub fn step(
         order: folded,
         entries,
         tasks,
-        contact: submission.contact.clone(),
-        remark: submission.remark.clone(),
+        contact: change.contact.clone(),
+        remark: change.remark.clone(),
         bearing,
-        remember: submission.remember.clone(),
-        fence: submission.fence.clone(),
+        remember: change.remember.clone(),
+        fence: change.fence.clone(),
     }))
 }
 
 /// A commit that leaves the order where it is.
-fn unmoved(order: &Arc<Order>, task: Option<TaskChange>, submission: &Submission) -> Commit {
+fn unmoved(order: &Arc<Order>, task: Option<TaskChange>, change: &Change) -> Commit {
     Commit {
         expected_version: order.version,
         before: Some(Stage::of(order)),
@@ -93,7 +92,7 @@ fn unmoved(order: &Arc<Order>, task: Option<TaskChange>, submission: &Submission
         remark: None,
         bearing: None,
         remember: None,
-        fence: submission.fence.clone(),
+        fence: change.fence.clone(),
     }
 }
 

@@ -11,7 +11,7 @@ use super::view::Moment;
 use crate::app::{App, Failure, SetAvailability};
 use crate::domain::{Availability, MOST_IN_WORK, Opening, Role, Timestamp};
 use axum::extract::State;
-use axum::http::header::ETAG;
+use axum::http::header::{ETAG, IF_MATCH};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use chassis::clock::parse_rfc3339;
@@ -172,6 +172,9 @@ fn said(new: NewAvailability, now: Timestamp, by: Role) -> Answer<SetAvailabilit
 
 /// The version that may be changed: any, unless the request names the present one or another.
 async fn only_at(app: &App, id: &str, headers: &HeaderMap) -> Answer<Option<i64>> {
+    if !headers.contains_key(IF_MATCH) {
+        return Ok(None);
+    }
     let present = app.availability(id).await.map_err(in_path)?;
     let is_named = names(headers, &tag(&present));
     Ok(is_named.map(|is_named| if is_named { present.version } else { NO_VERSION }))

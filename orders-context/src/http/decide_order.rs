@@ -4,7 +4,7 @@ mod answer;
 
 use super::document::ProblemView;
 use super::faults::{Faults, REASON_CODE_RULE, is_reason_code};
-use super::if_match::{IfMatch, IfMatchHeader};
+use super::if_match::{IfMatchHeader, only_at};
 use super::principal::{Caller, Principal};
 use super::problem::Answer;
 use super::view::OrderView;
@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::domain::{Action, Actor, Decision};
 use axum::Extension;
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use chassis::http::{Json, OptionalJson, Path};
 use chassis::telemetry::trace::TraceParent;
@@ -115,12 +116,12 @@ pub async fn accept(
     State(app): Api,
     caller: Caller,
     Path(order_id): Path<String>,
-    if_match: IfMatch,
+    headers: HeaderMap,
     Extension(trace): Extension<TraceParent>,
     OptionalJson(body): OptionalJson<Acceptance>,
 ) -> Answer<Response> {
     let decision = answer::acceptance(body.unwrap_or_default().ready_by.as_deref())?;
-    decide(&app, &order_id, decision, None, &caller, &if_match, trace).await
+    decide(&app, &order_id, decision, None, &caller, &headers, trace).await
 }
 
 /// The restaurant refuses the order, before `accept_by`. Again: the same answer.
@@ -147,13 +148,13 @@ pub async fn reject(
     State(app): Api,
     caller: Caller,
     Path(order_id): Path<String>,
-    if_match: IfMatch,
+    headers: HeaderMap,
     Extension(trace): Extension<TraceParent>,
     Json(body): Json<Refusal>,
 ) -> Answer<Response> {
     let Refusal { reason, items, note } = body;
     let decision = answer::refusal(reason, items, note.as_deref())?;
-    decide(&app, &order_id, decision, note, &caller, &if_match, trace).await
+    decide(&app, &order_id, decision, note, &caller, &headers, trace).await
 }
 
 /// The order was delivered, before `complete_by`. Again: the same answer.
@@ -178,11 +179,11 @@ pub async fn complete(
     State(app): Api,
     caller: Caller,
     Path(order_id): Path<String>,
-    if_match: IfMatch,
+    headers: HeaderMap,
     Extension(trace): Extension<TraceParent>,
     _body: OptionalJson<Consent>,
 ) -> Answer<Response> {
-    decide(&app, &order_id, Decision::Complete, None, &caller, &if_match, trace).await
+    decide(&app, &order_id, Decision::Complete, None, &caller, &headers, trace).await
 }
 
 /// The order is called off: by the customer before it is accepted, by restaurant or operator until
@@ -210,7 +211,7 @@ pub async fn cancel(
     State(app): Api,
     caller: Caller,
     Path(order_id): Path<String>,
-    if_match: IfMatch,
+    headers: HeaderMap,
     Extension(trace): Extension<TraceParent>,
     Json(body): Json<Cancellation>,
 ) -> Answer<Response> {
@@ -224,7 +225,7 @@ pub async fn cancel(
         faults.in_intervention(&intervention, "/explanation");
         faults.none()?;
         let action = Action::Cancel { reason };
-        let only_at = if_match.version(&app, &caller.actor, &order_id).await?;
+        let only_at = only_at(&headers, &app, &caller.actor, &order_id).await?;
         let order = app.act_at(&order_id, &action, intervention, cause(trace), only_at).await?;
         return Ok(Json(OrderView::new(&order, app.now())).into_response());
     }
@@ -232,7 +233,7 @@ pub async fn cancel(
         faults.at("/explanation", "is for operators alone: leave it out");
     }
     faults.none()?;
-    decide(&app, &order_id, Decision::Cancel { reason }, None, &caller, &if_match, trace).await
+    decide(&app, &order_id, Decision::Cancel { reason }, None, &caller, &headers, trace).await
 }
 
 /// The answer is made of what was committed: the store is not asked again.
@@ -242,10 +243,10 @@ async fn decide(
     decision: Decision,
     remark: Option<String>,
     caller: &Principal,
-    if_match: &IfMatch,
+    headers: &HeaderMap,
     trace: TraceParent,
 ) -> Answer<Response> {
-    let only_at = if_match.version(app, &caller.actor, order_id).await?;
+    let only_at = only_at(headers, app, &caller.actor, order_id).await?;
     let (by, cause) = (Arc::clone(&caller.actor), cause(trace));
     let order = app.decide_with_remark(order_id, decision, remark, by, cause, only_at).await?;
     Ok(Json(OrderView::new(&order, app.now())).into_response())

@@ -2,7 +2,7 @@
 
 use super::view::OrderView;
 use axum::http::header::{IF_MATCH, IF_NONE_MATCH};
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// A tag that changes whenever anything that `view` shows changes, but `server_time`: the version
@@ -19,19 +19,20 @@ pub fn etag(view: &OrderView<'_>) -> HeaderValue {
 /// Whether the request names this state as the one that it may change (RFC 9110, section 13.1.1); `None`
 /// if it names none. Weak tags name nothing.
 pub fn names(headers: &HeaderMap, etag: &HeaderValue) -> Option<bool> {
-    let mut lists = headers.get_all(IF_MATCH).iter().peekable();
-    lists.peek()?;
-    let mut tags = lists.filter_map(|value| value.to_str().ok()).flat_map(|list| list.split(','));
-    Some(tags.any(|tag| tag.trim() == "*" || tag.trim().as_bytes() == etag.as_bytes()))
+    let is_named = |tag: &str| tag == "*" || tag.as_bytes() == etag.as_bytes();
+    headers.contains_key(IF_MATCH).then(|| tags(headers, &IF_MATCH).any(is_named))
 }
 
 /// Whether the client has this state already (RFC 9110, section 13.1.2).
 pub fn is_known(headers: &HeaderMap, etag: &HeaderValue) -> bool {
-    let same = |known: &str| {
-        let known = known.trim();
-        known == "*" || known.strip_prefix("W/").unwrap_or(known).as_bytes() == etag.as_bytes()
+    let same = |tag: &str| {
+        tag == "*" || tag.strip_prefix("W/").unwrap_or(tag).as_bytes() == etag.as_bytes()
     };
-    let lists = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    // Our tags hold no comma: what one cuts in two is none of ours.
-    lists.flat_map(|list| list.split(',')).any(same)
+    tags(headers, &IF_NONE_MATCH).any(same)
+}
+
+/// The tags of a header's lists. Ours hold no comma: what one cuts in two is none of ours.
+fn tags<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+    let lists = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    lists.flat_map(|list| list.split(',')).map(str::trim)
 }

@@ -128,7 +128,7 @@ mod tests {
     use super::*;
     use crate::domain::evolve;
     use crate::domain::tests::mother::{
-        EVENING, after, order_accepted, order_expired, order_placed, order_redriven,
+        EVENING, after, flow_migrated, order_accepted, order_expired, order_placed, order_redriven,
         restaurant_notified,
     };
 
@@ -137,6 +137,7 @@ mod tests {
         let story = [
             order_placed(),
             restaurant_notified(),
+            flow_migrated(),
             order_expired(),
             order_redriven(),
             E::DeadlineExtended {

@@ -31,9 +31,9 @@ mod write;
 
 use super::bulk::{Bulk, NewBulk, Started};
 use super::{
-    Answer, Archived, Claim, Commit, Contact, Counted, Division, Due, Erasure, Error, FlowFigures,
-    Found, Generation, JournalReader, JournalRow, Kept, Lease, Loaded, OrdersPage, OrdersQuery,
-    Outcome, Portion, Resharded, Standing, Store, Task, Wanted,
+    Answer, Archived, Claim, Commit, Contact, Counted, Counters, Division, Due, Erasure, Error,
+    FlowFigures, Found, Generation, JournalReader, JournalRow, Kept, Lease, Loaded, OrdersPage,
+    OrdersQuery, Outcome, Portion, Resharded, Standing, Store, Task, Wanted,
 };
 use crate::domain::{Availability, Restaurant, Timestamp};
 use anyhow::Context;
@@ -302,6 +302,10 @@ impl Store for Postgres {
         Box::pin(ask(&self.readers, async move |client| {
             tombstones::bury(client, &order_ids, at).await
         }))
+    }
+
+    fn counters(&self) -> Answer<'_, Counters> {
+        Box::pin(ask(&self.readers, async |client| counters::kept(client).await))
     }
 
     fn flow(&self, now: Timestamp) -> Answer<'_, FlowFigures> {

@@ -22,9 +22,9 @@ mod write;
 
 use super::bulk::{Bulk, NewBulk, Started};
 use super::{
-    Answer, Archived, Claim, Commit, Contact, Counted, Division, Due, Erasure, Error, FlowFigures,
-    Found, Generation, JournalReader, JournalRow, Kept, Lease, Loaded, OrdersPage, OrdersQuery,
-    Outcome, Portion, Resharded, Standing, Store, Task, Wanted,
+    Answer, Archived, Claim, Commit, Contact, Counted, Counters, Division, Due, Erasure, Error,
+    FlowFigures, Found, Generation, JournalReader, JournalRow, Kept, Lease, Loaded, OrdersPage,
+    OrdersQuery, Outcome, Portion, Resharded, Standing, Store, Task, Wanted,
 };
 use crate::domain::{Availability, Restaurant, Timestamp};
 use rusqlite::{Connection, ErrorCode};
@@ -246,6 +246,10 @@ impl Store for Sqlite {
 
     fn bury(&self, order_ids: Vec<String>, at: Timestamp) -> Answer<'_, usize> {
         self.write(move |conn| tombstones::bury(conn, &order_ids, at))
+    }
+
+    fn counters(&self) -> Answer<'_, Counters> {
+        self.read(|conn| counters::kept(conn))
     }
 
     fn flow(&self, now: Timestamp) -> Answer<'_, FlowFigures> {

@@ -3,9 +3,9 @@
 use orders_context::domain::{Availability, Restaurant, Timestamp};
 use orders_context::store::bulk::{Bulk, NewBulk, Started};
 use orders_context::store::{
-    Answer, Archived, Claim, Commit, Contact, Counted, Division, Due, Erasure, Error, FlowFigures,
-    Found, Generation, JournalReader, JournalRow, Kept, Lease, Loaded, OrdersPage, OrdersQuery,
-    Outcome, Portion, Resharded, Standing, Store, Task, Wanted,
+    Answer, Archived, Claim, Commit, Contact, Counted, Counters, Division, Due, Erasure, Error,
+    FlowFigures, Found, Generation, JournalReader, JournalRow, Kept, Lease, Loaded, OrdersPage,
+    OrdersQuery, Outcome, Portion, Resharded, Standing, Store, Task, Wanted,
 };
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -254,6 +254,10 @@ impl Store for Faulty {
 
     fn bury(&self, order_ids: Vec<String>, at: Timestamp) -> Answer<'_, usize> {
         self.inner.bury(order_ids, at)
+    }
+
+    fn counters(&self) -> Answer<'_, Counters> {
+        self.inner.counters()
     }
 
     fn flow(&self, now: Timestamp) -> Answer<'_, FlowFigures> {

@@ -9,8 +9,6 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use reqwest::header::RETRY_AFTER;
-use serde_json::json;
 use tokio::task::JoinSet;
 
 use super::served::Served;
@@ -38,13 +36,12 @@ async fn a_flood_is_answered_and_orders_come_through() -> Result<()> {
     for at in 0..FLOOD {
         let (served, placed) = (Arc::clone(&served), Arc::clone(&placed));
         let refused = Arc::clone(&refused);
-        let token = served.tokens.customer(&format!("c-{at}"))?;
         flood.spawn(async move {
             let mut number = 0;
             while placed.load(Ordering::SeqCst) < WANTED {
                 ensure!(started.elapsed() < LIMIT, "orders do not come through");
                 number += 1;
-                match order(&served, &token, &format!("\"{at}-{number}\"")).await? {
+                match order(&served, &format!("c-{at}"), &format!("\"{at}-{number}\"")).await? {
                     true => placed.fetch_add(1, Ordering::SeqCst),
                     false => refused.fetch_add(1, Ordering::SeqCst),
                 };
@@ -58,29 +55,20 @@ async fn a_flood_is_answered_and_orders_come_through() -> Result<()> {
     ensure!(refused.load(Ordering::SeqCst) > 0, "the flood was none: nothing was refused");
     ensure!(served.peak_bytes()? < MOST_BYTES, "it grew to {} bytes", served.peak_bytes()?);
     // Once the flood is over, everything is as before.
-    let token = served.tokens.customer("c-after")?;
-    ensure!(order(&served, &token, "\"after\"").await?, "it does not recover");
+    ensure!(order(&served, "c-after", "\"after\"").await?, "it does not recover");
     Ok(())
 }
 
 /// Whether the order was placed; a refusal must say when to come back.
-async fn order(served: &Served, token: &str, key: &str) -> Result<bool> {
-    let body = json!({
-        "restaurant_id": "nino",
-        "customer": { "name": "Ada Lovelace", "email": "ada@example.org" },
-        "items": [{ "item_id": "margherita", "quantity": 1 }],
-    });
-    let request = served.http.post(format!("{}/v1/orders", served.url)).bearer_auth(token);
-    let answer = request.header("idempotency-key", key).json(&body).send().await?;
-    match answer.status().as_u16() {
+async fn order(served: &Served, customer: &str, key: &str) -> Result<bool> {
+    let answer = served.place(customer, key).await?;
+    match answer.status {
         201 => Ok(true),
         status @ (429 | 503) => {
-            let after = answer.headers().get(RETRY_AFTER).context("no Retry-After")?;
-            after.to_str()?.parse::<u32>().context("Retry-After is no number")?;
-            let problem: serde_json::Value = answer.json().await?;
-            ensure!(problem["status"] == status, "{problem}");
+            answer.retry_after.context("no Retry-After that is a number")?;
+            ensure!(answer.body["status"] == status, "{answer:?}");
             Ok(false)
         }
-        status => anyhow::bail!("{status}: {}", answer.text().await?),
+        _ => anyhow::bail!("{answer:?}"),
     }
 }

@@ -8,10 +8,11 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
-use reqwest::Client;
-use serde_json::{Value, json};
+use reqwest::Method;
+use serde_json::Value;
 use system_tests::{
     addresses::binaries,
+    api::{Answer, Api, dinner, trattoria},
     eventually::eventually,
     stack::{await_end, signal},
     tokens::Tokens,
@@ -25,7 +26,7 @@ const NOBODY: &str = "127.0.0.1:9";
 const READY_LIMIT: Duration = Duration::from_secs(60);
 
 /// Ports of this program's processes, one after another.
-static NEXT_PORT: AtomicU16 = AtomicU16::new(38_080);
+static NEXT_PORT: AtomicU16 = AtomicU16::new(23_080);
 
 /// A running `orders serve`, which ends when this is dropped.
 pub struct Served {
@@ -34,8 +35,7 @@ pub struct Served {
     pub url: String,
     /// Makes tokens that it takes.
     pub tokens: Tokens,
-    /// Calls it.
-    pub http: Client,
+    api: Api,
     folder: TempDir,
 }
 
@@ -68,41 +68,21 @@ impl Served {
             .context("orders does not start")?;
         let url = format!("http://127.0.0.1:{port}");
         let tokens = Tokens::of(&folder.path().join("token.key"))?;
-        let http = Client::builder().timeout(Duration::from_secs(30)).no_proxy().build()?;
-        let served = Self { process, url, tokens, http, folder };
-        let ready = format!("{}/readyz", served.url);
+        let api = Api::new(&url, "", tokens.clone())?;
+        let served = Self { process, url, tokens, api, folder };
         eventually("orders is ready", READY_LIMIT, async || {
-            Ok(served.http.get(&ready).send().await?.status().is_success().then_some(()))
+            let answer = served.api.call(Method::GET, "/readyz", None, None).await?;
+            Ok((answer.status == 200).then_some(()))
         })
         .await?;
-        served.register().await?;
+        // With the dishes of the document's examples.
+        served.api.put_restaurant("nino", &trattoria(None)).await?;
         Ok(served)
     }
 
-    /// The restaurant and the dish of the document's examples.
-    async fn register(&self) -> Result<()> {
-        let restaurant = json!({
-            "name": "Trattoria da Nino",
-            "currency": "EUR",
-            "menu": [{ "item_id": "margherita", "name": "Pizza Margherita", "price_minor": 950 }],
-        });
-        let url = format!("{}/v1/restaurants/nino", self.url);
-        let request = self.http.put(url).bearer_auth(self.tokens.operator()?);
-        request.json(&restaurant).send().await?.error_for_status()?;
-        Ok(())
-    }
-
-    /// Places an order with that key, and returns its status and what was answered.
-    pub async fn place(&self, token: &str, key: &str) -> Result<(u16, Value), reqwest::Error> {
-        let order = json!({
-            "restaurant_id": "nino",
-            "customer": { "name": "Ada Lovelace", "email": "ada@example.org" },
-            "items": [{ "item_id": "margherita", "quantity": 1 }],
-        });
-        let request = self.http.post(format!("{}/v1/orders", self.url)).bearer_auth(token);
-        let answer = request.header("idempotency-key", key).json(&order).send().await?;
-        let status = answer.status().as_u16();
-        Ok((status, answer.json().await?))
+    /// Places an order with that key.
+    pub async fn place(&self, customer: &str, key: &str) -> Result<Answer> {
+        self.api.place(key, &dinner("nino", customer, "ada@example.org")).await
     }
 
     /// Asks it to stop, as an operator's system does.
@@ -121,14 +101,11 @@ impl Served {
 
     /// The orders in its database, once it has ended.
     pub fn stored(&self) -> Result<usize> {
-        let run = |arguments: &[&str]| {
-            Command::new(binaries()?.join("orders"))
-                .args(arguments)
-                .env("ORDERS_DATABASE_URL", format!("sqlite:{}", self.database()))
-                .output()
-                .context("orders does not start")
-        };
-        let output = run(&["check", "--json"])?;
+        let output = Command::new(binaries()?.join("orders"))
+            .args(["check", "--json"])
+            .env("ORDERS_DATABASE_URL", format!("sqlite:{}", self.path("orders.db")))
+            .output()
+            .context("orders does not start")?;
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         if !output.status.success() {
             bail!("orders check: {said}{}", String::from_utf8_lossy(&output.stderr));
@@ -146,12 +123,12 @@ impl Served {
         Ok(kilobytes.context("no VmHWM")?.parse::<u64>()? * 1_024)
     }
 
-    fn database(&self) -> String {
-        self.folder.path().join("orders.db").display().to_string()
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
     }
 
     fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("orders.log")).unwrap_or_default()
+        std::fs::read_to_string(self.path("orders.log")).unwrap_or_default()
     }
 }
 

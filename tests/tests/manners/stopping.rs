@@ -19,23 +19,22 @@ const BEFORE: usize = 200;
 #[tokio::test(flavor = "multi_thread")]
 async fn no_answered_order_is_lost_by_an_orderly_stop() -> Result<()> {
     let mut served = Served::start(&[]).await?;
-    let tokens: Vec<String> = (0..CUSTOMERS)
-        .map(|at| served.tokens.customer(&format!("c-{at}")))
-        .collect::<Result<_>>()?;
     let shared = Arc::new(served);
     let (answered, stopping) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));
     let mut customers = JoinSet::new();
-    for (at, token) in tokens.into_iter().enumerate() {
+    for at in 0..CUSTOMERS {
         let (served, answered) = (Arc::clone(&shared), Arc::clone(&answered));
         let stopping = Arc::clone(&stopping);
         customers.spawn(async move {
             let mut placed = 0_usize;
             loop {
-                match served.place(&token, &format!("\"{at}-{placed}\"")).await {
-                    Ok((201, _)) => placed += 1,
+                let key = format!("\"{at}-{placed}\"");
+                let answer = served.place(&format!("c-{at}"), &key).await;
+                match answer.as_ref().map(|answer| answer.status) {
+                    Ok(201) => placed += 1,
                     // It said that it is about to stop, or it listens no more.
-                    Ok((503, _)) | Err(_) if stopping.load(Ordering::SeqCst) => return Ok(placed),
-                    other => anyhow::bail!("{other:?}"),
+                    Ok(503) | Err(_) if stopping.load(Ordering::SeqCst) => return Ok(placed),
+                    _ => anyhow::bail!("{answer:?}"),
                 }
                 answered.notify_one();
             }

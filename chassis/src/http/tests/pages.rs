@@ -1,7 +1,8 @@
 //! The pages of problems.
 
 use super::*;
-use crate::http::{GENERAL, ProblemPage, problem_pages};
+use crate::http::problem_pages::GENERAL;
+use crate::http::{ProblemPage, problem_pages};
 
 const OWN: &[ProblemPage] = &[
     ProblemPage::new("burnt", 409, "The dish is burnt.", "Order another one."),

@@ -8,13 +8,13 @@ use tracing::{info, warn};
 
 use super::gauges::Gauges;
 use super::leftovers::{is_open, partitions};
+use super::pace::Pace;
 use super::progress::{Progress, find_progress};
 use super::session::{Fencing, Session};
 use super::settled::{Settled, look};
 use super::{Journal, Outgoing, RelayConfig};
 use crate::backoff::Backoff;
 use crate::clock::Clock;
-use crate::pace::{Pace, Rates};
 use crate::shutdown::Shutdown;
 use crate::signal::Signal;
 
@@ -26,12 +26,6 @@ const SLICE: Duration = Duration::from_millis(50);
 
 /// How long one attempt at fencing may block, and thereby a stop.
 const FENCE_LIMIT: Duration = Duration::from_secs(1);
-
-/// A transaction costs the broker about 3 ms of CPU however few rows it carries. So a quiet journal
-/// is published at once, and under load the rows of tens of milliseconds share one transaction. In
-/// between the pause grows with the rate: at 1,000 rows a second a reader sees half of them within
-/// 10 ms.
-const RATES: Rates = Rates { quiet: 0.0, busy: 4_000.0 };
 
 /// Why publishing ended.
 enum End {
@@ -207,7 +201,7 @@ impl<J: Journal> Owner<J> {
     /// Publishes after `position` until something happens.
     fn publish_from(&mut self, session: &Session, mut position: i64) -> End {
         let (mut rows, mut next) = (Vec::new(), Vec::new());
-        let mut pace = Pace::new(RATES);
+        let mut pace = Pace::default();
         let mut last_commit = Instant::now();
         let mut settled = Settled::after_commit(last_commit);
         loop {
@@ -239,14 +233,10 @@ impl<J: Journal> Owner<J> {
                 return End::Refused(error);
             }
             let read = rows_of_journal(&rows);
-            pace.carried(read, last_commit.elapsed());
+            pace.committed(read, last_commit.elapsed());
             last_commit = Instant::now();
             settled.committed(last_commit);
-            // A full batch is part of a backlog: cheap for each of its rows, and more is waiting.
-            let pause = match read < self.config.batch {
-                true => pace.pause(self.config.busy_pause),
-                false => Duration::ZERO,
-            };
+            let pause = pace.pause(read, self.config.batch, self.config.busy_pause);
             rows.clear();
             std::mem::swap(&mut rows, &mut next);
             if !pause.is_zero() {

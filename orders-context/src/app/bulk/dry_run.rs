@@ -29,7 +29,7 @@ impl App {
     /// [`Failure::Unavailable`].
     pub async fn try_bulk(&self, wanted: BulkWanted) -> Result<DryRun, Failure> {
         let now = self.now();
-        let usual_ms = usual_ms(&*self.store, &wanted.filter, now).await?;
+        let usual_ms = usual_ms(&*self.store, &wanted.filter).await?;
         let (filter, sort) = (before(wanted.filter.clone(), now), OrdersSort::Oldest);
         let mut query = OrdersQuery { filter, sort, after: None, limit: SAMPLE, now, usual_ms };
         let matched = self.store.count_orders(query.clone()).await?;

@@ -29,7 +29,7 @@ pub struct Held {
 impl Undurable {
     /// A change, which the commit will make.
     pub fn change(&mut self, submission: Submission, commit: Commit) {
-        self.moved.insert(submission.order_id.clone(), self.commits.len());
+        self.moved.insert(submission.change.order_id.clone(), self.commits.len());
         self.deciding.push((submission, Arc::clone(&commit.order)));
         self.commits.push(commit);
     }
@@ -41,8 +41,9 @@ impl Undurable {
         submission: Submission,
         answer: Result<Reply, Failure>,
     ) {
-        let used = submission.remember.as_ref().and_then(|new| loaded.remembered.get(&new.key));
-        let order_id = used.map_or(&submission.order_id, |used| &used.order_id);
+        let used =
+            submission.change.remember.as_ref().and_then(|new| loaded.remembered.get(&new.key));
+        let order_id = used.map_or(&submission.change.order_id, |used| &used.order_id);
         match self.moved.get(order_id) {
             Some(&relies_on) => self.held.push(Held { submission, answer, relies_on }),
             None => submission.answer(answer),

@@ -21,6 +21,7 @@ async fn counters(store: &dyn Store) -> Counters {
     let Counted { kept, found } = store.counted().await.expect("the store answers");
     assert_eq!(kept, found);
     assert_eq!(kept, flow(store).await.counters);
+    assert_eq!(kept, store.counters().await.expect("the store answers"));
     kept
 }
 

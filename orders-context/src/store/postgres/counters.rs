@@ -67,6 +67,11 @@ pub fn slot(rows: &[Row]) -> Result<i32, Error> {
     rows.first().map_or(Ok(LAST_SLOT), |row| get(row, 0))
 }
 
+/// As commits have left them.
+pub async fn kept(client: &Client) -> Result<Counters, Error> {
+    summed(&select(client, KEPT, &[]).await?)
+}
+
 /// In one statement, so that all of it is of the same moment.
 pub async fn flow(client: &Client, now: Timestamp) -> Result<FlowFigures, Error> {
     let awake = Status::ALL.iter().filter(|status| !status.is_at_rest());
@@ -105,15 +110,7 @@ pub async fn counted(readers: &Pool) -> Result<Counted, Error> {
     let tx = client.build_transaction().read_only(true);
     let tx = tx.isolation_level(tokio_postgres::IsolationLevel::RepeatableRead).start().await?;
     tx.batch_execute("SET LOCAL statement_timeout = 0").await?;
-    let read = async |sql: &str| -> Result<Counters, Error> {
-        let mut counters = Counters::default();
-        for row in tx.query(sql, &[]).await? {
-            if let Some(counter) = counter(&row)? {
-                counters.add(counter, get(&row, 3)?);
-            }
-        }
-        Ok(counters)
-    };
+    let read = async |sql: &str| -> Result<Counters, Error> { summed(&tx.query(sql, &[]).await?) };
     let mut counted = Counted { kept: read(KEPT).await?, found: read(RECOUNT).await? };
     let archive =
         "SELECT order_id, data FROM archive WHERE order_id > $1 ORDER BY order_id LIMIT $2";
@@ -132,6 +129,16 @@ pub async fn counted(readers: &Pool) -> Result<Counted, Error> {
 
 const KEPT: &str = "SELECT what, word, bucket, sum(count)::bigint AS count
     FROM counters GROUP BY what, word, bucket";
+
+fn summed(rows: &[Row]) -> Result<Counters, Error> {
+    let mut counters = Counters::default();
+    for row in rows {
+        if let Some(counter) = counter(row)? {
+            counters.add(counter, get(row, 3)?);
+        }
+    }
+    Ok(counters)
+}
 
 /// `None` for words that nobody knows: checks tell of the order in which they stand.
 fn counter(row: &Row) -> Result<Option<Counter>, Error> {

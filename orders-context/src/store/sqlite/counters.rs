@@ -6,7 +6,7 @@ use crate::store::archive::unpack;
 use crate::store::counters::MOST_DUE;
 use crate::store::counters::recount::RECOUNT;
 use crate::store::{Counted, Counter, Counters, Error, FlowFigures};
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 /// All changes of a group: a row for each counter.
 pub fn add(tx: &mut Statements<'_>, changes: &Counters) -> Result<(), Error> {
@@ -40,6 +40,11 @@ pub fn flow(conn: &mut Connection, now: Timestamp) -> Result<FlowFigures, Error>
     Ok(FlowFigures { counters, oldest, due })
 }
 
+/// As commits have left them.
+pub fn kept(conn: &Connection) -> Result<Counters, Error> {
+    read(conn, KEPT)
+}
+
 pub fn counted(conn: &mut Connection) -> Result<Counted, Error> {
     let tx = conn.transaction()?;
     let mut found = read(&tx, RECOUNT)?;
@@ -54,7 +59,7 @@ pub fn counted(conn: &mut Connection) -> Result<Counted, Error> {
 
 const KEPT: &str = "SELECT what, word, bucket, count FROM counters";
 
-fn read(tx: &Transaction<'_>, sql: &str) -> Result<Counters, Error> {
+fn read(tx: &Connection, sql: &str) -> Result<Counters, Error> {
     let mut statement = tx.prepare_cached(sql)?;
     let mut rows = statement.query([])?;
     let mut counters = Counters::default();

@@ -2,8 +2,8 @@
 //! long a row takes from the journal to a reader while rows come at a steady rate.
 //!
 //! ```text
-//! cargo run -p chassis --example relay_speed -- drain ROWS BATCH
-//! cargo run -p chassis --example relay_speed -- live ROWS_PER_SECOND SECONDS PAUSE_MS
+//! cargo run -p chassis --example bare_relay -- drain ROWS BATCH
+//! cargo run -p chassis --example bare_relay -- live ROWS_PER_SECOND SECONDS PAUSE_MS
 //! ```
 //!
 //! It makes topics named `speed-…` and leaves them.
