@@ -15,6 +15,8 @@ mod consumer;
 mod idle;
 #[path = "kafka/outage.rs"]
 mod outage;
+#[path = "kafka/partly.rs"]
+mod partly;
 #[path = "kafka/relay.rs"]
 mod relay;
 #[path = "kafka/topics.rs"]

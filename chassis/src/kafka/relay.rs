@@ -5,6 +5,8 @@
 //!   compacted progress topic with one partition per shard.
 //! - A relay first fences its predecessor (`init_transactions`), then reads the position, then
 //!   publishes. In this order nobody else can move the position after it was read.
+//! - It then reads what there is of the last transaction: a broker that dies while it ends one may have
+//!   committed it in part. What is missing is published, and nothing twice.
 //! - After any error or unknown outcome the producer is dropped and all of this begins anew.
 //!
 //! Kafka may be away for as long as it likes: the relay waits, says how old the oldest unpublished
@@ -17,6 +19,7 @@ mod once;
 mod owner;
 mod pace;
 mod progress;
+mod readback;
 mod session;
 mod settled;
 

@@ -57,6 +57,25 @@ pub fn scan(
     outcome
 }
 
+/// Shows every record of `topic` within `ranges`, as [`scan`] does.
+///
+/// # Errors
+///
+/// As [`scan`].
+pub(super) fn scan_ranges(
+    kafka: &KafkaConfig,
+    topic: &str,
+    isolation: Isolation,
+    ranges: &[Range],
+    each: impl FnMut(Incoming) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let consumer: BaseConsumer<Plain> = scan_config(kafka, isolation).create_with_context(Plain)?;
+    let outcome =
+        assign(&consumer, topic, ranges).and_then(|()| read_to_end(&consumer, topic, ranges, each));
+    retire(consumer);
+    outcome
+}
+
 /// What each partition of `topic` holds now. Blocks.
 ///
 /// # Errors
@@ -73,16 +92,22 @@ pub fn ranges(kafka: &KafkaConfig, topic: &str) -> anyhow::Result<Vec<Range>> {
 /// Assigns what there is to read.
 fn begin(consumer: &BaseConsumer<Plain>, topic: &str) -> anyhow::Result<Vec<Range>> {
     let mut ranges = Vec::new();
-    let mut assignment = TopicPartitionList::new();
     for partition in 0..partition_count(consumer, topic, QUESTION)? {
         let (low, high) = watermarks(consumer, topic, partition, QUESTION)?;
-        if low < high {
-            assignment.add_partition_offset(topic, partition, Offset::Offset(low))?;
-        }
         ranges.push(Range { partition, low, high });
     }
-    consumer.assign(&assignment)?;
+    assign(consumer, topic, &ranges)?;
     Ok(ranges)
+}
+
+fn assign(consumer: &BaseConsumer<Plain>, topic: &str, ranges: &[Range]) -> anyhow::Result<()> {
+    let mut assignment = TopicPartitionList::new();
+    for Range { partition, low, high } in ranges {
+        if low < high {
+            assignment.add_partition_offset(topic, *partition, Offset::Offset(*low))?;
+        }
+    }
+    Ok(consumer.assign(&assignment)?)
 }
 
 fn read_to_end(

@@ -20,7 +20,7 @@ fn leave_open(relay: &RelayConfig) -> BaseProducer {
         config.set("transaction.timeout.ms", OPEN_FOR_MS).create().unwrap();
     stranger.init_transactions(Duration::from_secs(30)).unwrap();
     stranger.begin_transaction().unwrap();
-    let record = BaseRecord::to(&relay.progress_topic).partition(0).key("0").payload("open");
+    let record = BaseRecord::to(&relay.progress_topic).partition(0).key("stranger").payload("open");
     stranger.send(record).unwrap();
     stranger.flush(Duration::from_secs(30)).unwrap();
     stranger

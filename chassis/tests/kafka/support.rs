@@ -65,6 +65,11 @@ impl Broker {
         }
     }
 
+    /// Where the broker keeps its partitions.
+    pub fn data(&self) -> PathBuf {
+        self.var.join("kafka/1/data")
+    }
+
     fn config(&self) -> KafkaConfig {
         KafkaConfig::for_testing(&format!("127.0.0.1:{}", 9092 + self.port_offset))
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{bail, ensure};
 
 use super::RelayConfig;
-use super::leftovers::is_open;
+use super::leftovers::open;
 use super::progress::{Progress, find_progress};
 use super::session::{Fencing, Session};
 use crate::shutdown::Shutdown;
@@ -30,12 +30,12 @@ pub fn claim(config: &RelayConfig, owner: &str) -> anyhow::Result<i64> {
     }
     let (topic, shard) = (&config.progress_topic, config.shard);
     ensure!(
-        !is_open(&config.kafka, topic, shard)?,
+        open(&config.kafka, &[(topic.clone(), shard)])?.is_empty(),
         "a transaction of {} lies open: let the relay run once, it ends it",
         config.transactional_id
     );
     let found = find_progress(&config.kafka, topic, shard, &config.key())?;
-    let position = found.map_or(0, |progress| progress.position);
-    session.publish(&[], &Progress::new(position, owner))?;
-    Ok(position)
+    let unchanged = found.unwrap_or(Progress::new(0, 0, owner)).by(owner);
+    session.publish(&[], &unchanged)?;
+    Ok(unchanged.position)
 }

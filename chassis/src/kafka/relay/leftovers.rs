@@ -1,53 +1,101 @@
 //! Transactions that a broker left open although it had ended them.
 //!
 //! A broker that is killed between deciding on a commit and writing its markers decides anew after
-//! its restart, and has been seen to call the transaction complete without having written a single
-//! marker (Apache Kafka 4.3.1, one broker). Its rows then lie open before the stable end: no reader
-//! sees them, the position in them is not found, and the rows are published again. The markers of the
-//! next transaction of the same producer would end both, and everybody would see them twice.
+//! its restart, and has been seen to call the transaction complete without writing those that were
+//! missing: in no partition at all, or in some, which readers then see (Apache Kafka 4.3.1, one
+//! broker). The rows of the others lie open before the stable end, where no reader comes past them. The
+//! markers of the next transaction of the same producer would end them too, as whatever that one ends.
 //!
-//! So nothing may be open when a relay takes over. What is, is aborted: its position with its rows.
+//! So nothing of a relay's own may be open when it has taken over. What is, is aborted; which of its rows
+//! are seen all the same is then found out by reading (`readback.rs`).
 
+use super::RelayConfig;
 use crate::kafka::context::Plain;
 use crate::kafka::settings::{Isolation, KafkaConfig, scan_config};
 use crate::kafka::topic::{partition_count, retire, watermarks};
 use rdkafka::consumer::BaseConsumer;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long one question to Kafka may take.
 const QUESTION: Duration = Duration::from_secs(5);
 
-/// Whether a transaction lies open in `partition` of `topic`: its stable end is not its end.
-pub(super) fn is_open(kafka: &KafkaConfig, topic: &str, partition: i32) -> anyhow::Result<bool> {
-    // In this order: what is written in between looks open, never closed.
-    let stable = end(kafka, Isolation::Committed, topic, partition)?;
-    Ok(stable < end(kafka, Isolation::Uncommitted, topic, partition)?)
+/// Between two looks at what is open.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// A topic and one of its partitions.
+pub(super) type Partition = (String, i32);
+
+/// Every partition that a relay writes to, its positions' own the last.
+pub(super) fn partitions(config: &RelayConfig) -> anyhow::Result<Vec<Partition>> {
+    asking(&config.kafka, Isolation::Committed, |consumer| {
+        let mut partitions = Vec::new();
+        for topic in &config.topics {
+            let count = partition_count(consumer, topic, QUESTION)?;
+            partitions.extend((0..count).map(|partition| (topic.clone(), partition)));
+        }
+        partitions.push((config.progress_topic.clone(), config.shard));
+        Ok(partitions)
+    })
 }
 
-/// Every partition of `topics`.
-pub(super) fn partitions(
+/// Those of `partitions` in which a transaction lies open, anybody's: their stable end is not their end.
+pub(super) fn open(
     kafka: &KafkaConfig,
-    topics: &[String],
-) -> anyhow::Result<Vec<(String, i32)>> {
-    let consumer: BaseConsumer<Plain> =
-        scan_config(kafka, Isolation::Committed).create_with_context(Plain)?;
-    let of_topic = |topic: &String| {
-        let count = partition_count(&consumer, topic, QUESTION)?;
-        Ok((0..count).map(|partition| (topic.clone(), partition)).collect::<Vec<_>>())
-    };
-    let found = topics.iter().map(of_topic).collect::<anyhow::Result<Vec<_>>>();
-    retire(consumer);
-    Ok(found?.concat())
+    partitions: &[Partition],
+) -> anyhow::Result<Vec<Partition>> {
+    // In this order: what is written in between looks open, never closed.
+    let stable = ends(kafka, Isolation::Committed, partitions)?;
+    let ends = ends(kafka, Isolation::Uncommitted, partitions)?;
+    let each = partitions.iter().zip(stable.iter().zip(&ends));
+    Ok(each.filter(|(_, (stable, end))| stable < end).map(|(which, _)| which.clone()).collect())
 }
 
-fn end(
+/// Whether a transaction lies open in one of `partitions` and is not ended within `limit`. Others' come
+/// and go.
+pub(super) fn stays_open(
+    kafka: &KafkaConfig,
+    partitions: &[Partition],
+    limit: Duration,
+) -> anyhow::Result<bool> {
+    let begun = Instant::now();
+    let ends = ends(kafka, Isolation::Uncommitted, partitions)?;
+    asking(kafka, Isolation::Committed, |consumer| {
+        loop {
+            let stable = each_end(consumer, partitions)?;
+            if stable.iter().zip(&ends).all(|(stable, end)| stable >= end) {
+                return Ok(false);
+            }
+            if begun.elapsed() >= limit {
+                return Ok(true);
+            }
+            std::thread::sleep(LOOK_AGAIN);
+        }
+    })
+}
+
+/// The end of each partition, or the stable end.
+fn ends(
     kafka: &KafkaConfig,
     isolation: Isolation,
-    topic: &str,
-    partition: i32,
-) -> anyhow::Result<i64> {
+    partitions: &[Partition],
+) -> anyhow::Result<Vec<i64>> {
+    asking(kafka, isolation, |consumer| each_end(consumer, partitions))
+}
+
+fn each_end(consumer: &BaseConsumer<Plain>, partitions: &[Partition]) -> anyhow::Result<Vec<i64>> {
+    let end =
+        |(topic, partition): &Partition| Ok(watermarks(consumer, topic, *partition, QUESTION)?.1);
+    partitions.iter().map(end).collect()
+}
+
+/// What `ask` finds out with a client of its own.
+pub(super) fn asking<T>(
+    kafka: &KafkaConfig,
+    isolation: Isolation,
+    ask: impl FnOnce(&BaseConsumer<Plain>) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
     let consumer: BaseConsumer<Plain> = scan_config(kafka, isolation).create_with_context(Plain)?;
-    let found = watermarks(&consumer, topic, partition, QUESTION);
+    let found = ask(&consumer);
     retire(consumer);
-    Ok(found?.1)
+    found
 }

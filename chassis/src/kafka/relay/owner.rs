@@ -1,16 +1,17 @@
 //! The loop of a relay: take over, publish what there is, begin anew after any trouble.
 
+mod take_over;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, anyhow, ensure};
+use anyhow::{Context as _, anyhow};
 use tracing::{info, warn};
 
 use super::gauges::Gauges;
-use super::leftovers::{is_open, partitions};
 use super::pace::Pace;
-use super::progress::{Progress, find_progress};
-use super::session::{Fencing, Session};
+use super::progress::Progress;
+use super::session::Session;
 use super::settled::{Settled, look};
 use super::{Journal, Outgoing, RelayConfig};
 use crate::backoff::Backoff;
@@ -113,91 +114,6 @@ impl<J: Journal> Owner<J> {
         }
     }
 
-    /// Fences the predecessor, closes what was left open, reads the position and claims it: in this
-    /// order.
-    fn take_over(&mut self, session: &Session) -> Result<i64, End> {
-        self.fence(session)?;
-        if !self.journal.is_ours() {
-            return Err(End::Stopped);
-        }
-        self.close_leftovers(session).map_err(End::Again)?;
-        let config = &self.config;
-        let (kafka, key) = (&config.kafka, config.key());
-        let found =
-            find_progress(kafka, &config.progress_topic, config.shard, &key).map_err(End::Again)?;
-        let position = found.as_ref().map_or(0, |progress| progress.position);
-        let position = position.max(self.journal.begins_after());
-        let is_ours = found.is_some_and(|progress| progress.owner == self.run);
-        if self.claimed && !is_ours {
-            return Err(End::Refused(anyhow!(
-                "another live process publishes as {}: stop one of the two",
-                self.config.transactional_id
-            )));
-        }
-        self.check_journal(position).map_err(End::Refused)?;
-        if !is_ours {
-            session.publish(&[], &Progress::new(position, &self.run)).map_err(End::Again)?;
-        }
-        self.claimed = true;
-        self.position = Some(position);
-        self.gauges.took_over(position);
-        self.journal.published(position, self.clock.now_us()).map_err(End::Refused)?;
-        info!(relay = self.config.transactional_id, position, "The relay has taken over");
-        Ok(position)
-    }
-
-    fn fence(&mut self, session: &Session) -> Result<(), End> {
-        let mut asked = 0_u32;
-        loop {
-            if self.shutdown.is_cancelled() {
-                return Err(End::Stopped);
-            }
-            match session.fence(FENCE_LIMIT).map_err(End::Again)? {
-                Fencing::Done => return Ok(()),
-                Fencing::NotYet(reason) => {
-                    // The first answer may be late because a predecessor's transaction is ended.
-                    asked += 1;
-                    if asked == 5 {
-                        self.report(&anyhow!(reason));
-                        self.failures += 1;
-                    }
-                    self.show_backlog().map_err(End::Refused)?;
-                }
-            }
-        }
-    }
-
-    /// After the fencing nobody has a transaction open here, unless a broker has lost its end. What is
-    /// aborted then may be this run's own claim.
-    fn close_leftovers(&mut self, session: &Session) -> anyhow::Result<()> {
-        let config = &self.config;
-        let is_open = || is_open(&config.kafka, &config.progress_topic, config.shard);
-        if !is_open()? {
-            return Ok(());
-        }
-        warn!(relay = config.transactional_id, "A broker left a transaction open: aborting it");
-        let mut partitions = partitions(&config.kafka, &config.topics)?;
-        partitions.push((config.progress_topic.clone(), config.shard));
-        session.abort_in(&partitions)?;
-        self.claimed = false;
-        ensure!(!is_open()?, "a transaction that a broker left open is still open");
-        Ok(())
-    }
-
-    /// A position beyond the journal's end belongs to another journal; going on would silently
-    /// leave out every row up to it.
-    fn check_journal(&mut self, position: i64) -> anyhow::Result<()> {
-        if let Some(newest) = self.journal.newest().context("the journal failed")? {
-            ensure!(
-                position <= newest,
-                "{} was published up to {position}, but its journal ends at {newest}: \
-                 an older or other journal was put in its place",
-                self.config.transactional_id
-            );
-        }
-        Ok(())
-    }
-
     /// Publishes after `position` until something happens.
     fn publish_from(&mut self, session: &Session, mut position: i64) -> End {
         let (mut rows, mut next) = (Vec::new(), Vec::new());
@@ -254,7 +170,8 @@ impl<J: Journal> Owner<J> {
         last: i64,
         next: &mut Vec<Outgoing>,
     ) -> Result<(), End> {
-        let progress = Progress::new(last, &self.run);
+        let after = self.position.unwrap_or(0);
+        let progress = Progress::new(after, last, &self.run);
         let batch = self.config.batch;
         if rows_of_journal(rows) < batch {
             return session.publish(rows, &progress).map_err(End::Again);
@@ -272,7 +189,7 @@ impl<J: Journal> Owner<J> {
     /// Publishes that the journal has come to its end at `end`.
     fn finish(&mut self, session: &Session, position: i64, end: i64) -> End {
         if position < end {
-            if let Err(error) = session.publish(&[], &Progress::new(end, &self.run)) {
+            if let Err(error) = session.publish(&[], &Progress::new(position, end, &self.run)) {
                 return End::Again(error);
             }
             if let Err(error) = self.note_commit(&[], end) {
@@ -295,9 +212,7 @@ impl<J: Journal> Owner<J> {
 
     /// Whether readers will not come to see what was committed last, unless it is published again.
     fn is_lost(&self, settled: &mut Settled) -> bool {
-        let config = &self.config;
-        let ask = || look(&config.kafka, &config.progress_topic, config.shard);
-        let is_lost = settled.is_lost(Instant::now(), ask);
+        let is_lost = settled.is_lost(Instant::now(), || look(&self.config));
         if is_lost {
             self.gauges.lost();
         }

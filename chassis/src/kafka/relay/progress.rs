@@ -29,13 +29,22 @@ pub struct Progress {
     version: u32,
     /// Everything up to this position of the journal is published.
     pub position: i64,
+    /// What was published with it lies after this position. Not in records of older programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<i64>,
     /// The run of a relay that wrote this.
     pub owner: String,
 }
 
 impl Progress {
-    pub(super) fn new(position: i64, owner: &str) -> Self {
-        Self { version: VERSION, position, owner: owner.to_string() }
+    /// What was published after `after` ends at `position`.
+    pub(super) fn new(after: i64, position: i64, owner: &str) -> Self {
+        Self { version: VERSION, position, after: Some(after), owner: owner.to_string() }
+    }
+
+    /// The same, said by another.
+    pub(super) fn by(self, owner: &str) -> Self {
+        Self { owner: owner.to_string(), ..self }
     }
 
     /// JSON, so that any console consumer shows it.
@@ -96,8 +105,22 @@ pub fn find_progress(
     partition: i32,
     key: &str,
 ) -> anyhow::Result<Option<Progress>> {
-    let consumer: BaseConsumer<Plain> =
-        scan_config(kafka, Isolation::Committed).create_with_context(Plain)?;
+    find_progress_in(Isolation::Committed, kafka, progress_topic, partition, key)
+}
+
+/// The same, or the last that was written at all, of whatever became of its transaction.
+///
+/// # Errors
+///
+/// As [`find_progress`].
+pub(super) fn find_progress_in(
+    isolation: Isolation,
+    kafka: &KafkaConfig,
+    progress_topic: &str,
+    partition: i32,
+    key: &str,
+) -> anyhow::Result<Option<Progress>> {
+    let consumer: BaseConsumer<Plain> = scan_config(kafka, isolation).create_with_context(Plain)?;
     let found = find_last(&consumer, progress_topic, partition, key);
     retire(consumer);
     found
@@ -166,14 +189,21 @@ mod tests {
 
     #[test]
     fn a_position_is_read_as_it_was_written() {
-        let progress = Progress::new(i64::MAX, "a-run");
+        let progress = Progress::new(7, i64::MAX, "a-run");
         assert_eq!(Progress::decode(&progress.encode().unwrap()).unwrap(), progress);
     }
 
     #[test]
     fn the_stored_form_is_text() {
-        let text = String::from_utf8(Progress::new(7, "a-run").encode().unwrap()).unwrap();
-        assert_eq!(text, r#"{"version":1,"position":7,"owner":"a-run"}"#);
+        let text = String::from_utf8(Progress::new(3, 7, "a-run").encode().unwrap()).unwrap();
+        assert_eq!(text, r#"{"version":1,"position":7,"after":3,"owner":"a-run"}"#);
+    }
+
+    #[test]
+    fn what_an_older_program_wrote_is_read() {
+        let older = Progress::decode(br#"{"version":1,"position":7,"owner":"a-run"}"#).unwrap();
+        assert_eq!((older.position, older.after), (7, None));
+        assert_eq!(older.by("another").owner, "another");
     }
 
     #[test]

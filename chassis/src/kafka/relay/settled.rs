@@ -2,13 +2,13 @@
 //!
 //! A broker that its controller shuts out while a transaction is being ended (seen with Apache Kafka
 //! 4.3.1 when a machine gave the broker no time for longer than its session) calls the commit complete
-//! and writes no marker, in no partition. The relay knows of a commit; its rows lie open before the
+//! and writes no marker, or not in every partition. The relay knows of a commit; its rows lie open before the
 //! stable end, and no reader comes past them until this producer's next transaction. A busy relay makes
 //! one at once. One that has become idle looks, and takes over again when it must.
 
-use super::leftovers::is_open;
+use super::RelayConfig;
+use super::leftovers::{partitions, stays_open};
 use crate::backoff::Backoff;
-use crate::kafka::settings::KafkaConfig;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,9 @@ const AGAIN: Duration = Duration::from_secs(1);
 
 /// How long markers may take: they are written within milliseconds when all is well.
 const WRITTEN_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long the transactions of others may be open, who write to the same topics.
+const OTHERS_TAKE: Duration = Duration::from_secs(3);
 
 /// What is known of the last commit.
 #[derive(Debug)]
@@ -97,16 +100,14 @@ impl Settled {
 }
 
 /// Looks on a thread of its own: a Kafka that does not answer holds up no row.
-pub(super) fn look(
-    kafka: &KafkaConfig,
-    topic: &str,
-    partition: i32,
-) -> anyhow::Result<Receiver<anyhow::Result<bool>>> {
+pub(super) fn look(config: &RelayConfig) -> anyhow::Result<Receiver<anyhow::Result<bool>>> {
     let (tell, answer) = channel();
-    let (kafka, topic) = (kafka.clone(), topic.to_owned());
+    let config = config.clone();
     std::thread::Builder::new().name("relay-look".to_owned()).spawn(move || {
+        let found = partitions(&config)
+            .and_then(|partitions| stays_open(&config.kafka, &partitions, OTHERS_TAKE));
         // Nobody waits any more when the session has ended.
-        let _ = tell.send(is_open(&kafka, &topic, partition));
+        let _ = tell.send(found);
     })?;
     Ok(answer)
 }

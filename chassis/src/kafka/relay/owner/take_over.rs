@@ -1,0 +1,169 @@
+//! Taking over: fence the predecessor, end what was left open, find out what is published, claim it.
+//!
+//! A position found in Kafka says what was to be published. Of the last transaction it is believed only
+//! what can be read: a broker that dies while it ends one may commit it in some partitions and lose it in
+//! others. What is missing is published with the claim, and nothing that is there already.
+
+use super::super::leftovers::{open, partitions};
+use super::super::progress::{Progress, find_progress_in};
+use super::super::readback::unseen;
+use super::super::session::{Fencing, Session};
+use super::super::{Journal, Outgoing};
+use super::{End, FENCE_LIMIT, Owner};
+use crate::kafka::settings::Isolation;
+use anyhow::{Context as _, anyhow, ensure};
+use tracing::{info, warn};
+
+/// What the progress topic says.
+struct Said {
+    /// As readers find it.
+    committed: Option<Progress>,
+    /// The last that was written, whatever became of its transaction.
+    written: Option<Progress>,
+}
+
+impl<J: Journal> Owner<J> {
+    /// Fences the predecessor, closes what was left open, reads the position, publishes what is missing
+    /// before it and claims it: in this order.
+    pub(super) fn take_over(&mut self, session: &Session) -> Result<i64, End> {
+        self.fence(session)?;
+        if !self.journal.is_ours() {
+            return Err(End::Stopped);
+        }
+        self.close_leftovers(session).map_err(End::Again)?;
+        let said = self.ask_progress().map_err(End::Again)?;
+        let is_own = |progress: &Option<Progress>| {
+            progress.as_ref().is_some_and(|progress| progress.owner == self.run)
+        };
+        if self.claimed && !is_own(&said.committed) && !is_own(&said.written) {
+            return Err(End::Refused(anyhow!(
+                "another live process publishes as {}: stop one of the two",
+                self.config.transactional_id
+            )));
+        }
+        let is_claimed = is_own(&said.committed);
+        let (after, position) = self.last_written(&said);
+        self.check_journal(position).map_err(End::Refused)?;
+        let rows = self.rows_between(after, position).map_err(End::Refused)?;
+        let missing = self.missing(rows, &said).map_err(End::Again)?;
+        let found = said.committed.map_or(0, |progress| progress.position);
+        if !missing.is_empty() || found < position || !is_claimed {
+            let claim = Progress::new(position, position, &self.run);
+            session.publish(&missing, &claim).map_err(End::Again)?;
+        }
+        self.claimed = true;
+        self.position = Some(position);
+        self.gauges.took_over(position);
+        self.journal.published(position, self.clock.now_us()).map_err(End::Refused)?;
+        info!(relay = self.config.transactional_id, position, "The relay has taken over");
+        Ok(position)
+    }
+
+    fn fence(&mut self, session: &Session) -> Result<(), End> {
+        let mut asked = 0_u32;
+        loop {
+            if self.shutdown.is_cancelled() {
+                return Err(End::Stopped);
+            }
+            match session.fence(FENCE_LIMIT).map_err(End::Again)? {
+                Fencing::Done => return Ok(()),
+                Fencing::NotYet(reason) => {
+                    // The first answer may be late because a predecessor's transaction is ended.
+                    asked += 1;
+                    if asked == 5 {
+                        self.report(&anyhow!(reason));
+                        self.failures += 1;
+                    }
+                    self.show_backlog().map_err(End::Refused)?;
+                }
+            }
+        }
+    }
+
+    /// After the fencing nobody has a transaction open here, unless a broker has lost its end. What is
+    /// aborted then may be this run's own claim.
+    fn close_leftovers(&mut self, session: &Session) -> anyhow::Result<()> {
+        let (kafka, topic) = (&self.config.kafka, &self.config.progress_topic);
+        let own = (topic.clone(), self.config.shard);
+        let left_open = open(kafka, &partitions(&self.config)?)?;
+        if left_open.is_empty() {
+            return Ok(());
+        }
+        // Where several relays write, most of it is what the others are about to commit.
+        session.abort_in(&left_open)?;
+        if left_open.contains(&own) {
+            let relay = &self.config.transactional_id;
+            warn!(relay, "A broker left a transaction open: it is aborted");
+            self.claimed = false;
+            ensure!(
+                open(kafka, &[own])?.is_empty(),
+                "a transaction that a broker left open is still open"
+            );
+        }
+        Ok(())
+    }
+
+    fn ask_progress(&self) -> anyhow::Result<Said> {
+        let (config, key) = (&self.config, self.config.key());
+        let find = |isolation| {
+            find_progress_in(isolation, &config.kafka, &config.progress_topic, config.shard, &key)
+        };
+        Ok(Said { committed: find(Isolation::Committed)?, written: find(Isolation::Uncommitted)? })
+    }
+
+    /// The rows whose transactions may be ended in part: after the first position, up to the second.
+    fn last_written(&self, said: &Said) -> (i64, i64) {
+        let begins_after = self.journal.begins_after();
+        let position = |said: &Option<Progress>| {
+            said.as_ref().map_or(0, |progress| progress.position).max(begins_after)
+        };
+        let committed = position(&said.committed);
+        let before = said.committed.as_ref().and_then(|progress| progress.after);
+        let after = before.unwrap_or(committed).clamp(begins_after, committed);
+        (after, committed.max(position(&said.written)))
+    }
+
+    fn rows_between(&mut self, after: i64, end: i64) -> anyhow::Result<Vec<Outgoing>> {
+        let (mut rows, mut position) = (Vec::new(), after);
+        while position < end {
+            let had = rows.len();
+            let read = self.journal.read_after(position, self.config.batch, &mut rows);
+            read.context("the journal failed")?;
+            if rows.len() == had {
+                break;
+            }
+            position = rows.last().map_or(end, |row| row.position);
+        }
+        rows.retain(|row| row.position <= end);
+        Ok(rows)
+    }
+
+    /// Those of the rows that readers do not see.
+    fn missing(&self, rows: Vec<Outgoing>, said: &Said) -> anyhow::Result<Vec<Outgoing>> {
+        let found = said.committed.as_ref().map_or(0, |progress| progress.position);
+        let unpublished = rows.iter().filter(|row| row.position > found).count();
+        let missing = unseen(&self.config.kafka, rows, found)?;
+        let lost = missing.iter().filter(|row| row.position <= found).count();
+        let kept = unpublished - (missing.len() - lost);
+        if lost > 0 || kept > 0 {
+            let relay = &self.config.transactional_id;
+            warn!(relay, lost, kept, "A broker committed a transaction in part: it is completed");
+            self.gauges.lost();
+        }
+        Ok(missing)
+    }
+
+    /// A position beyond the journal's end belongs to another journal; going on would silently
+    /// leave out every row up to it.
+    fn check_journal(&mut self, position: i64) -> anyhow::Result<()> {
+        if let Some(newest) = self.journal.newest().context("the journal failed")? {
+            ensure!(
+                position <= newest,
+                "{} was published up to {position}, but its journal ends at {newest}: \
+                 an older or other journal was put in its place",
+                self.config.transactional_id
+            );
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,99 @@
+//! Which rows of a journal readers see already.
+//!
+//! A position says so where every transaction was ended whole. After a broker's crash one may have been
+//! committed in some of its partitions only (`leftovers.rs`), its position among them or not. So who
+//! takes over believes in the last transaction what can be read of it.
+
+use super::Outgoing;
+use super::leftovers::asking;
+use crate::kafka::scan::{Range, scan_ranges};
+use crate::kafka::settings::{Isolation, KafkaConfig};
+use crate::kafka::topic::{partition_count, watermarks};
+use rdkafka::consumer::Consumer as _;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long one question to Kafka may take.
+const QUESTION: Duration = Duration::from_secs(10);
+
+/// A record as anybody may read it: its topic, key, bytes and headers. Rows that become the same are the
+/// same to everybody.
+type Record = (Arc<str>, Option<Vec<u8>>, Option<Vec<u8>>, Vec<(String, Vec<u8>)>);
+
+/// Those of `rows` that no `read_committed` reader sees, in their order. Reads their topics from the
+/// rows' first moment on, to the end that each has now; transactions that are open there are waited for.
+/// Where a topic no longer holds all that it held since, the rows up to `position` are taken for seen.
+///
+/// # Errors
+/// When Kafka does not answer, or somebody's transaction stays open for long.
+pub(super) fn unseen(
+    kafka: &KafkaConfig,
+    mut rows: Vec<Outgoing>,
+    position: i64,
+) -> anyhow::Result<Vec<Outgoing>> {
+    let Some(since_ms) = rows.iter().map(|row| row.timestamp_ms).min() else { return Ok(rows) };
+    let topics: BTreeSet<Arc<str>> = rows.iter().map(|row| Arc::clone(&row.topic)).collect();
+    let mut times_seen: HashMap<Record, usize> = rows.iter().map(|row| (of(row), 0)).collect();
+    let mut cut = BTreeSet::new();
+    for topic in topics {
+        let held = since(kafka, &topic, since_ms)?;
+        if !held.is_whole {
+            cut.insert(Arc::clone(&topic));
+        }
+        scan_ranges(kafka, &topic, Isolation::Committed, &held.ranges, |read| {
+            let record = (Arc::clone(&topic), read.key, read.payload, read.headers);
+            if let Some(times) = times_seen.get_mut(&record) {
+                *times += 1;
+            }
+            Ok(())
+        })?;
+    }
+    rows.retain(|row| match times_seen.get_mut(&of(row)) {
+        Some(times) if *times > 0 => {
+            *times -= 1;
+            false
+        }
+        _ => row.position > position || !cut.contains(&row.topic),
+    });
+    Ok(rows)
+}
+
+/// What becomes of a row.
+fn of(row: &Outgoing) -> Record {
+    let headers = row.headers.iter().map(|(name, value)| (name.to_string(), value.clone()));
+    (Arc::clone(&row.topic), row.key.clone(), row.payload.clone(), headers.collect())
+}
+
+/// What a topic holds from a moment on.
+struct Held {
+    ranges: Vec<Range>,
+    /// Whether it is all that there ever was since.
+    is_whole: bool,
+}
+
+/// Timestamps are the rows' own: nothing of them lies before.
+fn since(kafka: &KafkaConfig, topic: &str, since_ms: i64) -> anyhow::Result<Held> {
+    asking(kafka, Isolation::Uncommitted, |consumer| {
+        let mut moments = TopicPartitionList::new();
+        for partition in 0..partition_count(consumer, topic, QUESTION)? {
+            moments.add_partition_offset(topic, partition, Offset::Offset(since_ms))?;
+        }
+        let mut held = Held { ranges: Vec::new(), is_whole: true };
+        for found in consumer.offsets_for_times(moments, QUESTION)?.elements() {
+            found.error()?;
+            let partition = found.partition();
+            let (low, high) = watermarks(consumer, topic, partition, QUESTION)?;
+            // No offset: nothing is as young.
+            let first = match found.offset() {
+                Offset::Offset(first) => first.clamp(low, high),
+                _ => high,
+            };
+            // Older ones are there yet, or nothing was ever taken away.
+            held.is_whole &= low < first || low == 0;
+            held.ranges.push(Range { partition, low: first, high });
+        }
+        Ok(held)
+    })
+}
