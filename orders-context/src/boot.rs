@@ -53,6 +53,7 @@ pub async fn run(
     let (hand_over, started) = mpsc::channel(HANDED_OVER);
     group.hand_tasks_to(hand_over);
     group.pause_by(config.pauses);
+    group.open_at_most(config.most_open);
     let channels = channels(&config)?;
     let verifier = config.auth.verifier(Arc::clone(&clock)).await?;
     let guard = Guard::new(verifier, config.quotas.clone());

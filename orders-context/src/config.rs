@@ -45,6 +45,8 @@ pub struct Config {
     /// `ORDERS_PAUSE_AFTER_EXPIRED`, `ORDERS_PAUSE_MS`, `ORDERS_CLOSED_MS`: when and for how long
     /// restaurants are paused by themselves.
     pub pauses: Pauses,
+    /// `ORDERS_OPEN_PER_CUSTOMER`: how many orders a customer may have under way; 0: any number.
+    pub most_open: Option<u32>,
     /// `ORDERS_RELAY_SHARDS`: how many relays publish a new journal, from 1 to 8.
     pub relay_shards: Option<i32>,
     /// `ORDERS_QUEUE`, `ORDERS_GROUP`: how many commands may wait, and go into one transaction.
@@ -155,6 +157,7 @@ impl Config {
             webhook_reach,
             terms,
             pauses: pauses(settings),
+            most_open: Some(settings.or("ORDERS_OPEN_PER_CUSTOMER", 20)).filter(|most| *most > 0),
             relay_shards,
             limits,
         }

@@ -274,6 +274,9 @@ pub struct Commit {
     pub remark: Option<String>,
     /// What it means for the order's restaurant: judged and written in the same transaction.
     pub bearing: Option<Bearing>,
+    /// Of a new order: it stands only if its customer has fewer under way. Where several instances commit
+    /// at the same moment, each may let one more in.
+    pub most_open: Option<u32>,
     /// The idempotency key the command came with.
     pub remember: Option<Remembered>,
     /// It stands only while nobody else has taken this lease: for what a lost lease must not write.
@@ -300,6 +303,8 @@ pub enum Outcome {
     Conflict,
     /// The restaurant takes no new order now; nothing was written.
     Shut(Shut),
+    /// The customer has as many orders under way as one may have; nothing was written.
+    Crowded,
     /// Another has the lease that it was to be written under; nothing was written.
     Fenced,
 }

@@ -13,6 +13,8 @@ mod support;
 
 #[path = "app/bulk.rs"]
 mod bulk;
+#[path = "app/crowding.rs"]
+mod crowding;
 #[path = "app/deadlines.rs"]
 mod deadlines;
 #[path = "app/deciding.rs"]

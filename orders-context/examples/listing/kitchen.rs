@@ -119,6 +119,7 @@ fn placed(number: usize, order: Arc<Order>) -> Commit {
         contact: None,
         remark: None,
         bearing: None,
+        most_open: None,
         remember: None,
         fence: None,
         order,
@@ -150,6 +151,7 @@ fn told(order: &Arc<Order>) -> Commit {
         contact: None,
         remark: None,
         bearing: None,
+        most_open: None,
         remember: None,
         fence: None,
     }

@@ -58,6 +58,7 @@ pub struct Group {
     started: Option<mpsc::Sender<StartedTask>>,
     recent: Recent,
     pauses: Pauses,
+    most_open: Option<u32>,
 }
 
 /// What a decision rests on.
@@ -77,13 +78,19 @@ impl Group {
         limits: Limits,
     ) -> Self {
         let (journal_grew, recent) = (Vec::new(), Recent::default());
-        let pauses = Pauses::NEVER;
-        Self { store, ids, submissions, limits, journal_grew, started: None, recent, pauses }
+        let (pauses, most_open) = (Pauses::NEVER, None);
+        let started = None;
+        Self { store, ids, submissions, limits, journal_grew, started, recent, pauses, most_open }
     }
 
     /// Pauses restaurants by themselves, by these times.
     pub fn pause_by(&mut self, pauses: Pauses) {
         self.pauses = pauses;
+    }
+
+    /// Refuses a new order of a customer who has so many under way; `None`: any number.
+    pub fn open_at_most(&mut self, most_open: Option<u32>) {
+        self.most_open = most_open;
     }
 
     /// Gives `signal` after each commit that adds to the journal.
@@ -211,7 +218,7 @@ impl Group {
             return Err(Failure::Unavailable(anyhow::anyhow!("an order cannot be read: {cause}")));
         }
         let order = loaded.orders.get(&submission.change.order_id);
-        match step(order, &submission.change, &*self.ids, &self.pauses)? {
+        match step(order, &submission.change, &*self.ids, &self.pauses, self.most_open)? {
             Some(commit) => {
                 loaded.orders.insert(submission.change.order_id.clone(), Arc::clone(&commit.order));
                 if let Some(remember) = &commit.remember {
@@ -262,6 +269,10 @@ impl Group {
                 Outcome::Shut(shut) => {
                     self.recent.forget(&submission.change.order_id);
                     submission.answer(Err(Rejection::from(*shut).into()));
+                }
+                Outcome::Crowded => {
+                    self.recent.forget(&submission.change.order_id);
+                    submission.answer(Err(Rejection::TooManyOpen.into()));
                 }
                 Outcome::Fenced => {
                     self.recent.forget(&submission.change.order_id);

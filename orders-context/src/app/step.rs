@@ -14,6 +14,7 @@ pub fn step(
     change: &Change,
     ids: &dyn Ids,
     pauses: &Pauses,
+    most_open: Option<u32>,
 ) -> Result<Option<Commit>, Rejection> {
     if let (Some(actor), Some(order)) = (&change.asked_by, order)
         && !actor.knows(order)
@@ -74,6 +75,7 @@ pub fn step(
         contact: change.contact.clone(),
         remark: change.remark.clone(),
         bearing,
+        most_open: most_open.filter(|_| version == 0),
         remember: change.remember.clone(),
         fence: change.fence.clone(),
     }))
@@ -91,6 +93,7 @@ fn unmoved(order: &Arc<Order>, task: Option<TaskChange>, change: &Change) -> Com
         contact: None,
         remark: None,
         bearing: None,
+        most_open: None,
         remember: None,
         fence: change.fence.clone(),
     }

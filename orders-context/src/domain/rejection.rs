@@ -18,6 +18,8 @@ pub enum Rejection {
     },
     /// The restaurant takes no new order now.
     RestaurantShut(Shut),
+    /// The customer has as many orders under way as one may have.
+    TooManyOpen,
     /// Quantities and prices do not fit into 64 bits of minor units.
     TotalTooLarge,
     /// The order is not as the caller believes it to be.
@@ -116,6 +118,7 @@ impl Rejection {
                 "restaurant_closed"
             }
             Self::RestaurantShut(Shut::Away { .. }) => "restaurant_paused",
+            Self::TooManyOpen => "too_many_open_orders",
             Self::TotalTooLarge => "total_too_large",
             Self::Changed => "precondition_failed",
             Self::DecidedOtherwise { .. } => "decided_otherwise",
@@ -146,6 +149,9 @@ impl std::fmt::Display for Rejection {
             }
             Self::RestaurantShut(Shut::Away { opening, .. }) => {
                 write!(f, "The restaurant is {opening} and takes no orders now.")
+            }
+            Self::TooManyOpen => {
+                write!(f, "As many orders are under way as one customer may have.")
             }
             Self::TotalTooLarge => write!(f, "The total is too large."),
             Self::Changed => {

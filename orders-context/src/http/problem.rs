@@ -102,7 +102,7 @@ fn of_rejection(rejection: &Rejection) -> Problem {
     };
     match rejection {
         Rejection::UnknownOrder => Problem::new(StatusCode::NOT_FOUND, code, detail),
-        Rejection::AlreadyPlaced => Problem::conflict(code, detail),
+        Rejection::AlreadyPlaced | Rejection::TooManyOpen => Problem::conflict(code, detail),
         Rejection::RestaurantShut(shut) => of_shut(*shut, code, detail),
         Rejection::Changed => Problem::precondition_failed(code, detail),
         Rejection::NoItems | Rejection::TotalTooLarge => {

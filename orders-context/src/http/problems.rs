@@ -192,6 +192,12 @@ pub const PAGES: &[ProblemPage] = &[
         "Wait until one has ended, or cancel one.",
     ),
     ProblemPage::new(
+        "too_many_open_orders",
+        409,
+        "The customer has as many orders under way as one may have.",
+        "Wait until one of them has come to its end, or cancel one.",
+    ),
+    ProblemPage::new(
         "total_too_large",
         422,
         "Quantities and prices add up to more than can be counted.",

@@ -7,6 +7,7 @@ pub mod bulk;
 pub mod checks;
 pub mod commits;
 pub mod counters;
+pub mod customers;
 pub mod earlier;
 pub mod erasing;
 pub mod listing;
@@ -56,6 +57,9 @@ macro_rules! store_contract {
                 a_restaurant_has_as_many_orders_in_work_as_it_takes,
                 of_many_at_once_as_many_are_taken_as_there_is_room,
                 silence_in_a_row_pauses_and_an_answer_ends_the_row,
+            ]
+            customers: [
+                a_customer_has_as_many_orders_under_way_as_one_may,
             ]
             archive: [
                 an_order_at_rest_moves_and_is_found_all_the_same,
@@ -154,6 +158,7 @@ pub fn placed_at(order_id: &str, at: Timestamp) -> Commit {
         contact: None,
         remark: None,
         bearing: None,
+        most_open: None,
         remember: None,
         fence: None,
     }
@@ -173,6 +178,7 @@ pub fn moved(order: &Arc<Order>, at: Timestamp, event: Event) -> Commit {
         contact: None,
         remark: None,
         bearing: None,
+        most_open: None,
         remember: None,
         fence: None,
     }
@@ -190,6 +196,7 @@ pub fn unmoved(order: &Arc<Order>, task: TaskChange) -> Commit {
         contact: None,
         remark: None,
         bearing: None,
+        most_open: None,
         remember: None,
         fence: None,
     }

@@ -14,6 +14,7 @@ mod bulk;
 mod columns;
 pub mod copy;
 mod counters;
+mod customers;
 mod division;
 mod erasure;
 mod journal;

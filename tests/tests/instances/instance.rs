@@ -156,6 +156,7 @@ impl Fleet {
             .env("ORDERS_RELAY_SHARDS", "2")
             .env("ORDERS_WEBHOOK_ALLOW_PRIVATE", "true")
             .env("ORDERS_RATE_RESTAURANT", "0")
+            .env("ORDERS_OPEN_PER_CUSTOMER", "0")
             // Silent restaurants are asked again and again here.
             .env("ORDERS_PAUSE_AFTER_EXPIRED", "0")
             .env("TAKEAWAY_VAR", var)

@@ -60,6 +60,7 @@ impl Served {
             .env("ORDERS_RATE_RESTAURANT", "0")
             .env("ORDERS_RATE_OPERATOR", "0")
             .env("ORDERS_RATE_SERVICE", "0")
+            .env("ORDERS_OPEN_PER_CUSTOMER", "0")
             .envs(settings.iter().copied())
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)

@@ -12,6 +12,7 @@ use super::archive;
 use super::availability::{self, Concerned, Restaurants, SINCE_EVER};
 use super::columns::{Contacts, Journal, Keys, Orders, Remarks};
 use super::counters::{self, Changes};
+use super::customers::{self, Customers};
 use super::journal::PLACES;
 use super::read::select;
 use super::rows::{get, json};
@@ -40,6 +41,7 @@ struct Statements {
     update_remarks: Statement,
     lock_fences: Statement,
     availability: availability::Statements,
+    count_open: Statement,
     tasks: tasks::Statements,
     add_counters: Statement,
 }
@@ -74,6 +76,7 @@ impl Statements {
                 )
                 .await?,
             availability: availability::Statements::prepare(client).await?,
+            count_open: client.prepare_cached(customers::COUNT).await?,
             tasks: tasks::Statements::prepare(client).await?,
             add_counters: client.prepare_cached(Changes::ADD).await?,
         })
@@ -160,6 +163,7 @@ struct Guards<'a> {
     existing: Vec<&'a str>,
     moving: BTreeSet<&'a str>,
     restaurants: Concerned<'a>,
+    customers: Vec<&'a str>,
     fences: Vec<&'a str>,
 }
 
@@ -202,6 +206,7 @@ impl<'a> Guards<'a> {
             .collect();
         let fences = fences.into_iter().collect();
         let restaurants = Concerned::of(commits);
+        let customers = customers::limited(commits);
         Ok(Self {
             touches,
             key_owners,
@@ -211,6 +216,7 @@ impl<'a> Guards<'a> {
             existing,
             moving,
             restaurants,
+            customers,
             fences,
         })
     }
@@ -223,6 +229,7 @@ struct Passed {
     inserted: HashSet<String>,
     versions: HashMap<String, i64>,
     restaurants: Restaurants,
+    customers: Customers,
     tokens: HashMap<String, i64>,
 }
 
@@ -259,6 +266,11 @@ async fn take(
             Ok(client.query(&statements.availability.count, &[asked]).await?)
         }));
     }
+    if !guards.customers.is_empty() {
+        sent.push(Box::pin(async {
+            Ok(client.query(&statements.count_open, &[&guards.customers]).await?)
+        }));
+    }
     // Last, so that a lease is never locked while an order is waited for.
     if !guards.fences.is_empty() {
         sent.push(Box::pin(async {
@@ -275,6 +287,10 @@ async fn take(
         true => Restaurants::default(),
         false => Restaurants::read(&next(), &next())?,
     };
+    let customers = match guards.customers.is_empty() {
+        true => Customers::default(),
+        false => Customers::read(&next())?,
+    };
     let fences = next();
     let name = |row: &Row| get(row, 0);
     let number = |row: &Row| Ok((get(row, 0)?, get(row, 1)?));
@@ -284,6 +300,7 @@ async fn take(
         inserted: inserted.iter().map(name).collect::<Result<_, _>>()?,
         versions: locked.iter().map(number).collect::<Result<_, Error>>()?,
         restaurants,
+        customers,
         tokens: fences.iter().map(number).collect::<Result<_, Error>>()?,
     })
 }
@@ -320,6 +337,7 @@ struct Settled<'a> {
     tasks: Waves<'a>,
     counters: Counters,
     restaurants: Restaurants,
+    customers: Customers,
 }
 
 /// Goes through the commits one after the other: a later one of an order builds on an earlier one.
@@ -328,13 +346,14 @@ fn settle<'a>(
     guards: &Guards<'a>,
     passed: Passed,
 ) -> Result<Settled<'a>, Error> {
-    let Passed { keys, inserted, mut versions, restaurants, tokens, .. } = passed;
+    let Passed { keys, inserted, mut versions, restaurants, customers, tokens, .. } = passed;
     // What this group inserts is there from its own commit on.
     versions.retain(|order_id, _| !inserted.contains(order_id));
-    let mut settled = Settled { restaurants, ..Settled::default() };
+    let mut settled = Settled { restaurants, customers, ..Settled::default() };
     for at in guards.order_owners.values() {
         if inserted.contains(&commits[*at].order.order_id) {
             settled.restaurants.set_aside(&commits[*at]);
+            settled.customers.set_aside(&commits[*at]);
         }
     }
     let (mut moved, mut contended) = (BTreeMap::new(), HashSet::new());
@@ -357,7 +376,8 @@ fn settle<'a>(
         // What was decided on a commit that does not stand does not stand either.
         let stands = lease_is_held && key_is_ours && order_is_ours && !contended.contains(order_id);
         let admitted = settled.restaurants.admit(commit);
-        if stands && admitted.is_ok() {
+        let has_room = settled.customers.have_room_for(commit);
+        if stands && admitted.is_ok() && has_room {
             settled.outcomes.push(Outcome::Committed);
             settled.follow(commit)?;
             if *touch != Touch::Nothing {
@@ -369,6 +389,7 @@ fn settle<'a>(
         } else {
             settled.outcomes.push(match (lease_is_held, admitted) {
                 (true, Err(shut)) if stands => Outcome::Shut(shut),
+                (true, Ok(())) if stands => Outcome::Crowded,
                 (true, _) => Outcome::Conflict,
                 (false, _) => Outcome::Fenced,
             });
@@ -392,6 +413,7 @@ impl<'a> Settled<'a> {
         }
         self.counters.add_commit(commit);
         self.restaurants.follow(commit);
+        self.customers.follow(commit);
         for change in &commit.tasks {
             self.tasks.push(order_id, change)?;
         }

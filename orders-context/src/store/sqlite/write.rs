@@ -84,6 +84,12 @@ fn write_commit(
         forget_key(tx, commit)?;
         return Ok(Outcome::Shut(shut));
     }
+    if let Some(most_open) = commit.most_open
+        && is_crowded(tx, &commit.order.customer_id, most_open)?
+    {
+        forget_key(tx, commit)?;
+        return Ok(Outcome::Crowded);
+    }
     if !put_order(tx, commit)? {
         forget_key(tx, commit)?;
         return Ok(Outcome::Conflict);
@@ -112,6 +118,15 @@ fn write_commit(
             .execute(params![commit.order.order_id, remark])?;
     }
     Ok(Outcome::Committed)
+}
+
+/// Whether the customer has so many orders under way: looks at the customer's latest only.
+fn is_crowded(tx: &mut Statements<'_>, customer_id: &str, most_open: u32) -> Result<bool, Error> {
+    let sql = "SELECT count(*) FROM (SELECT 1 FROM orders
+         WHERE customer_id = ?1 AND deadline IS NOT NULL LIMIT ?2)";
+    let under_way: u32 =
+        tx.prepare_cached(sql)?.query_row(params![customer_id, most_open], |row| row.get(0))?;
+    Ok(under_way >= most_open)
 }
 
 /// A key that led to nothing is free again.
