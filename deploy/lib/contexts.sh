@@ -13,7 +13,9 @@ context_env() {
         "ORDERS_DATABASE_URL=$(orders_database)" \
         "SMTP_URL=smtp://127.0.0.1:$(port mail-smtp)" \
         "ORDERS_MAIL_FROM=${ORDERS_MAIL_FROM:-orders@takeaway.example}" \
-        "ORDERS_WEBHOOK_ALLOW_PRIVATE=true"
+        "ORDERS_WEBHOOK_ALLOW_PRIVATE=true" \
+        "ORDERS_PUBLIC_URL=http://127.0.0.1:$(port "$1")" \
+        "ORDERS_LINK_KEY_FILE=$var/links.key"
       # Who measures or tests here asks as often as it takes.
       printf '%s\n' "ORDERS_RATE_CUSTOMER=${ORDERS_RATE_CUSTOMER:-0}" \
         "ORDERS_RATE_RESTAURANT=${ORDERS_RATE_RESTAURANT:-0}" \
@@ -31,14 +33,14 @@ context_env() {
   esac
 }
 
-# ensure_code_key makes the key of voucher codes, once, readable by its owner alone.
-ensure_code_key() {
-  [[ -s $var/promotions.key ]] && return
+# ensure_key FILE makes a secret of 32 bytes, once, readable by its owner alone.
+ensure_key() {
+  [[ -s $1 ]] && return
   (
     umask 077
-    head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \n' >"$var/promotions.key.new"
+    head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \n' >"$1.new.$$"
   )
-  mv "$var/promotions.key.new" "$var/promotions.key"
+  mv "$1.new.$$" "$1"
 }
 
 # apply NAME declares that context's topics and schemas: the deploy step that comes before its
@@ -65,8 +67,11 @@ prepare_context() {
   [[ -x $bin/$program ]] ||
     die "$bin/$program is missing. Build it: cargo build --workspace --bin $program"
   case $1 in
-    orders*) { ! instances_share || postgres up >/dev/null; } && apply orders ;;
-    promotions) ensure_code_key && apply promotions ;;
+    orders*)
+      ensure_key "$var/links.key"
+      { ! instances_share || postgres up >/dev/null; } && apply orders
+      ;;
+    promotions) ensure_key "$var/promotions.key" && apply promotions ;;
     analytics) mkdir -p "$var/lake" ;;
   esac
 }

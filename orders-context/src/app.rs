@@ -4,6 +4,7 @@
 //! [`App`] is what HTTP, tasks and deadlines hold. Once a change returns here, it is durable.
 
 mod act;
+mod answer_links;
 mod availability;
 mod bulk;
 mod cursor;
@@ -20,6 +21,7 @@ mod step;
 mod wake_order;
 
 pub use act::Acted;
+pub use answer_links::{AnswerLinks, BadLink, KEY_BYTES};
 pub use availability::SetAvailability;
 pub use bulk::{BulkRefusal, BulkWanted, DryRun, Interrupt};
 pub use group::{Group, StartedTask};
@@ -52,6 +54,7 @@ pub struct App {
     ids: Arc<dyn Ids>,
     terms: Arc<Terms>,
     restaurants: Arc<Restaurants>,
+    answer_links: Option<Arc<AnswerLinks>>,
 }
 
 /// Why a use case did not do what was asked. Nothing has changed, or (after
@@ -146,7 +149,8 @@ impl App {
         let (queue, submissions) = mpsc::channel(limits.queue);
         let group = Group::new(Arc::clone(&store), Arc::clone(&ids), submissions, limits);
         let restaurants = Arc::new(Restaurants::default());
-        let app = Self { store, queue, clock, ids, terms: Arc::new(terms.into()), restaurants };
+        let (terms, answer_links) = (Arc::new(terms.into()), None);
+        let app = Self { store, queue, clock, ids, terms, restaurants, answer_links };
         (app, group)
     }
 

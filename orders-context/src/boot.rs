@@ -48,6 +48,7 @@ pub async fn run(
     let store = open_store(&config.database).await?;
     let (app, mut group) =
         App::new(Arc::clone(&store), Arc::clone(&clock), ids, config.terms.clone(), config.limits);
+    let app = app.with_answer_links(config.answer_links.clone());
     let relays = Relays::of(&config, Arc::clone(&store), Arc::clone(&clock)).await?;
     relays.wakes().iter().for_each(|wake| group.wake_on_journal(wake.clone()));
     let (hand_over, started) = mpsc::channel(HANDED_OVER);
@@ -59,7 +60,7 @@ pub async fn run(
     let guard = Guard::new(verifier, config.quotas.clone());
     let health = Health::new();
     let router = chassis::http::router(
-        http::router(app.clone(), guard),
+        http::router(app.clone(), guard).merge(http::answer_pages(app.clone())),
         health.clone(),
         chassis::metrics::install(),
         http::BODY_LIMIT_BYTES,

@@ -1,6 +1,7 @@
 //! What the orders context is told from outside, all of it through the environment.
 
 use crate::app::group::Limits;
+use crate::app::{AnswerLinks, KEY_BYTES};
 use crate::domain::{Pauses, Policy, Terms, Webhook};
 use crate::http::Role;
 use crate::policy_file;
@@ -47,6 +48,9 @@ pub struct Config {
     pub pauses: Pauses,
     /// `ORDERS_OPEN_PER_CUSTOMER`: how many orders a customer may have under way; 0: any number.
     pub most_open: Option<u32>,
+    /// `ORDERS_PUBLIC_URL`, `ORDERS_LINK_KEY_FILE`: where people reach this API, and the secret that signs
+    /// links with which an order is answered; without them there are none.
+    pub answer_links: Option<AnswerLinks>,
     /// `ORDERS_RELAY_SHARDS`: how many relays publish a new journal, from 1 to 8.
     pub relay_shards: Option<i32>,
     /// `ORDERS_QUEUE`, `ORDERS_GROUP`: how many commands may wait, and go into one transaction.
@@ -157,6 +161,7 @@ impl Config {
             webhook_reach,
             terms,
             pauses: pauses(settings),
+            answer_links: answer_links(settings),
             most_open: Some(settings.or("ORDERS_OPEN_PER_CUSTOMER", 20)).filter(|most| *most > 0),
             relay_shards,
             limits,
@@ -231,6 +236,47 @@ fn terms(settings: &mut Settings) -> Terms {
         problems.into_iter().for_each(|what| settings.problem("ORDERS_POLICY", what));
         policy.into()
     })
+}
+
+/// Both or neither.
+fn answer_links(settings: &mut Settings) -> Option<AnswerLinks> {
+    const KEY_FILE: &str = "ORDERS_LINK_KEY_FILE";
+    let url = settings.optional::<url::Url>("ORDERS_PUBLIC_URL");
+    let file = settings.optional::<PathBuf>(KEY_FILE);
+    let (url, file) = match (url, file) {
+        (None, None) => return None,
+        (Some(url), Some(file)) => (url, file),
+        _ => {
+            settings.problem(KEY_FILE, "belongs to ORDERS_PUBLIC_URL: set both or neither");
+            return None;
+        }
+    };
+    let key = std::fs::read_to_string(&file).map(|text| link_key(text.trim()));
+    match &key {
+        Ok(Some(_)) => {}
+        Ok(None) => settings.problem(
+            KEY_FILE,
+            "names a file that does not hold 64 hexadecimal digits: write 32 random bytes there",
+        ),
+        Err(cause) => settings.problem(
+            KEY_FILE,
+            format!("names a file that cannot be read ({cause}): create it or correct it"),
+        ),
+    }
+    let links = AnswerLinks::new(&url, key.ok().flatten()?);
+    if links.is_none() || !matches!(url.scheme(), "http" | "https") {
+        settings.problem("ORDERS_PUBLIC_URL", "must be a URL with http or https");
+    }
+    links
+}
+
+fn link_key(digits: &str) -> Option<[u8; KEY_BYTES]> {
+    let is_hex = digits.len() == 2 * KEY_BYTES && digits.bytes().all(|it| it.is_ascii_hexdigit());
+    let mut key = [0; KEY_BYTES];
+    for (at, byte) in key.iter_mut().enumerate().filter(|_| is_hex) {
+        *byte = u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).ok()?;
+    }
+    is_hex.then_some(key)
 }
 
 fn pauses(settings: &mut Settings) -> Pauses {
@@ -310,6 +356,39 @@ mod tests {
             let found = problems(url, secret, private);
             assert!(found.contains(named), "{url}: {found}");
             assert!(!found.contains("lace") && !found.contains(secret), "{found}");
+        }
+    }
+
+    #[test]
+    fn links_need_an_address_and_a_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path.to_str().unwrap().to_owned()
+        };
+        let good = file("good", &format!("{}\n", "0a".repeat(32)));
+        let short = file("short", "0a0a");
+        let problems = |pairs: &[(&'static str, &str)]| {
+            let mut settings = Settings::from_pairs(pairs.iter().copied());
+            let links = answer_links(&mut settings);
+            let problems = settings.finish(()).err().map(|error| error.problems().join(" "));
+            (links.is_some(), problems.unwrap_or_default())
+        };
+        let (url, key) = ("ORDERS_PUBLIC_URL", "ORDERS_LINK_KEY_FILE");
+        assert_eq!(problems(&[]), (false, String::new()));
+        assert_eq!(
+            problems(&[(url, "https://orders.example"), (key, &good)]),
+            (true, String::new())
+        );
+        for (settings, named) in [
+            (vec![(url, "https://orders.example")], "set both or neither"),
+            (vec![(url, "https://orders.example"), (key, short.as_str())], "64 hexadecimal"),
+            (vec![(url, "https://orders.example"), (key, "/no/such")], "cannot be read"),
+            (vec![(url, "mailto:nino@example.org"), (key, good.as_str())], "must be a URL"),
+        ] {
+            let (_, found) = problems(&settings);
+            assert!(found.contains(named), "{found}");
         }
     }
 }

@@ -4,6 +4,7 @@
 //! in `problem.rs`. Handlers read the request, ask [`App`] and show the answer: no rule of the
 //! business is here. Who may do what stands in `policy.rs`; who is calling, in `principal.rs`.
 
+mod answer_page;
 mod availability;
 mod bulk_actions;
 mod decide_order;
@@ -28,6 +29,7 @@ mod show_order;
 mod view;
 
 use crate::app::{App, Cause};
+pub use answer_page::answer_pages;
 use axum::Router;
 use axum::body::Bytes;
 use axum::http::header::CONTENT_TYPE;

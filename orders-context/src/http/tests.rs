@@ -1,6 +1,7 @@
 //! The API from outside: the router as it is served, over a database in a file and with the loop
 //! that commits. The clock stands still unless a test moves it.
 
+mod answering;
 mod availability;
 mod bulk;
 mod deciding;
@@ -15,8 +16,8 @@ mod reading;
 mod refusals;
 mod restaurants;
 
-use crate::app::App;
 use crate::app::group::Limits;
+use crate::app::{AnswerLinks, App, KEY_BYTES};
 use crate::domain::Policy;
 use crate::http::{Principal, Role};
 use crate::store::sqlite::Sqlite;
@@ -100,12 +101,15 @@ impl Takeaway {
             limits,
         );
         tokio::spawn(group.run(Shutdown::new()));
+        let public = "https://orders.example".parse().expect("a URL");
+        let app = app.with_answer_links(AnswerLinks::new(&public, [7; KEY_BYTES]));
         let metrics = chassis::metrics::install();
         let issuer = LocalIssuer::open(&folder.path().join("token.key")).expect("a key");
         let keys = Keys::fixed(&issuer.keys()).expect("keys");
         let time = Arc::new(clock.clone());
         let verifier: Verifier<Principal> = Verifier::new(keys, "takeaway-local", "takeaway", time);
-        let api = super::router(app.clone(), Guard::new(verifier, Vec::new()));
+        let api = super::router(app.clone(), Guard::new(verifier, Vec::new()))
+            .merge(super::answer_pages(app.clone()));
         let router = chassis::http::router(api, Health::new(), metrics, super::BODY_LIMIT_BYTES);
         let takeaway = Self { app, router, clock, issuer, folder };
         takeaway.call(Method::PUT, "/v1/restaurants/nino", Some(trattoria())).await.ok();

@@ -3,7 +3,7 @@
 use axum::body::{Body, to_bytes};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::response::Parts;
-use axum::http::{Method, StatusCode};
+use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::Response;
 
 use crate::http::Problem;
@@ -14,7 +14,8 @@ use crate::telemetry::trace::TraceId;
 const LONGEST_TEXT: usize = 1_024;
 
 /// The refusal with path and trace in its body, and the problem it was made of. A body that is a
-/// problem already, such as one kept from an earlier answer, stays as it is.
+/// problem already, such as one kept from an earlier answer, stays as it is; so does a page for people,
+/// which the framework never makes.
 pub(super) async fn complete(
     response: Response,
     method: &Method,
@@ -25,7 +26,7 @@ pub(super) async fn complete(
     let (mut parts, body) = response.into_parts();
     let mut problem = match parts.extensions.remove::<Problem>() {
         Some(problem) => problem,
-        None if parts.headers.get(CONTENT_TYPE) == Some(&PROBLEM_JSON) => {
+        None if is_whole(&parts) => {
             return (Response::from_parts(parts, body), None);
         }
         None => translate(&parts, body, method, path).await,
@@ -37,6 +38,12 @@ pub(super) async fn complete(
     parts.headers.remove(CONTENT_LENGTH);
     let body = problem.body(Some((path, trace_id)));
     (Response::from_parts(parts, body), Some(problem))
+}
+
+fn is_whole(parts: &Parts) -> bool {
+    let media_type = parts.headers.get(CONTENT_TYPE);
+    let is_page = |media_type: &HeaderValue| media_type.as_bytes().starts_with(b"text/html");
+    media_type == Some(&PROBLEM_JSON) || media_type.is_some_and(is_page)
 }
 
 async fn translate(parts: &Parts, body: Body, method: &Method, path: &str) -> Problem {

@@ -1,0 +1,173 @@
+//! Links that answer an order without an account: whoever reads the restaurant's mail may say yes or no
+//! to this one order, until its time to answer is over.
+//!
+//! A link is the order's id, the second it ends with, and a signature of both. It is good for one answer
+//! because an order is: once somebody has decided, the same link shows how the order stands.
+
+use super::{App, Failure};
+use crate::domain::{Order, Timestamp};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use std::sync::Arc;
+use url::Url;
+
+/// What is signed, so that this key's signatures mean nothing elsewhere.
+const PURPOSE: &[u8] = b"takeaway answer link 1\n";
+
+/// The bytes of a key.
+pub const KEY_BYTES: usize = 32;
+
+/// Makes links and knows its own.
+#[derive(Clone)]
+pub struct AnswerLinks {
+    key: [u8; KEY_BYTES],
+    /// Ends in a slash.
+    base: Url,
+}
+
+/// Why a link opens nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum BadLink {
+    /// It was never made here, or not whole.
+    #[error("This link is not one of ours, or not whole.")]
+    Unknown,
+    /// The time to answer is over.
+    #[error("The time to answer with this link is over.")]
+    Over,
+    /// It is good, and the order cannot be shown now.
+    #[error(transparent)]
+    Failed(#[from] Failure),
+}
+
+impl AnswerLinks {
+    /// Links that lead to `public_url`, where people reach this API. `None` if nothing can be put behind
+    /// that address.
+    #[must_use]
+    pub fn new(public_url: &Url, key: [u8; KEY_BYTES]) -> Option<Self> {
+        let mut base = public_url.clone();
+        base.path_segments_mut().ok()?.pop_if_empty().push("answer").push("");
+        Some(Self { key, base })
+    }
+
+    /// The link to this order, good until its time to answer is over, as that is now.
+    #[must_use]
+    pub fn link_to(&self, order: &Order) -> String {
+        let until_s = order.accept_by.0.div_euclid(1_000_000);
+        let signature = URL_SAFE_NO_PAD.encode(self.sign(&order.order_id, until_s));
+        format!("{}{}.{until_s}.{signature}", self.base, order.order_id)
+    }
+
+    /// The order that the last part of a link names.
+    ///
+    /// # Errors
+    /// It is none of ours, or its time is over.
+    pub fn order_of<'a>(&self, link: &'a str, now: Timestamp) -> Result<&'a str, BadLink> {
+        let (named, signature) = link.rsplit_once('.').ok_or(BadLink::Unknown)?;
+        let (order_id, until) = named.rsplit_once('.').ok_or(BadLink::Unknown)?;
+        let until_s: i64 = until.parse().map_err(|_| BadLink::Unknown)?;
+        let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| BadLink::Unknown)?;
+        // In constant time.
+        self.mac(order_id, until_s).verify_slice(&signature).map_err(|_| BadLink::Unknown)?;
+        match now.0.div_euclid(1_000_000) <= until_s {
+            true => Ok(order_id),
+            false => Err(BadLink::Over),
+        }
+    }
+
+    fn sign(&self, order_id: &str, until_s: i64) -> Vec<u8> {
+        self.mac(order_id, until_s).finalize().into_bytes().to_vec()
+    }
+
+    fn mac(&self, order_id: &str, until_s: i64) -> Hmac<Sha256> {
+        // HMAC takes a key of any length (RFC 2104, section 2), so there is always one.
+        #[allow(clippy::unwrap_used)]
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).unwrap();
+        mac.update(PURPOSE);
+        mac.update(order_id.as_bytes());
+        mac.update(format!("\n{until_s}").as_bytes());
+        mac
+    }
+}
+
+impl std::fmt::Debug for AnswerLinks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("AnswerLinks(…)")
+    }
+}
+
+impl App {
+    /// The same, with links.
+    #[must_use]
+    pub fn with_answer_links(self, links: Option<AnswerLinks>) -> Self {
+        Self { answer_links: links.map(Arc::new), ..self }
+    }
+
+    /// A link with which whoever holds it can accept or reject this order; `None` where none are
+    /// offered, or the order awaits no answer.
+    #[must_use]
+    pub fn answer_link(&self, order: &Order) -> Option<String> {
+        let links = self.answer_links.as_ref().filter(|_| order.status.awaits_answer())?;
+        Some(links.link_to(order))
+    }
+
+    /// The order that the last part of a link leads to, as it stands.
+    ///
+    /// # Errors
+    /// [`BadLink`].
+    pub async fn order_behind(&self, link: &str) -> Result<Order, BadLink> {
+        let links = self.answer_links.as_ref().ok_or(BadLink::Unknown)?;
+        let order_id = links.order_of(link, self.now())?;
+        Ok(self.order(order_id).await?.order)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::contract::placed;
+
+    fn links(key: u8, base: &str) -> AnswerLinks {
+        AnswerLinks::new(&base.parse().unwrap(), [key; KEY_BYTES]).unwrap()
+    }
+
+    #[test]
+    fn a_link_leads_to_its_order_until_the_time_to_answer_is_over() {
+        let order = placed("order-1").order;
+        let links = links(7, "https://orders.example/base/");
+        let url = links.link_to(&order);
+        let link = url.strip_prefix("https://orders.example/base/answer/").unwrap();
+        let at = |us: i64| links.order_of(link, Timestamp(us));
+        let last_us = order.accept_by.0.div_euclid(1_000_000) * 1_000_000 + 999_999;
+        assert_eq!(at(0).unwrap(), "order-1");
+        assert_eq!(at(last_us).unwrap(), "order-1");
+        assert!(matches!(at(last_us + 1), Err(BadLink::Over)));
+    }
+
+    #[test]
+    fn nobody_else_makes_links_and_none_is_changed() {
+        let order = placed("order-1").order;
+        let ours = links(7, "https://orders.example");
+        let url = ours.link_to(&order);
+        let link = url.rsplit_once('/').unwrap().1;
+        let (named, signature) = link.rsplit_once('.').unwrap();
+        let (id, until) = named.rsplit_once('.').unwrap();
+        let later: i64 = until.parse::<i64>().unwrap() + 60;
+        let half = &signature[..20];
+        for changed in [
+            format!("{id}.{later}.{signature}"),
+            format!("order-2.{until}.{signature}"),
+            format!("{named}.{half}"),
+            format!("{named}."),
+            named.to_owned(),
+            String::new(),
+            "a.b.c".to_owned(),
+        ] {
+            let opened = ours.order_of(&changed, Timestamp(0));
+            assert!(matches!(opened, Err(BadLink::Unknown)), "{changed}");
+        }
+        let stranger = links(8, "https://orders.example");
+        assert!(matches!(stranger.order_of(link, Timestamp(0)), Err(BadLink::Unknown)));
+    }
+}

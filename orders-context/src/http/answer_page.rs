@@ -1,0 +1,145 @@
+//! `GET` and `POST /answer/{link}`: a page on which whoever holds a link says yes or no to one order.
+//!
+//! Opening the page changes nothing: mail programs and scanners open every link they see. The answer is
+//! a form. Nothing of the customer is shown, for a mail is passed on easily; the link itself is the
+//! permission, and stands in no log.
+
+mod html;
+
+use super::cause;
+use super::faults::is_remark;
+use crate::app::{App, BadLink, Failure};
+use crate::domain::{Actor, Decision, Order};
+use axum::Extension;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
+use chassis::http::Path;
+use chassis::telemetry::trace::TraceParent;
+use std::sync::Arc;
+use url::form_urlencoded;
+
+/// Why a restaurant says no, as the API has it and as people read it.
+const REASONS: [(&str, &str); 7] = [
+    ("too_busy", "Too busy"),
+    ("closing", "Closing soon"),
+    ("closed", "Closed"),
+    ("cannot_meet_instructions", "What was asked for is not possible"),
+    ("address_unreachable", "Nobody delivers there"),
+    ("technical", "Something does not work"),
+    ("other", "Another reason, namely"),
+];
+
+/// In how many minutes the food may be said to be ready.
+const READY_IN_MINUTES: [i64; 5] = [15, 30, 45, 60, 90];
+
+/// The pages of `app`'s links. They belong beside the API, which is for programs.
+pub fn answer_pages(app: App) -> Router {
+    Router::new().route("/answer/{link}", get(show).post(answer)).with_state(Arc::new(app))
+}
+
+/// What a form says.
+enum Said {
+    Decision { decision: Decision, remark: Option<String> },
+    Nonsense(&'static str),
+}
+
+async fn show(State(app): State<Arc<App>>, Path(link): Path<String>) -> Response {
+    match app.order_behind(&link).await {
+        Ok(order) => page(StatusCode::OK, html::order(&order, None)),
+        Err(bad) => refused(&bad),
+    }
+}
+
+async fn answer(
+    State(app): State<Arc<App>>,
+    Path(link): Path<String>,
+    Extension(trace): Extension<TraceParent>,
+    form: Bytes,
+) -> Response {
+    let order = match app.order_behind(&link).await {
+        Ok(order) => order,
+        Err(bad) => return refused(&bad),
+    };
+    let (decision, remark) = match said(&form, &app, &order) {
+        Said::Decision { decision, remark } => (decision, remark),
+        Said::Nonsense(why) => {
+            return page(StatusCode::UNPROCESSABLE_ENTITY, html::order(&order, Some(why)));
+        }
+    };
+    let by = Actor::Restaurant(vec![order.restaurant_id.clone()]);
+    let id = &order.order_id;
+    match app.decide_with_remark(id, decision, remark, by, cause(trace), None).await {
+        // To the same page: asking for it again answers nothing again.
+        Ok(_) => (StatusCode::SEE_OTHER, [(LOCATION, format!("/answer/{link}"))]).into_response(),
+        Err(Failure::Rejected(rejection)) => {
+            let why = rejection.to_string();
+            let now = app.order_behind(&link).await.unwrap_or(order);
+            page(StatusCode::CONFLICT, html::order(&now, Some(&why)))
+        }
+        Err(failure) => refused(&failure.into()),
+    }
+}
+
+/// `decision=accept` and perhaps `ready_in`, or `decision=reject`, `reason` and perhaps `note`.
+fn said(form: &[u8], app: &App, order: &Order) -> Said {
+    let field = |name: &str| {
+        let mut fields = form_urlencoded::parse(form);
+        fields.find(|(key, _)| key == name).map(|(_, value)| value.trim().to_owned())
+    };
+    let given = |name: &str| field(name).filter(|value| !value.is_empty());
+    match given("decision").as_deref() {
+        Some("accept") => {
+            let minutes = given("ready_in").and_then(|text| text.parse().ok());
+            let minutes = minutes.filter(|minutes| READY_IN_MINUTES.contains(minutes));
+            let ready_by = minutes.map(|minutes| app.now().plus_ms(minutes * 60_000));
+            let decision = match ready_by.filter(|ready_by| *ready_by < order.complete_by) {
+                Some(ready_by) => Decision::AcceptReadyBy(ready_by),
+                None => Decision::Accept,
+            };
+            Said::Decision { decision, remark: None }
+        }
+        Some("reject") => {
+            let reason = given("reason").unwrap_or_default();
+            let remark = given("note");
+            if !REASONS.iter().any(|(code, _)| *code == reason) {
+                return Said::Nonsense("Choose a reason.");
+            }
+            if remark.as_deref().is_some_and(|remark| !is_remark(remark)) {
+                return Said::Nonsense("Write at most 500 characters on one line.");
+            }
+            if reason == "other" && remark.is_none() {
+                return Said::Nonsense("Say which reason.");
+            }
+            Said::Decision { decision: Decision::Reject { reason }, remark }
+        }
+        _ => Said::Nonsense("Choose: accept or reject."),
+    }
+}
+
+fn refused(bad: &BadLink) -> Response {
+    let status = match bad {
+        BadLink::Unknown => StatusCode::NOT_FOUND,
+        BadLink::Over => StatusCode::GONE,
+        BadLink::Failed(Failure::Rejected(_)) => StatusCode::NOT_FOUND,
+        BadLink::Failed(_) => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    page(status, html::refusal(&bad.to_string()))
+}
+
+fn page(status: StatusCode, html: String) -> Response {
+    let careful = [
+        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (
+            CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static(
+                "default-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+            ),
+        ),
+    ];
+    (status, careful, Html(html)).into_response()
+}

@@ -1,0 +1,96 @@
+//! A restaurant answers by the link in its mail, in any browser and without an account.
+
+use super::*;
+
+const MINUTE_US: i64 = 60_000_000;
+
+impl Takeaway {
+    /// The path of the link to an order.
+    async fn link(&self, id: &str) -> String {
+        let order = self.app.order(id).await.expect("an order").order;
+        let url = self.app.answer_link(&order).expect("it awaits an answer");
+        url.strip_prefix("https://orders.example").expect("our address").to_owned()
+    }
+
+    async fn open_link(&self, path: &str) -> Answer {
+        self.send(Request::get(path).body(Body::empty()).expect("a request")).await
+    }
+
+    async fn fill_in(&self, path: &str, form: &str) -> Answer {
+        let request = Request::post(path)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(Body::from(form.to_owned()));
+        self.send(request.expect("a request")).await
+    }
+}
+
+impl Answer {
+    #[track_caller]
+    fn page(&self, status: u16) -> &str {
+        let page = std::str::from_utf8(&self.body).expect("text");
+        assert_eq!(self.status, status, "{page}");
+        assert_eq!(self.header("content-type"), "text/html; charset=utf-8");
+        assert_eq!(self.header("cache-control"), "no-store");
+        assert_eq!(self.header("referrer-policy"), "no-referrer");
+        assert!(self.header("content-security-policy").contains("form-action 'self'"));
+        page
+    }
+}
+
+#[tokio::test]
+async fn opening_a_link_changes_nothing_and_its_form_answers_once() {
+    let takeaway = Takeaway::open().await;
+    let id = takeaway.dinner("one").await;
+    let path = takeaway.link(&id).await;
+    let answer = takeaway.open_link(&path).await;
+    let page = answer.page(200);
+    assert!(page.contains("Margherita") && page.contains("value=\"accept\""), "{page}");
+    assert!(!page.contains("Ada") && !page.contains("example.org"), "nothing of the customer");
+    assert_eq!(takeaway.get(&format!("/v1/orders/{id}")).await.ok()["status"], "placed");
+
+    let accepted = takeaway.fill_in(&path, "ready_in=30&decision=accept").await;
+    assert_eq!((accepted.status, accepted.header("location")), (303, path.as_str()));
+    let order = takeaway.get(&format!("/v1/orders/{id}")).await.ok();
+    assert_eq!(
+        (&order["status"], &order["ready_by"]),
+        (&json!("accepted"), &json!("2026-09-21T18:30:00.000000Z"))
+    );
+    let after = takeaway.open_link(&path).await;
+    assert!(after.page(200).contains("accepted") && !after.page(200).contains("<form"));
+    assert_eq!(takeaway.fill_in(&path, "decision=accept").await.status, 303, "the same again");
+    let other = takeaway.fill_in(&path, "decision=reject&reason=closed").await;
+    assert!(other.page(409).contains("The order is accepted"));
+}
+
+#[tokio::test]
+async fn a_no_has_a_reason_and_may_have_words() {
+    let takeaway = Takeaway::open().await;
+    let id = takeaway.dinner("one").await;
+    let path = takeaway.link(&id).await;
+    for nonsense in ["", "decision=perhaps", "decision=reject", "decision=reject&reason=x"] {
+        takeaway.fill_in(&path, nonsense).await.page(422);
+    }
+    takeaway.fill_in(&path, "decision=reject&reason=other&note=+").await.page(422);
+    let long = format!("decision=reject&reason=other&note={}", "x".repeat(501));
+    takeaway.fill_in(&path, &long).await.page(422);
+    let no = takeaway.fill_in(&path, "decision=reject&reason=other&note=The+oven+%26+I").await;
+    assert_eq!(no.status, 303);
+    let history = takeaway.get(&format!("/v1/orders/{id}/history")).await.ok().to_string();
+    assert!(history.contains("\"reason\":\"other\""), "{history}");
+    let contact = takeaway.app.contact(&id).await.expect("the database answers");
+    assert_eq!(contact.expect("a contact").remark.as_deref(), Some("The oven & I"));
+}
+
+#[tokio::test]
+async fn a_link_ends_with_the_time_to_answer_and_nobody_makes_one_up() {
+    let takeaway = Takeaway::open().await;
+    let id = takeaway.dinner("one").await;
+    let path = takeaway.link(&id).await;
+    let other = takeaway.dinner("two").await;
+    takeaway.open_link(&path.replace(&id, &other)).await.page(404);
+    takeaway.open_link("/answer/x").await.page(404);
+    takeaway.fill_in(&path.replace(&id, &other), "decision=accept").await.page(404);
+    takeaway.clock.advance_us(10 * MINUTE_US + 1_000_000);
+    takeaway.open_link(&path).await.page(410);
+    takeaway.fill_in(&path, "decision=accept").await.page(410);
+}
