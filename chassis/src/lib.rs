@@ -10,6 +10,7 @@ pub mod metrics;
 pub mod postgres;
 pub mod shutdown;
 pub mod signal;
+pub mod signing;
 pub mod sqlite;
 pub mod supervisor;
 pub mod telemetry;

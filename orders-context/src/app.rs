@@ -9,12 +9,14 @@ mod availability;
 mod bulk;
 mod cursor;
 mod decide_order;
+mod endpoints;
 mod erase_person;
 mod forget_keys;
 pub mod group;
 pub mod list_orders;
 mod place_order;
 mod questions;
+mod reach;
 mod register_restaurant;
 mod report_task;
 mod step;
@@ -24,9 +26,11 @@ pub use act::Acted;
 pub use answer_links::{AnswerLinks, BadLink, KEY_BYTES};
 pub use availability::SetAvailability;
 pub use bulk::{BulkRefusal, BulkWanted, DryRun, Interrupt};
+pub use endpoints::{EndpointChange, EndpointRefusal, EndpointTest, EndpointWanted, Tried};
 pub use group::{Group, StartedTask};
 pub use list_orders::{ListOrders, OrderPage};
 pub use place_order::{PlaceOrder, Placed};
+pub use reach::Reach;
 pub use report_task::TaskReport;
 
 /// What the use cases take and give, as it is stored.
@@ -41,6 +45,7 @@ use crate::domain::{Actor, Command, Order, Rejection, Terms, Timestamp};
 use crate::store::{self, Lease, Remembered, Store, TaskChange};
 use chassis::clock::Clock;
 use chassis::ids::Ids;
+use endpoints::Outside;
 use register_restaurant::Restaurants;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
@@ -55,6 +60,7 @@ pub struct App {
     terms: Arc<Terms>,
     restaurants: Arc<Restaurants>,
     answer_links: Option<Arc<AnswerLinks>>,
+    outside: Outside,
 }
 
 /// Why a use case did not do what was asked. Nothing has changed, or (after
@@ -150,7 +156,8 @@ impl App {
         let group = Group::new(Arc::clone(&store), Arc::clone(&ids), submissions, limits);
         let restaurants = Arc::new(Restaurants::default());
         let (terms, answer_links) = (Arc::new(terms.into()), None);
-        let app = Self { store, queue, clock, ids, terms, restaurants, answer_links };
+        let outside = Outside::none();
+        let app = Self { store, queue, clock, ids, terms, restaurants, answer_links, outside };
         (app, group)
     }
 

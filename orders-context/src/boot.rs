@@ -12,7 +12,9 @@ use crate::store::sqlite::{self, Sqlite};
 use crate::tasks::mail::{self, Mailer};
 use crate::tasks::post::Poster;
 use crate::tasks::{Channels, Customers};
-use crate::{bulk_actions, conformance, deadlines, erasures, housekeeping, http, tasks};
+use crate::{
+    bulk_actions, conformance, deadlines, endpoint_tests, erasures, housekeeping, http, tasks,
+};
 use anyhow::Context;
 use chassis::clock::Clock;
 use chassis::http::auth::Guard;
@@ -49,6 +51,7 @@ pub async fn run(
     let (app, mut group) =
         App::new(Arc::clone(&store), Arc::clone(&clock), ids, config.terms.clone(), config.limits);
     let app = app.with_answer_links(config.answer_links.clone());
+    let (app, tests) = app.reaching(config.webhook_reach);
     let relays = Relays::of(&config, Arc::clone(&store), Arc::clone(&clock)).await?;
     relays.wakes().iter().for_each(|wake| group.wake_on_journal(wake.clone()));
     let (hand_over, started) = mpsc::channel(HANDED_OVER);
@@ -79,6 +82,8 @@ pub async fn run(
     relays.add_to(&mut leases);
     loops.spawn("relays", |stop| relays.count(stop));
     let (channels, started) = (Arc::new(channels), Arc::new(Mutex::new(started)));
+    let (trying, poster) = (app.clone(), Arc::clone(&channels.poster));
+    loops.spawn("endpoint-tests", |stop| endpoint_tests::run(trying, poster, tests, stop));
     let carrying_out = app.clone();
     leases.add("tasks", move |held, stop| {
         let (channels, started) = (Arc::clone(&channels), Arc::clone(&started));
@@ -118,7 +123,7 @@ fn channels(config: &Config) -> anyhow::Result<Channels> {
         }
         CustomerChannel::Push(gateway) => Customers::Push(gateway.clone()),
     };
-    Ok(Channels { poster: Poster::new(config.webhook_reach)?, customers })
+    Ok(Channels { poster: Arc::new(Poster::new(config.webhook_reach)?), customers })
 }
 
 /// Moves orders at rest to compact history until `stop`.

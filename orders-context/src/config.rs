@@ -6,12 +6,13 @@ use crate::domain::{Pauses, Policy, Terms, Webhook};
 use crate::http::Role;
 use crate::policy_file;
 use crate::store::MOST_SHARDS;
-use crate::tasks::post::{Reach, key_of};
+use crate::tasks::post::Reach;
 use chassis::config::Settings;
 use chassis::http::auth::{AuthConfig, Quota, Rate};
 use chassis::http::{Origins, TlsFiles};
 use chassis::kafka::KafkaConfig;
 use chassis::postgres::Address;
+use chassis::signing::secret_bytes;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -187,7 +188,7 @@ impl CustomerChannel {
             settings.problem("ORDERS_PUSH_URL", rule);
         }
         let secret: String = settings.required("ORDERS_PUSH_SECRET");
-        if !key_of(&secret).is_some_and(|key| (24..=64).contains(&key.len())) {
+        if !secret_bytes(&secret).is_some_and(|key| (24..=64).contains(&key.len())) {
             let rule = "must be whsec_ and base64 of 24 to 64 bytes";
             settings.problem("ORDERS_PUSH_SECRET", rule);
         }

@@ -11,6 +11,7 @@ pub mod availability;
 pub mod command;
 pub mod conformance;
 pub mod decide;
+pub mod endpoint;
 pub mod event;
 pub mod evolve;
 pub mod flow;
@@ -37,6 +38,9 @@ pub use actor::Actor;
 pub use availability::{Availability, Bearing, MOST_IN_WORK, Opening, Pauses, Shut};
 pub use command::{Announce, Command, Decision, Operation, Placement, Role, Until};
 pub use decide::{ITEM_UNAVAILABLE, decide};
+pub use endpoint::{
+    Endpoint, Heard, Key, MOST_ENDPOINTS, Pause, PausedBy, Profile, Retiring, Signing, Url,
+};
 pub use event::{Event, Migrated, Notification, TaskKind};
 pub use evolve::evolve;
 pub use flow::{FlowVersion, Status, Trigger};

@@ -9,6 +9,7 @@ mod availability;
 mod bulk_actions;
 mod decide_order;
 mod document;
+mod endpoints;
 mod erasures;
 mod etag;
 mod faults;
@@ -84,6 +85,14 @@ fn described(guard: Guard<Principal>) -> Routes<Arc<App>, Principal> {
         .route(&policy::MENU, routes!(restaurants::show))
         .route(&policy::MENU, routes!(availability::show))
         .route(&policy::REGISTER, routes!(availability::set))
+        .route(&policy::ENDPOINTS, routes!(endpoints::add))
+        .route(&policy::ENDPOINTS, routes!(endpoints::list))
+        .route(&policy::ENDPOINTS, routes!(endpoints::show))
+        .route(&policy::ENDPOINTS, routes!(endpoints::remove))
+        .route(&policy::ENDPOINTS, routes!(endpoints::change::rotate))
+        .route(&policy::ENDPOINTS, routes!(endpoints::change::test))
+        .route(&policy::ENDPOINTS, routes!(endpoints::change::pause))
+        .route(&policy::ENDPOINTS, routes!(endpoints::change::resume))
         .route(&policy::PLACE, routes!(place_order::place))
         .route(&policy::LIST, routes!(list_orders::list))
         .route(&policy::LOOK, routes!(show_order::show))

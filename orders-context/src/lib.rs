@@ -11,6 +11,7 @@ pub mod conformance;
 pub mod copy;
 pub mod deadlines;
 pub mod domain;
+pub mod endpoint_tests;
 pub mod erasures;
 pub mod housekeeping;
 pub mod http;

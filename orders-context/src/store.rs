@@ -11,6 +11,7 @@ pub(crate) mod contract;
 pub mod copy;
 pub mod counters;
 mod division;
+mod endpoints;
 pub mod erasure;
 mod lease;
 pub mod listing;
@@ -22,6 +23,7 @@ mod task;
 pub use archive::{Archived, Portion};
 pub use counters::{Counted, Counter, Counters, FlowFigures, Stage};
 pub use division::{Division, Generation, MOST_SHARDS, Resharded, SLOTS, slot};
+pub use endpoints::{Added, Endpoints, NewEndpoint};
 pub use erasure::{Erased, Erasure, Person, key_scope};
 pub use lease::{Claim, Lease, Standing};
 pub use listing::{OrdersFilter, OrdersPage, OrdersQuery, OrdersSort, Place, TaskCondition};
@@ -50,8 +52,8 @@ pub enum Error {
     Corrupt(#[source] anyhow::Error),
 }
 
-/// Keeps orders, their journal, tasks and restaurants.
-pub trait Store: Send + Sync + 'static {
+/// Keeps orders, their journal, tasks and restaurants; and what [`Endpoints`] keeps.
+pub trait Store: Endpoints + 'static {
     /// Whether other processes may write to it too, so that what was read of it grows old.
     fn is_shared(&self) -> bool {
         true

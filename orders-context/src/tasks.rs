@@ -15,6 +15,7 @@ use crate::app::Task;
 use crate::app::{App, StartedTask};
 use crate::domain::{TaskKind, Webhook};
 use crate::leases::{Held, STOP_WITHIN};
+pub use attempt::Failed;
 use attempt::Known;
 use chassis::shutdown::Shutdown;
 use mail::Mailer;
@@ -39,7 +40,7 @@ const READ_AT_ONCE: usize = 8 * AT_ONCE;
 /// The ways to the outside.
 pub struct Channels {
     /// To restaurants, and to the push gateway.
-    pub poster: Poster,
+    pub poster: Arc<Poster>,
     /// To customers.
     pub customers: Customers,
 }

@@ -12,6 +12,7 @@ pub mod node;
 pub mod postgres;
 pub mod promises;
 pub mod python;
+pub mod receiver;
 pub mod restaurant;
 pub mod signature;
 pub mod stack;

@@ -21,6 +21,7 @@ use utoipa::{OpenApi, ToSchema};
             and why, stands in the order's history, and is the same answer when it is repeated"),
         (name = "flow", description = "What stands where"),
         (name = "persons", description = "What is kept of persons, and how it is erased"),
+        (name = "webhooks", description = "Places that hear of a restaurant's orders (Standard Webhooks 1.0)"),
         (name = "restaurants", description = "Who cooks, and where prices come from"),
     )
 )]

@@ -50,6 +50,12 @@ pub const REGISTER: Policy = Policy {
     objects: "a restaurant's own entry; every restaurant for an operator",
 };
 
+/// Where a restaurant's systems hear of its orders.
+pub const ENDPOINTS: Policy = Policy {
+    roles: &[Restaurant, Operator],
+    objects: "a restaurant's own endpoints; every endpoint for an operator",
+};
+
 /// Reading menus.
 pub const MENU: Policy =
     Policy { roles: &[Customer, Restaurant, Operator, Service], objects: "every restaurant" };

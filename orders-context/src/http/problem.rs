@@ -1,6 +1,7 @@
 //! Every "no" of the application as a problem: the one place where failures get a status.
 
-use crate::app::{BulkRefusal, Failure};
+use super::policy::restaurant_not_found;
+use crate::app::{BulkRefusal, EndpointRefusal, Failure};
 use crate::domain::{Rejection, Shut, Status};
 use axum::http::StatusCode;
 use chassis::clock::rfc3339;
@@ -47,6 +48,20 @@ impl From<BulkRefusal> for Refusal {
                 let problem = Problem::conflict("bulk_action_ended", detail);
                 problem.with("current_status", state.as_str()).into()
             }
+        }
+    }
+}
+
+impl From<EndpointRefusal> for Refusal {
+    fn from(refusal: EndpointRefusal) -> Self {
+        let detail = refusal.to_string();
+        match refusal {
+            // It is in the path, not in a body.
+            EndpointRefusal::Failed(Failure::UnknownRestaurant) => restaurant_not_found().into(),
+            EndpointRefusal::Failed(failure) => failure.into(),
+            EndpointRefusal::Unknown => Problem::not_found("endpoint_not_found", detail).into(),
+            EndpointRefusal::TooMany => Problem::conflict("too_many_endpoints", detail).into(),
+            EndpointRefusal::StillRotating => Problem::conflict("still_rotating", detail).into(),
         }
     }
 }

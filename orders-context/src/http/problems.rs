@@ -45,6 +45,12 @@ pub const PAGES: &[ProblemPage] = &[
          have been answered 200.",
     ),
     ProblemPage::new(
+        "endpoint_not_found",
+        404,
+        "The restaurant has no webhook endpoint with this id.",
+        "GET /v1/restaurants/{id}/webhook-endpoints lists them.",
+    ),
+    ProblemPage::new(
         "erasure_not_found",
         404,
         "There is no request to erase somebody with this id.",
@@ -174,6 +180,13 @@ pub const PAGES: &[ProblemPage] = &[
         "Name one of them as restaurant_id.",
     ),
     ProblemPage::new(
+        "still_rotating",
+        409,
+        "The endpoint has two older keys that sign still: a third might leave a receiver behind.",
+        "Wait until the first of older_keys_until has passed, or rotate with overlap_seconds 0, which \
+         ends every older key at once.",
+    ),
+    ProblemPage::new(
         "task_not_given_up",
         409,
         "Of what would help the order where it stands, nothing was given up.",
@@ -190,6 +203,12 @@ pub const PAGES: &[ProblemPage] = &[
         409,
         "As many bulk actions as may run are running.",
         "Wait until one has ended, or cancel one.",
+    ),
+    ProblemPage::new(
+        "too_many_endpoints",
+        409,
+        "A restaurant has five webhook endpoints at most.",
+        "Remove one that is not needed.",
     ),
     ProblemPage::new(
         "too_many_open_orders",

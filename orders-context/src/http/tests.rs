@@ -6,6 +6,7 @@ mod availability;
 mod bulk;
 mod deciding;
 mod document;
+mod endpoints;
 mod erasing;
 mod flow;
 mod listing;
@@ -103,14 +104,8 @@ impl Takeaway {
         tokio::spawn(group.run(Shutdown::new()));
         let public = "https://orders.example".parse().expect("a URL");
         let app = app.with_answer_links(AnswerLinks::new(&public, [7; KEY_BYTES]));
-        let metrics = chassis::metrics::install();
         let issuer = LocalIssuer::open(&folder.path().join("token.key")).expect("a key");
-        let keys = Keys::fixed(&issuer.keys()).expect("keys");
-        let time = Arc::new(clock.clone());
-        let verifier: Verifier<Principal> = Verifier::new(keys, "takeaway-local", "takeaway", time);
-        let api = super::router(app.clone(), Guard::new(verifier, Vec::new()))
-            .merge(super::answer_pages(app.clone()));
-        let router = chassis::http::router(api, Health::new(), metrics, super::BODY_LIMIT_BYTES);
+        let router = served(app.clone(), &issuer, &clock);
         let takeaway = Self { app, router, clock, issuer, folder };
         takeaway.call(Method::PUT, "/v1/restaurants/nino", Some(trattoria())).await.ok();
         takeaway
@@ -199,6 +194,16 @@ impl Takeaway {
         let placed = self.place(key, &dinner()).await.ok();
         placed["id"].as_str().expect("an id").to_owned()
     }
+}
+
+fn served(app: App, issuer: &LocalIssuer, clock: &ManualClock) -> Router {
+    let metrics = chassis::metrics::install();
+    let keys = Keys::fixed(&issuer.keys()).expect("keys");
+    let time = Arc::new(clock.clone());
+    let verifier: Verifier<Principal> = Verifier::new(keys, "takeaway-local", "takeaway", time);
+    let api = super::router(app.clone(), Guard::new(verifier, Vec::new()))
+        .merge(super::answer_pages(app));
+    chassis::http::router(api, Health::new(), metrics, super::BODY_LIMIT_BYTES)
 }
 
 /// Two dishes, and a webhook.

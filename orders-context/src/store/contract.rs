@@ -9,6 +9,7 @@ pub mod commits;
 pub mod counters;
 pub mod customers;
 pub mod earlier;
+pub mod endpoints;
 pub mod erasing;
 pub mod listing;
 pub mod moments;
@@ -103,6 +104,12 @@ macro_rules! store_contract {
                 a_bulk_action_is_changed_by_one_at_a_time,
                 bulk_actions_are_listed_the_newest_first,
                 orders_are_counted_as_they_are_listed,
+            ]
+            endpoints: [
+                an_endpoint_is_made_once_for_each_key,
+                a_restaurant_has_no_more_endpoints_than_it_may,
+                an_endpoint_is_changed_by_one_at_a_time,
+                an_endpoint_is_removed_by_its_restaurant,
             ]
             moments: [
                 an_order_is_due_from_its_moment_on,

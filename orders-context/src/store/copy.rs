@@ -25,6 +25,7 @@ pub const COPIED: &[&str] = &[
     "erasures",
     "counters",
     "tombstones",
+    "endpoints",
 ];
 
 /// What belongs to one database and stays there.

@@ -16,6 +16,7 @@ pub mod copy;
 mod counters;
 mod customers;
 mod division;
+mod endpoints;
 mod erasure;
 mod journal;
 mod kept;

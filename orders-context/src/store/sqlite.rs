@@ -5,6 +5,7 @@ mod availability;
 mod bulk;
 pub mod copy;
 mod counters;
+mod endpoints;
 mod erasure;
 mod journal;
 mod kept;

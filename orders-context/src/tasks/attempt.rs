@@ -22,6 +22,14 @@ pub enum Failed {
     ForGood(String),
 }
 
+impl Failed {
+    /// Why.
+    pub fn code(self) -> String {
+        let (Self::ForNow(code) | Self::ForGood(code)) = self;
+        code
+    }
+}
+
 /// What an attempt need not read, because it was handed over with the task.
 #[derive(Default)]
 pub struct Known {

@@ -1,11 +1,12 @@
 //! A store that fails when it is told to, and counts what it is asked.
 
-use orders_context::domain::{Availability, Restaurant, Timestamp};
+use orders_context::domain::{Availability, Endpoint, Restaurant, Timestamp};
 use orders_context::store::bulk::{Bulk, NewBulk, Started};
 use orders_context::store::{
-    Answer, Archived, Claim, Commit, Contact, Counted, Counters, Division, Due, Erasure, Error,
-    FlowFigures, Found, Generation, JournalReader, JournalRow, Kept, Lease, Loaded, OrdersPage,
-    OrdersQuery, Outcome, Portion, Resharded, Standing, Store, Task, Wanted,
+    Added, Answer, Archived, Claim, Commit, Contact, Counted, Counters, Division, Due, Endpoints,
+    Erasure, Error, FlowFigures, Found, Generation, JournalReader, JournalRow, Kept, Lease, Loaded,
+    NewEndpoint, OrdersPage, OrdersQuery, Outcome, Portion, Resharded, Standing, Store, Task,
+    Wanted,
 };
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -76,6 +77,24 @@ impl Faulty {
 
 fn lost() -> Error {
     Error::Unavailable(anyhow::anyhow!("the disk is being pulled"))
+}
+
+impl Endpoints for Faulty {
+    fn add_endpoint(&self, new: NewEndpoint, most: usize) -> Answer<'_, Added> {
+        self.inner.add_endpoint(new, most)
+    }
+
+    fn endpoints(&self, restaurant_id: String) -> Answer<'_, Vec<Endpoint>> {
+        self.inner.endpoints(restaurant_id)
+    }
+
+    fn replace_endpoint(&self, next: Endpoint) -> Answer<'_, bool> {
+        self.inner.replace_endpoint(next)
+    }
+
+    fn remove_endpoint(&self, restaurant_id: String, endpoint_id: String) -> Answer<'_, bool> {
+        self.inner.remove_endpoint(restaurant_id, endpoint_id)
+    }
 }
 
 impl Store for Faulty {

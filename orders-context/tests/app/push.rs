@@ -8,11 +8,13 @@ use orders_context::domain::{Decision, Event, Notification, Webhook};
 use orders_context::store::{Task, TaskState};
 use orders_context::tasks::post::{Poster, Reach};
 use orders_context::tasks::{Channels, Customers};
+use std::sync::Arc;
 
 fn by_push(url: &str, reach: Reach) -> Channels {
     let secret = "whsec_cHVzaGluZyBpcyBub3QgcHVsbGluZw==".to_owned();
     let gateway = Webhook { url: url.to_owned(), secret };
-    Channels { poster: Poster::new(reach).unwrap(), customers: Customers::Push(gateway) }
+    let poster = Arc::new(Poster::new(reach).unwrap());
+    Channels { poster, customers: Customers::Push(gateway) }
 }
 
 /// What tells the customer that the order was accepted, once it has had so many attempts.

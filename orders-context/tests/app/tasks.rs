@@ -27,7 +27,7 @@ fn channels() -> Channels {
     std::mem::forget(mute);
     let from = "Takeaway <orders@takeaway.example>";
     Channels {
-        poster: Poster::new(Reach::Anywhere).unwrap(),
+        poster: Arc::new(Poster::new(Reach::Anywhere).unwrap()),
         customers: Customers::Mail(Mailer::new(&url, from, Duration::from_millis(200)).unwrap()),
     }
 }

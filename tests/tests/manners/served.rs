@@ -86,6 +86,13 @@ impl Served {
         self.api.place(key, &dinner("nino", customer, "ada@example.org")).await
     }
 
+    /// Posts as an operator; the answer, which must be one of success.
+    pub async fn post(&self, path: &str, key: Option<&str>, body: Option<&Value>) -> Result<Value> {
+        let answer = self.api.call(Method::POST, path, key, body).await?;
+        ensure!((200..300).contains(&answer.status), "POST {path} answered {answer:?}");
+        Ok(answer.body)
+    }
+
     /// Asks it to stop, as an operator's system does.
     pub fn ask_to_stop(&self) -> Result<()> {
         signal(self.process.id(), "TERM")

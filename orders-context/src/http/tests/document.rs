@@ -39,6 +39,7 @@ async fn the_document_is_served_and_describes_every_route() {
     assert_eq!(
         described,
         [
+            "delete /v1/restaurants/{id}/webhook-endpoints/{endpoint_id}",
             "get /v1/bulk-actions",
             "get /v1/bulk-actions/{id}",
             "get /v1/erasure-requests/{id}",
@@ -48,6 +49,8 @@ async fn the_document_is_served_and_describes_every_route() {
             "get /v1/orders/{id}/history",
             "get /v1/restaurants/{id}",
             "get /v1/restaurants/{id}/availability",
+            "get /v1/restaurants/{id}/webhook-endpoints",
+            "get /v1/restaurants/{id}/webhook-endpoints/{endpoint_id}",
             "post /v1/bulk-actions",
             "post /v1/bulk-actions/{id}/cancel",
             "post /v1/bulk-actions/{id}/pause",
@@ -62,6 +65,11 @@ async fn the_document_is_served_and_describes_every_route() {
             "post /v1/orders/{id}/redrive-task",
             "post /v1/orders/{id}/reject",
             "post /v1/orders/{id}/retry",
+            "post /v1/restaurants/{id}/webhook-endpoints",
+            "post /v1/restaurants/{id}/webhook-endpoints/{endpoint_id}/pause",
+            "post /v1/restaurants/{id}/webhook-endpoints/{endpoint_id}/resume",
+            "post /v1/restaurants/{id}/webhook-endpoints/{endpoint_id}/rotate-secret",
+            "post /v1/restaurants/{id}/webhook-endpoints/{endpoint_id}/test",
             "put /v1/restaurants/{id}",
             "put /v1/restaurants/{id}/availability",
         ]

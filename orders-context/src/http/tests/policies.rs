@@ -38,7 +38,7 @@ impl Route {
     /// A path to something of Ada's at Nino's.
     fn path_to(&self, order_id: &str) -> String {
         let id = if self.path.starts_with("/v1/restaurants/") { "nino" } else { order_id };
-        self.path.replace("{id}", id)
+        self.path.replace("{id}", id).replace("{endpoint_id}", "none")
     }
 
     /// A body that makes sense.
@@ -46,6 +46,7 @@ impl Route {
         match self.name.as_str() {
             "register_restaurant" => Some(trattoria()),
             "set_availability" => Some(json!({ "opening": "open" })),
+            "add_webhook_endpoint" => Some(json!({ "url": "https://nino.example/hooks" })),
             "place_order" => Some(dinner()),
             "reject_order" => Some(json!({ "reason": "too_busy" })),
             "cancel_order" => Some(json!({ "reason": "changed_mind" })),

@@ -273,4 +273,18 @@ pub const MIGRATIONS: &[&str] = &[
         at       BIGINT NOT NULL
     );
 "#,
+    r#"
+    -- Places of restaurants that hear of their orders. `data` is all of it, the columns are what it is
+    -- found and guarded by.
+    CREATE TABLE endpoints (
+        endpoint_id   TEXT COLLATE "C" PRIMARY KEY,
+        restaurant_id TEXT COLLATE "C" NOT NULL,
+        round         BIGINT NOT NULL,
+        is_active     BOOLEAN NOT NULL,
+        key           TEXT COLLATE "C" NOT NULL UNIQUE,
+        request_hash  BYTEA NOT NULL,
+        data          TEXT NOT NULL
+    );
+    CREATE INDEX endpoints_by_restaurant ON endpoints (restaurant_id, endpoint_id);
+"#,
 ];

@@ -228,4 +228,17 @@ pub const MIGRATIONS: &[&str] = &[
         order_id TEXT NOT NULL UNIQUE,
         at       INTEGER NOT NULL
     );
+", "
+    -- Places of restaurants that hear of their orders. `data` is all of it, the columns are what it is
+    -- found and guarded by.
+    CREATE TABLE endpoints (
+        endpoint_id   TEXT PRIMARY KEY,
+        restaurant_id TEXT NOT NULL,
+        round         INTEGER NOT NULL,
+        is_active     INTEGER NOT NULL,
+        key           TEXT NOT NULL UNIQUE,
+        request_hash  BLOB NOT NULL,
+        data          TEXT NOT NULL
+    );
+    CREATE INDEX endpoints_by_restaurant ON endpoints (restaurant_id, endpoint_id);
 "];
