@@ -215,6 +215,8 @@ impl Topic {
             // Records carry the clock of the journal. A broker whose clock is behind would refuse
             // them, and a relay must never stand still for that.
             ("message.timestamp.after.max.ms", i64::MAX.to_string()),
+            // By these moments a relay finds what it published last.
+            ("message.timestamp.type", "CreateTime".to_owned()),
         ];
         match self.cleanup {
             Cleanup::Delete => {

@@ -115,7 +115,8 @@ pub struct RelayConfig {
     pub transactional_id: String,
     /// The compacted topic of positions.
     pub progress_topic: String,
-    /// The topics that the journal's rows go to, which nobody else writes.
+    /// The topics that the journal's rows go to, which nobody else writes, and which keep the timestamps
+    /// that records come with (`message.timestamp.type=CreateTime`, Kafka's default).
     pub topics: Vec<String>,
     /// The shard of the journal, which is also its partition in the progress topic.
     pub shard: i32,
