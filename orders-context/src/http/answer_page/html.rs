@@ -1,7 +1,7 @@
 //! The pages as text: no scripts, no styles, nothing from elsewhere.
 
 use super::{READY_IN_MINUTES, REASONS};
-use crate::domain::Order;
+use crate::domain::{Order, Timestamp};
 use chassis::clock::rfc3339;
 use std::fmt::Write;
 
@@ -21,6 +21,9 @@ pub fn order(order: &Order, wrong: Option<&str>) -> String {
         true => body.push_str(&forms(order)),
         false => {
             let _ = writeln!(body, "<p>The order is <strong>{}</strong>.</p>", order.status);
+            if let Some(ready_by) = order.ready_by {
+                let _ = writeln!(body, "<p>It is to be ready by {}.</p>", moment(ready_by));
+            }
         }
     }
     let _ = writeln!(body, "<p><small>Order {}</small></p>", escaped(&order.order_id));
@@ -33,7 +36,7 @@ pub fn refusal(why: &str) -> String {
 }
 
 fn forms(order: &Order) -> String {
-    let mut forms = format!("<p>Please answer by {}.</p>\n", rfc3339(order.accept_by.0));
+    let mut forms = format!("<p>Please answer by {}.</p>\n", moment(order.accept_by));
     forms.push_str("<form method=\"post\">\n<label>Ready in <select name=\"ready_in\">\n");
     forms.push_str("<option value=\"\">no promise</option>\n");
     for minutes in READY_IN_MINUTES {
@@ -51,6 +54,13 @@ fn forms(order: &Order) -> String {
          </label>\n<button name=\"decision\" value=\"reject\">Reject</button>\n</form>\n",
     );
     forms
+}
+
+/// For people and for programs; nobody knows here where they are.
+fn moment(at: Timestamp) -> String {
+    let text = rfc3339(at.0);
+    let (day, time) = (text.get(..10).unwrap_or(&text), text.get(11..19).unwrap_or_default());
+    format!("<time datetime=\"{text}\">{day} {time} UTC</time>")
 }
 
 fn escaped(text: &str) -> String {

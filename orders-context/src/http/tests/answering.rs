@@ -56,7 +56,9 @@ async fn opening_a_link_changes_nothing_and_its_form_answers_once() {
         (&json!("accepted"), &json!("2026-09-21T18:30:00.000000Z"))
     );
     let after = takeaway.open_link(&path).await;
-    assert!(after.page(200).contains("accepted") && !after.page(200).contains("<form"));
+    let page = after.page(200);
+    assert!(page.contains("accepted") && page.contains("18:30:00 UTC"), "{page}");
+    assert!(!page.contains("<form"), "{page}");
     assert_eq!(takeaway.fill_in(&path, "decision=accept").await.status, 303, "the same again");
     let other = takeaway.fill_in(&path, "decision=reject&reason=closed").await;
     assert!(other.page(409).contains("The order is accepted"));
