@@ -11,6 +11,7 @@ mod cursor;
 mod decide_order;
 mod endpoints;
 mod erase_person;
+pub mod feed;
 mod forget_keys;
 pub mod group;
 pub mod list_orders;
@@ -20,6 +21,7 @@ mod reach;
 mod register_restaurant;
 mod report_task;
 mod step;
+mod tickets;
 mod wake_order;
 
 pub use act::Acted;
@@ -32,6 +34,7 @@ pub use list_orders::{ListOrders, OrderPage};
 pub use place_order::{PlaceOrder, Placed};
 pub use reach::Reach;
 pub use report_task::TaskReport;
+pub use tickets::TicketHolder;
 
 /// What the use cases take and give, as it is stored.
 pub use crate::store::bulk::{Bulk, BulkState, Tally};
@@ -46,6 +49,7 @@ use crate::store::{self, Lease, Remembered, Store, TaskChange};
 use chassis::clock::Clock;
 use chassis::ids::Ids;
 use endpoints::Outside;
+use feed::{Feeds, StreamLimits};
 use register_restaurant::Restaurants;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
@@ -61,6 +65,7 @@ pub struct App {
     restaurants: Arc<Restaurants>,
     answer_links: Option<Arc<AnswerLinks>>,
     outside: Outside,
+    feeds: Feeds,
 }
 
 /// Why a use case did not do what was asked. Nothing has changed, or (after
@@ -153,12 +158,40 @@ impl App {
         limits: group::Limits,
     ) -> (Self, Group) {
         let (queue, submissions) = mpsc::channel(limits.queue);
-        let group = Group::new(Arc::clone(&store), Arc::clone(&ids), submissions, limits);
-        let restaurants = Arc::new(Restaurants::default());
-        let (terms, answer_links) = (Arc::new(terms.into()), None);
-        let outside = Outside::none();
-        let app = Self { store, queue, clock, ids, terms, restaurants, answer_links, outside };
+        let mut group = Group::new(Arc::clone(&store), Arc::clone(&ids), submissions, limits);
+        let feeds = Feeds::new(Arc::clone(&store), StreamLimits::standard());
+        group.wake_on_journal(feeds.grew());
+        let app = Self {
+            store,
+            queue,
+            clock,
+            ids,
+            terms: Arc::new(terms.into()),
+            restaurants: Arc::new(Restaurants::default()),
+            answer_links: None,
+            outside: Outside::none(),
+            feeds,
+        };
         (app, group)
+    }
+
+    /// The same, with other bounds of its streams; for who has not begun to use it.
+    #[must_use]
+    pub fn with_streams(mut self, limits: StreamLimits) -> Self {
+        self.feeds = self.feeds.with_limits(limits);
+        self
+    }
+
+    /// The feeds of restaurants, whose loop must be run for anybody to listen.
+    #[must_use]
+    pub fn feeds(&self) -> &Feeds {
+        &self.feeds
+    }
+
+    /// The clock that everything here is judged by.
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
     }
 
     /// The present moment.

@@ -50,7 +50,7 @@ pub async fn run(
     let store = open_store(&config.database).await?;
     let (app, mut group) =
         App::new(Arc::clone(&store), Arc::clone(&clock), ids, config.terms.clone(), config.limits);
-    let app = app.with_answer_links(config.answer_links.clone());
+    let app = app.with_answer_links(config.answer_links.clone()).with_streams(config.streams);
     let (app, tests) = app.reaching(config.webhook_reach);
     let relays = Relays::of(&config, Arc::clone(&store), Arc::clone(&clock)).await?;
     relays.wakes().iter().for_each(|wake| group.wake_on_journal(wake.clone()));
@@ -104,10 +104,13 @@ pub async fn run(
     loops.spawn_thread("conformance", move |stop| {
         runtime.block_on(conformance::run(watched, ticking, stop))
     });
-    let erasing = (app.clone(), Arc::clone(&clock));
+    let (erasing, feeds) = ((app.clone(), Arc::clone(&clock)), app.feeds().clone());
     loops.spawn("erasures", |stop| erasures::run(erasing.0, erasing.1, stop));
     loops.spawn("housekeeping", |stop| housekeeping::run(app, clock, stop));
     loops.spawn("http", |stop| chassis::http::serve_over(tls, listener, router, stop));
+    // Stopped first: requests are waited for, and a stream would never end by itself.
+    let runtime = tokio::runtime::Handle::current();
+    loops.spawn_thread("feeds", move |stop| runtime.block_on(feeds.run(stop)));
     tracing::info!(address = %config.listen, "orders are taken");
     let _stop_with_caller = tokio::spawn(async move {
         shutdown.cancelled().await;

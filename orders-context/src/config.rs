@@ -1,5 +1,6 @@
 //! What the orders context is told from outside, all of it through the environment.
 
+use crate::app::feed::StreamLimits;
 use crate::app::group::Limits;
 use crate::app::{AnswerLinks, KEY_BYTES};
 use crate::domain::{Pauses, Policy, Terms, Webhook};
@@ -16,6 +17,7 @@ use chassis::signing::secret_bytes;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 /// Everything `orders serve` needs.
 #[derive(Clone, Debug)]
@@ -56,6 +58,9 @@ pub struct Config {
     pub relay_shards: Option<i32>,
     /// `ORDERS_QUEUE`, `ORDERS_GROUP`: how many commands may wait, and go into one transaction.
     pub limits: Limits,
+    /// `ORDERS_STREAMS_PER_PRINCIPAL`, `ORDERS_STREAMS`, `ORDERS_STREAM_MS`: how many streams one
+    /// principal and all together may hold, and how long one lasts.
+    pub streams: StreamLimits,
     /// `ORDERS_ARCHIVE_AFTER_MS`: how long after it came to rest an order moves to compact history.
     pub archive_after_ms: i64,
 }
@@ -73,6 +78,9 @@ pub enum CustomerChannel {
     /// `ORDERS_PUSH_URL` and `ORDERS_PUSH_SECRET`: by a push gateway.
     Push(Webhook),
 }
+
+/// Of the 8,192 connections that a process takes.
+const MOST_STREAMS: usize = 6_000;
 
 /// A day: as long as idempotency keys are remembered.
 const ARCHIVE_AFTER_MS: i64 = 24 * 3_600_000;
@@ -166,6 +174,7 @@ impl Config {
             most_open: Some(settings.or("ORDERS_OPEN_PER_CUSTOMER", 20)).filter(|most| *most > 0),
             relay_shards,
             limits,
+            streams: streams(settings),
         }
     }
 }
@@ -278,6 +287,20 @@ fn link_key(digits: &str) -> Option<[u8; KEY_BYTES]> {
         *byte = u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).ok()?;
     }
     is_hex.then_some(key)
+}
+
+fn streams(settings: &mut Settings) -> StreamLimits {
+    let standard = StreamLimits::standard();
+    let standard_ms = u64::try_from(standard.lasts.as_millis()).unwrap_or(u64::MAX);
+    let limits = StreamLimits {
+        per_principal: settings.or("ORDERS_STREAMS_PER_PRINCIPAL", standard.per_principal),
+        in_all: settings.or("ORDERS_STREAMS", standard.in_all),
+        lasts: Duration::from_millis(settings.or("ORDERS_STREAM_MS", standard_ms)),
+    };
+    if limits.in_all > MOST_STREAMS {
+        settings.problem("ORDERS_STREAMS", "must not be above 6000: requests need connections too");
+    }
+    limits
 }
 
 fn pauses(settings: &mut Settings) -> Pauses {

@@ -1,6 +1,6 @@
 //! Takes out what has had its time, in small portions that nobody has to wait for.
 
-use crate::app::App;
+use crate::app::{App, Failure};
 use chassis::clock::Clock;
 use chassis::shutdown::Shutdown;
 use std::sync::Arc;
@@ -20,11 +20,11 @@ const PORTION: usize = 1_000;
 /// None so far: a store that does not answer is asked again.
 pub async fn run(app: App, clock: Arc<dyn Clock>, shutdown: Shutdown) -> anyhow::Result<()> {
     loop {
-        let wait_us = match app.forget_keys(PORTION).await {
-            Ok(PORTION) => GO_ON_AFTER_US,
-            Ok(_) => LOOK_EVERY_US,
+        let wait_us = match forget(&app).await {
+            Ok(true) => GO_ON_AFTER_US,
+            Ok(false) => LOOK_EVERY_US,
             Err(failure) => {
-                tracing::warn!(error = %failure, "old idempotency keys were not forgotten");
+                tracing::warn!(error = %failure, "old idempotency keys and tickets were not forgotten");
                 LOOK_EVERY_US
             }
         };
@@ -34,4 +34,10 @@ pub async fn run(app: App, clock: Arc<dyn Clock>, shutdown: Shutdown) -> anyhow:
             () = clock.sleep_until(clock.now_us() + wait_us) => {}
         }
     }
+}
+
+/// Whether there is more of anything.
+async fn forget(app: &App) -> Result<bool, Failure> {
+    let (keys, tickets) = (app.forget_keys(PORTION).await?, app.forget_tickets(PORTION).await?);
+    Ok(keys.max(tickets) == PORTION)
 }

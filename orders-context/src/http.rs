@@ -13,6 +13,8 @@ mod endpoints;
 mod erasures;
 mod etag;
 mod faults;
+mod feed;
+mod feed_tickets;
 mod idempotency;
 mod if_match;
 mod links;
@@ -55,6 +57,9 @@ type Api = axum::extract::State<Arc<App>>;
 /// The routes, `/openapi.json`, which describes them, and `/asyncapi.json`, which describes the events. To be wrapped by
 /// [`chassis::http::router`], which gives each request its trace context.
 pub fn router(app: App, guard: Guard<Principal>) -> Router {
+    let app = Arc::new(app);
+    let taking = Arc::clone(&app);
+    let guard = guard.with_tickets(move |ticket| feed_tickets::take(Arc::clone(&taking), ticket));
     let (routes, mut document) = described(guard).split();
     links::add(&mut document);
     // Text keys only: nothing in the document can fail to be written.
@@ -65,7 +70,7 @@ pub fn router(app: App, guard: Guard<Principal>) -> Router {
         .route("/openapi.json", get(show))
         .route("/asyncapi.json", get(events))
         .merge(problem_pages(problems::PAGES))
-        .with_state(Arc::new(app))
+        .with_state(app)
 }
 
 /// The OpenAPI 3.1 document of the routes, as it is committed and served.
@@ -93,6 +98,8 @@ fn described(guard: Guard<Principal>) -> Routes<Arc<App>, Principal> {
         .route(&policy::ENDPOINTS, routes!(endpoints::change::test))
         .route(&policy::ENDPOINTS, routes!(endpoints::change::pause))
         .route(&policy::ENDPOINTS, routes!(endpoints::change::resume))
+        .route_with_tickets(&policy::FOLLOW, routes!(feed::follow))
+        .route(&policy::FOLLOW, routes!(feed_tickets::issue))
         .route(&policy::PLACE, routes!(place_order::place))
         .route(&policy::LIST, routes!(list_orders::list))
         .route(&policy::LOOK, routes!(show_order::show))

@@ -13,12 +13,14 @@ pub mod counters;
 mod division;
 mod endpoints;
 pub mod erasure;
+pub mod feed;
 mod lease;
 pub mod listing;
 pub mod postgres;
 mod reader;
 pub mod sqlite;
 mod task;
+pub mod ticket;
 
 pub use archive::{Archived, Portion};
 pub use counters::{Counted, Counter, Counters, FlowFigures, Stage};
@@ -52,8 +54,8 @@ pub enum Error {
     Corrupt(#[source] anyhow::Error),
 }
 
-/// Keeps orders, their journal, tasks and restaurants; and what [`Endpoints`] keeps.
-pub trait Store: Endpoints + 'static {
+/// Keeps orders, their journal, tasks and restaurants; and what [`Endpoints`], feeds and tickets keep.
+pub trait Store: Endpoints + feed::FeedStore + ticket::TicketStore + 'static {
     /// Whether other processes may write to it too, so that what was read of it grows old.
     fn is_shared(&self) -> bool {
         true

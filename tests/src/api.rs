@@ -67,6 +67,8 @@ pub struct Entry {
     pub sequence: u64,
     /// For example `order_placed`.
     pub event_type: String,
+    /// UUIDv7.
+    pub event_id: String,
 }
 
 /// A voucher as its owner sees it.

@@ -15,6 +15,7 @@ pub mod python;
 pub mod receiver;
 pub mod restaurant;
 pub mod signature;
+pub mod sse;
 pub mod stack;
 pub mod story;
 pub mod tokens;

@@ -18,7 +18,7 @@ pub use keys::Keys;
 pub use local::LocalIssuer;
 pub use rates::{Quota, Rate};
 pub use settings::{AuthConfig, Environment, local_key};
-pub use verify::{Denied, Verifier};
+pub use verify::{Denied, Verified, Verifier};
 
 use std::fmt::Display;
 

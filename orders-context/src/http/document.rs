@@ -23,7 +23,8 @@ use utoipa::{OpenApi, ToSchema};
         (name = "persons", description = "What is kept of persons, and how it is erased"),
         (name = "webhooks", description = "Places that hear of a restaurant's orders (Standard Webhooks 1.0)"),
         (name = "restaurants", description = "Who cooks, and where prices come from"),
-    )
+    ),
+    components(schemas(super::feed::NewsView<'_>))
 )]
 pub struct Document;
 

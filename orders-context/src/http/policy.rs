@@ -56,6 +56,12 @@ pub const ENDPOINTS: Policy = Policy {
     objects: "a restaurant's own endpoints; every endpoint for an operator",
 };
 
+/// Following what happens to a restaurant's orders.
+pub const FOLLOW: Policy = Policy {
+    roles: &[Restaurant, Operator],
+    objects: "a restaurant's own feed; every restaurant's for an operator",
+};
+
 /// Reading menus.
 pub const MENU: Policy =
     Policy { roles: &[Customer, Restaurant, Operator, Service], objects: "every restaurant" };

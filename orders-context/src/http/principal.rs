@@ -1,7 +1,8 @@
 //! Who calls this API: what a token must say, and what that makes of its bearer.
 
 use super::faults::is_id;
-use crate::domain::{Actor, Intervention, words};
+use crate::app::TicketHolder;
+use crate::domain::{Actor, Intervention, Timestamp, words};
 use chassis::http::auth;
 use chassis::http::auth::Claims;
 use std::sync::Arc;
@@ -33,6 +34,19 @@ pub struct Principal {
 pub type Caller = auth::Caller<Principal>;
 
 impl Principal {
+    /// Whom a ticket stands for: with its restaurant, and nothing else, in sight.
+    pub fn of_ticket(holder: TicketHolder) -> Option<Self> {
+        let role = Role::from_word(&holder.role)?;
+        let actor = Arc::new(Actor::Restaurant(vec![holder.restaurant_id]));
+        Some(Self { actor, role, subject: holder.subject })
+    }
+
+    /// They themselves, as the holder of a ticket for this restaurant.
+    pub fn ticket_holder(&self, restaurant_id: String, until: Timestamp) -> TicketHolder {
+        let (role, subject) = (self.role.as_str().to_owned(), self.subject.clone());
+        TicketHolder { restaurant_id, role, subject, until }
+    }
+
     /// What they do as an operator, for that reason: in the name of the claim `sub`.
     pub fn intervention(&self, reason: String) -> Intervention {
         Intervention { actor: self.subject.clone(), reason }

@@ -29,6 +29,13 @@ impl axum::response::IntoResponse for Refusal {
     }
 }
 
+impl Refusal {
+    /// What is answered.
+    pub fn into_problem(self) -> Box<Problem> {
+        self.0
+    }
+}
+
 impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Self {
         Self(Box::new(problem))

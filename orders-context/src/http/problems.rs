@@ -83,6 +83,12 @@ pub const PAGES: &[ProblemPage] = &[
         "Write it in double quotes, as a random value such as a UUID.",
     ),
     ProblemPage::new(
+        "invalid_ticket",
+        401,
+        "The ticket was taken already, has expired, or is none.",
+        "Ask for a new one at POST /v1/restaurants/{id}/feed-tickets: one for each connection.",
+    ),
+    ProblemPage::new(
         "item_not_ordered",
         422,
         "An item that is said to have run out is not part of the order.",
@@ -215,6 +221,13 @@ pub const PAGES: &[ProblemPage] = &[
         409,
         "The customer has as many orders under way as one may have.",
         "Wait until one of them has come to its end, or cancel one.",
+    ),
+    ProblemPage::new(
+        "too_many_streams",
+        429,
+        "The caller holds as many streams as one may.",
+        "End a stream that is not needed any more, or come back after the seconds in Retry-After. One stream \
+         of a restaurant tells everything about it.",
     ),
     ProblemPage::new(
         "total_too_large",

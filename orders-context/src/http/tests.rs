@@ -8,6 +8,8 @@ mod deciding;
 mod document;
 mod endpoints;
 mod erasing;
+mod feed;
+mod feed_tickets;
 mod flow;
 mod listing;
 mod operating;
@@ -104,6 +106,7 @@ impl Takeaway {
         tokio::spawn(group.run(Shutdown::new()));
         let public = "https://orders.example".parse().expect("a URL");
         let app = app.with_answer_links(AnswerLinks::new(&public, [7; KEY_BYTES]));
+        tokio::spawn(app.feeds().clone().run(Shutdown::new()));
         let issuer = LocalIssuer::open(&folder.path().join("token.key")).expect("a key");
         let router = served(app.clone(), &issuer, &clock);
         let takeaway = Self { app, router, clock, issuer, folder };

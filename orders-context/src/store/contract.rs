@@ -11,11 +11,13 @@ pub mod customers;
 pub mod earlier;
 pub mod endpoints;
 pub mod erasing;
+pub mod feed;
 pub mod listing;
 pub mod moments;
 pub mod questions;
 pub mod reading;
 pub mod tasks;
+pub mod tickets;
 pub mod tombstones;
 
 use super::{
@@ -78,6 +80,16 @@ macro_rules! store_contract {
                 a_mail_address_is_erased_however_it_is_written,
                 an_order_in_compact_history_is_erased_too,
                 an_erasure_is_asked_for_once_and_forgets_whom_it_was_about,
+            ]
+            feed: [
+                the_settled_end_rises_and_nothing_comes_before_it,
+                a_stretch_tells_of_one_restaurant_what_lies_within,
+                what_went_to_compact_history_is_missed_aloud,
+            ]
+            tickets: [
+                a_ticket_is_taken_once,
+                of_many_who_take_a_ticket_one_gets_it,
+                old_tickets_are_forgotten_and_good_ones_are_not,
             ]
             counters: [
                 every_step_is_counted,

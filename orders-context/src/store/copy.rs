@@ -38,6 +38,10 @@ pub const LEFT: &[&str] = &[
     "relay_generations",
     // Lifts positions above those that were given: see above.
     "journal_base",
+    // Good for half a minute.
+    "feed_tickets",
+    // What went to compact history: all that was written, for whoever asks the copy.
+    "journal_archived",
     "sqlite_sequence",
     // Which tables it has.
     "schema_versions",

@@ -18,6 +18,7 @@ mod customers;
 mod division;
 mod endpoints;
 mod erasure;
+mod feed;
 mod journal;
 mod kept;
 mod leases;
@@ -28,6 +29,7 @@ mod schema;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod tickets;
 mod tombstones;
 mod write;
 

@@ -7,6 +7,7 @@ pub mod copy;
 mod counters;
 mod endpoints;
 mod erasure;
+mod feed;
 mod journal;
 mod kept;
 mod listing;
@@ -18,6 +19,7 @@ mod tasks;
 #[cfg(test)]
 mod tests;
 mod threads;
+mod tickets;
 mod tombstones;
 mod write;
 

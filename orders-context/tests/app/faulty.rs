@@ -2,6 +2,8 @@
 
 use orders_context::domain::{Availability, Endpoint, Restaurant, Timestamp};
 use orders_context::store::bulk::{Bulk, NewBulk, Started};
+use orders_context::store::feed::{FeedStore, Stretch};
+use orders_context::store::ticket::{Ticket, TicketStore};
 use orders_context::store::{
     Added, Answer, Archived, Claim, Commit, Contact, Counted, Counters, Division, Due, Endpoints,
     Erasure, Error, FlowFigures, Found, Generation, JournalReader, JournalRow, Kept, Lease, Loaded,
@@ -94,6 +96,30 @@ impl Endpoints for Faulty {
 
     fn remove_endpoint(&self, restaurant_id: String, endpoint_id: String) -> Answer<'_, bool> {
         self.inner.remove_endpoint(restaurant_id, endpoint_id)
+    }
+}
+
+impl FeedStore for Faulty {
+    fn settled_end(&self) -> Answer<'_, i64> {
+        self.inner.settled_end()
+    }
+
+    fn stretch(&self, stretch: Stretch) -> Answer<'_, Option<Vec<JournalRow>>> {
+        self.inner.stretch(stretch)
+    }
+}
+
+impl TicketStore for Faulty {
+    fn keep_ticket(&self, ticket: Ticket) -> Answer<'_, ()> {
+        self.inner.keep_ticket(ticket)
+    }
+
+    fn take_ticket(&self, digest: Vec<u8>) -> Answer<'_, Option<Ticket>> {
+        self.inner.take_ticket(digest)
+    }
+
+    fn forget_tickets(&self, before: Timestamp, limit: usize) -> Answer<'_, usize> {
+        self.inner.forget_tickets(before, limit)
     }
 }
 

@@ -33,7 +33,9 @@ fn ask_everything(url: &str, token: &str) -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_role_gets_what_the_document_promises() -> Result<()> {
-    let served = Served::start(&[("ORDERS_WEBHOOK_ALLOW_PRIVATE", "false")]).await?;
+    // A stream is read to its end: let it come soon.
+    let settings = [("ORDERS_WEBHOOK_ALLOW_PRIVATE", "false"), ("ORDERS_STREAM_MS", "20")];
+    let served = Served::start(&settings).await?;
     let tokens = &served.tokens;
     let ada = tokens.customer("c-1815")?;
     let mut asking = JoinSet::new();

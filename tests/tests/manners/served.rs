@@ -1,7 +1,7 @@
 //! A process of orders, alone.
 
 use std::{
-    fs::File,
+    fs::OpenOptions,
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicU16, Ordering},
     time::Duration,
@@ -35,7 +35,9 @@ pub struct Served {
     pub url: String,
     /// Makes tokens that it takes.
     pub tokens: Tokens,
-    api: Api,
+    /// Calls it.
+    pub api: Api,
+    settings: Vec<(String, String)>,
     folder: TempDir,
 }
 
@@ -45,37 +47,30 @@ impl Served {
         let folder = tempfile::tempdir()?;
         let port = NEXT_PORT.fetch_add(1, Ordering::Relaxed);
         let path = |name: &str| folder.path().join(name).display().to_string();
-        let log = File::create(folder.path().join("orders.log"))?;
-        let process = Command::new(binaries()?.join("orders"))
-            .arg("serve")
-            .env("ORDERS_LISTEN", format!("127.0.0.1:{port}"))
-            .env("ORDERS_DATABASE_URL", format!("sqlite:{}", path("orders.db")))
-            .env("TOKEN_LOCAL_KEY", path("token.key"))
-            .env("KAFKA_BOOTSTRAP", NOBODY)
-            .env("SCHEMA_REGISTRY_URL", format!("http://{NOBODY}"))
-            .env("SMTP_URL", format!("smtp://{NOBODY}"))
-            .env("RUST_LOG", "warn")
+        let own = [
+            ("ORDERS_LISTEN", format!("127.0.0.1:{port}")),
+            ("ORDERS_DATABASE_URL", format!("sqlite:{}", path("orders.db"))),
+            ("TOKEN_LOCAL_KEY", path("token.key")),
+            ("KAFKA_BOOTSTRAP", NOBODY.to_owned()),
+            ("SCHEMA_REGISTRY_URL", format!("http://{NOBODY}")),
+            ("SMTP_URL", format!("smtp://{NOBODY}")),
+            ("RUST_LOG", "warn".to_owned()),
             // One customer may ask as often as a whole town.
-            .env("ORDERS_RATE_CUSTOMER", "0")
-            .env("ORDERS_RATE_RESTAURANT", "0")
-            .env("ORDERS_RATE_OPERATOR", "0")
-            .env("ORDERS_RATE_SERVICE", "0")
-            .env("ORDERS_OPEN_PER_CUSTOMER", "0")
-            .envs(settings.iter().copied())
-            .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            .spawn()
-            .context("orders does not start")?;
+            ("ORDERS_RATE_CUSTOMER", "0".to_owned()),
+            ("ORDERS_RATE_RESTAURANT", "0".to_owned()),
+            ("ORDERS_RATE_OPERATOR", "0".to_owned()),
+            ("ORDERS_RATE_SERVICE", "0".to_owned()),
+            ("ORDERS_OPEN_PER_CUSTOMER", "0".to_owned()),
+        ];
+        let told = settings.iter().map(|(name, value)| (*name, (*value).to_owned()));
+        let settings: Vec<_> =
+            own.into_iter().chain(told).map(|(name, value)| (name.to_owned(), value)).collect();
+        let process = serve(&folder, &settings)?;
         let url = format!("http://127.0.0.1:{port}");
         let tokens = Tokens::of(&folder.path().join("token.key"))?;
         let api = Api::new(&url, "", tokens.clone())?;
-        let served = Self { process, url, tokens, api, folder };
-        eventually("orders is ready", READY_LIMIT, async || {
-            let answer = served.api.call(Method::GET, "/readyz", None, None).await?;
-            Ok((answer.status == 200).then_some(()))
-        })
-        .await?;
+        let served = Self { process, url, tokens, api, settings, folder };
+        served.is_ready().await?;
         // With the dishes of the document's examples.
         served.api.put_restaurant("nino", &trattoria(None)).await?;
         Ok(served)
@@ -91,6 +86,23 @@ impl Served {
         let answer = self.api.call(Method::POST, path, key, body).await?;
         ensure!((200..300).contains(&answer.status), "POST {path} answered {answer:?}");
         Ok(answer.body)
+    }
+
+    /// Ends it with that signal and starts it again, in the same place.
+    pub async fn restart(&mut self, name: &str) -> Result<()> {
+        signal(self.process.id(), name)?;
+        await_end(self.process.id())?;
+        self.process.wait()?;
+        self.process = serve(&self.folder, &self.settings)?;
+        self.is_ready().await
+    }
+
+    async fn is_ready(&self) -> Result<()> {
+        eventually("orders is ready", READY_LIMIT, async || {
+            let answer = self.api.call(Method::GET, "/readyz", None, None).await?;
+            Ok((answer.status == 200).then_some(()))
+        })
+        .await
     }
 
     /// Asks it to stop, as an operator's system does.
@@ -138,6 +150,20 @@ impl Served {
     fn log(&self) -> String {
         std::fs::read_to_string(self.path("orders.log")).unwrap_or_default()
     }
+}
+
+/// Starts `orders serve`.
+fn serve(folder: &TempDir, settings: &[(String, String)]) -> Result<Child> {
+    let log =
+        OpenOptions::new().create(true).append(true).open(folder.path().join("orders.log"))?;
+    Command::new(binaries()?.join("orders"))
+        .arg("serve")
+        .envs(settings.iter().map(|(name, value)| (name, value)))
+        .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log)
+        .spawn()
+        .context("orders does not start")
 }
 
 impl Drop for Served {

@@ -1,29 +1,39 @@
 //! Routes that cannot be declared without a policy, and the guard in front of each.
 
 use std::fmt::{Debug, Display};
+use std::future::Future;
 use std::ops::Deref;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{FromRequestParts, Request, State};
-use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, Uri};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::path::Operation;
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{Components, OpenApi};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
 use super::rates::{Left, Rates};
-use super::{Denied, Principal, Quota, Verifier};
+use super::{Denied, Principal, Quota, Verified, Verifier};
 use crate::http::{Problem, describe_refusals, problem};
 
 /// The name of the security scheme in the document.
 const SCHEME: &str = "token";
+
+/// That of tickets, and their name in a query.
+const TICKET: &str = "ticket";
+
+/// A longer one is not looked at.
+const LONGEST_TICKET: usize = 256;
 
 /// Who may call a route. Whoever is not named may not.
 #[derive(Debug)]
@@ -41,17 +51,34 @@ pub struct Routes<S, P: Principal> {
     guard: Arc<Guard<P>>,
 }
 
+/// Whom a ticket stands for, which is taken by the asking; or why it is not good.
+type TakeTicket<P> = Box<dyn Fn(String) -> Taking<P> + Send + Sync>;
+
+type Taking<P> = Pin<Box<dyn Future<Output = Result<Verified<P>, Box<Problem>>> + Send>>;
+
 /// What stands in front of every route: whose tokens count, and how often each may ask.
 pub struct Guard<P: Principal> {
     verifier: Verifier<P>,
     rates: Rates<P::Role>,
+    take_ticket: Option<TakeTicket<P>>,
 }
 
 impl<P: Principal> Guard<P> {
     /// Lets through whom `verifier` knows, as often as `quotas` say; a role without a quota has no
     /// limit.
     pub fn new(verifier: Verifier<P>, quotas: Vec<Quota<P::Role>>) -> Self {
-        Self { verifier, rates: Rates::new(quotas) }
+        Self { verifier, rates: Rates::new(quotas), take_ticket: None }
+    }
+
+    /// Lets somebody through without a token too, to the routes of [`Routes::route_with_tickets`] and
+    /// to no other, once for each ticket that `take` takes.
+    #[must_use]
+    pub fn with_tickets<Fut>(mut self, take: impl Fn(String) -> Fut + Send + Sync + 'static) -> Self
+    where
+        Fut: Future<Output = Result<Verified<P>, Box<Problem>>> + Send + 'static,
+    {
+        self.take_ticket = Some(Box::new(move |ticket| Box::pin(take(ticket))));
+        self
     }
 
     /// Lets nobody through.
@@ -67,19 +94,39 @@ impl<S: Clone + Send + Sync + 'static, P: Principal> Routes<S, P> {
     /// No routes yet, and the front page of their document.
     pub fn new(mut document: OpenApi, guard: Guard<P>) -> Self {
         let scheme = Http::builder().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
-        document
-            .components
-            .get_or_insert_with(Components::new)
-            .add_security_scheme(SCHEME, SecurityScheme::Http(scheme));
+        let components = document.components.get_or_insert_with(Components::new);
+        components.add_security_scheme(SCHEME, SecurityScheme::Http(scheme));
         let router = OpenApiRouter::with_openapi(document);
         Self { router, guard: Arc::new(guard) }
     }
 
     /// The same with these routes behind that policy, which is printed beside each as `x-policy`.
     #[must_use]
-    pub fn route(
+    pub fn route(self, policy: &'static Policy<P::Role>, routes: UtoipaMethodRouter<S>) -> Self {
+        self.guarded(policy, Shown::Token, routes)
+    }
+
+    /// The same for routes that a ticket in the query opens too, once: where a token cannot be sent.
+    #[must_use]
+    pub fn route_with_tickets(
         mut self,
         policy: &'static Policy<P::Role>,
+        routes: UtoipaMethodRouter<S>,
+    ) -> Self {
+        let scheme = ApiKey::Query(ApiKeyValue::with_description(
+            TICKET,
+            "Good for one request, and for a short while",
+        ));
+        let document = self.router.get_openapi_mut();
+        let components = document.components.get_or_insert_with(Components::new);
+        components.add_security_scheme(TICKET, SecurityScheme::ApiKey(scheme));
+        self.guarded(policy, Shown::TokenOrTicket, routes)
+    }
+
+    fn guarded(
+        mut self,
+        policy: &'static Policy<P::Role>,
+        shown: Shown,
         (schemas, mut paths, methods): UtoipaMethodRouter<S>,
     ) -> Self {
         for item in paths.paths.values_mut() {
@@ -91,9 +138,12 @@ impl<S: Clone + Send + Sync + 'static, P: Principal> Routes<S, P> {
                 &mut item.patch,
                 &mut item.head,
             ];
-            operations.into_iter().flatten().for_each(|operation| describe(operation, policy));
+            operations
+                .into_iter()
+                .flatten()
+                .for_each(|operation| describe(operation, policy, shown));
         }
-        let guarding = Guarding { guard: Arc::clone(&self.guard), policy };
+        let guarding = Guarding { guard: Arc::clone(&self.guard), policy, shown };
         let methods = methods.route_layer(from_fn_with_state(guarding, admit));
         self.router = self.router.routes((schemas, paths, methods));
         self
@@ -105,12 +155,18 @@ impl<S: Clone + Send + Sync + 'static, P: Principal> Routes<S, P> {
     }
 }
 
-fn describe<R: Display>(operation: &mut Operation, policy: &Policy<R>) {
+fn describe<R: Display>(operation: &mut Operation, policy: &Policy<R>, shown: Shown) {
     let roles: Vec<Value> = policy.roles.iter().map(|role| role.to_string().into()).collect();
     let printed = json!({ "roles": roles, "objects": policy.objects });
     let extension = Extensions::builder().add("x-policy", printed).build();
     operation.extensions.get_or_insert_default().merge(extension);
-    operation.security = Some(vec![SecurityRequirement::new::<_, [&str; 0], &str>(SCHEME, [])]);
+    let schemes = match shown {
+        Shown::Token => &[SCHEME][..],
+        Shown::TokenOrTicket => &[SCHEME, TICKET],
+    };
+    let required =
+        schemes.iter().map(|scheme| SecurityRequirement::new::<_, [&str; 0], &str>(*scheme, []));
+    operation.security = Some(required.collect());
     for (status, why) in [
         ("401", "No token, or not a good one"),
         ("403", "Not for this role"),
@@ -122,30 +178,38 @@ fn describe<R: Display>(operation: &mut Operation, policy: &Policy<R>) {
     describe_refusals(operation);
 }
 
+/// What opens a route.
+#[derive(Clone, Copy)]
+enum Shown {
+    Token,
+    TokenOrTicket,
+}
+
 struct Guarding<P: Principal> {
     guard: Arc<Guard<P>>,
     policy: &'static Policy<P::Role>,
+    shown: Shown,
 }
 
 impl<P: Principal> Clone for Guarding<P> {
     fn clone(&self) -> Self {
-        Self { guard: Arc::clone(&self.guard), policy: self.policy }
+        Self { guard: Arc::clone(&self.guard), policy: self.policy, shown: self.shown }
     }
 }
 
 /// Lets a request through to its handler, with its [`Caller`], if there is one, they do not ask too
 /// often, and the policy names their role.
 async fn admit<P: Principal>(
-    State(Guarding { guard, policy }): State<Guarding<P>>,
+    State(Guarding { guard, policy, shown }): State<Guarding<P>>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let principal = match known(&guard, request.headers()).await {
-        Ok(principal) => principal,
-        Err(denied) => return Problem::from(denied).into_response(),
+    let known = match known(&guard, shown, request.headers(), request.uri()).await {
+        Ok(known) => known,
+        Err(problem) => return problem.into_response(),
     };
-    let role = principal.role();
-    let key = format!("{role} {}", principal.subject());
+    let caller = Caller(known);
+    let (role, key) = (caller.role(), caller.key());
     let left = match guard.rates.take(role, &key, guard.verifier.now_us()) {
         Ok(left) => left,
         Err(refused) => {
@@ -155,12 +219,32 @@ async fn admit<P: Principal>(
     if !policy.roles.contains(&role) {
         return told(not_for(role).into_response(), left);
     }
-    request.extensions_mut().insert(Caller(principal));
+    request.extensions_mut().insert(caller);
     told(next.run(request).await, left)
 }
 
-async fn known<P: Principal>(guard: &Guard<P>, headers: &HeaderMap) -> Result<Arc<P>, Denied> {
-    guard.verifier.verify(token(headers)?).await
+/// By their token; by a ticket only where there is no token, and the route takes one.
+async fn known<P: Principal>(
+    guard: &Guard<P>,
+    shown: Shown,
+    headers: &HeaderMap,
+    uri: &Uri,
+) -> Result<Arc<Verified<P>>, Box<Problem>> {
+    if let (Shown::TokenOrTicket, Some(take)) = (shown, &guard.take_ticket)
+        && let (false, Some(ticket)) = (headers.contains_key(AUTHORIZATION), ticket(uri))
+    {
+        return take(ticket.to_owned()).await.map(Arc::new);
+    }
+    let denied = |denied: Denied| Box::new(Problem::from(denied));
+    let token = token(headers).map_err(denied)?;
+    guard.verifier.verify(token).await.map_err(denied)
+}
+
+/// Tickets are of letters that are never escaped. One longer than any is none.
+fn ticket(uri: &Uri) -> Option<&str> {
+    let mut parts = uri.query()?.split('&');
+    let ticket = parts.find_map(|part| part.strip_prefix(TICKET)?.strip_prefix('='))?;
+    (ticket.len() <= LONGEST_TICKET).then_some(ticket)
 }
 
 fn told(mut answer: Response, left: Option<Left>) -> Response {
@@ -190,7 +274,19 @@ fn token(headers: &HeaderMap) -> Result<&str, Denied> {
 }
 
 /// Who is calling: what a handler behind a [`Policy`] takes.
-pub struct Caller<P>(Arc<P>);
+pub struct Caller<P>(Arc<Verified<P>>);
+
+impl<P: Principal> Caller<P> {
+    /// Names them among the principals of all roles.
+    pub fn key(&self) -> String {
+        format!("{} {}", self.role(), self.subject())
+    }
+
+    /// The moment from which their token counts no more: what goes on for long ends then.
+    pub fn until_us(&self) -> i64 {
+        self.0.until_us()
+    }
+}
 
 impl<P> Deref for Caller<P> {
     type Target = P;

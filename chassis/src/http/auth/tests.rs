@@ -2,6 +2,7 @@
 
 mod guarding;
 mod rotation;
+mod tickets;
 mod tokens;
 
 use std::sync::Arc;

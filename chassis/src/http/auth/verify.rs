@@ -1,5 +1,6 @@
 //! Verifies tokens: signature, issuer, audience and times.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
@@ -25,7 +26,34 @@ pub struct Verifier<P> {
     issuer: String,
     audience: String,
     clock: Arc<dyn Clock>,
-    known: Known<P>,
+    known: Known<Verified<P>>,
+}
+
+/// Whom a good token stands for, and until when it does.
+#[derive(Debug, PartialEq)]
+pub struct Verified<P> {
+    principal: P,
+    until_us: i64,
+}
+
+impl<P> Verified<P> {
+    /// Somebody who has shown who they are, until that moment.
+    pub fn new(principal: P, until_us: i64) -> Self {
+        Self { principal, until_us }
+    }
+
+    /// The moment from which the token counts no more.
+    pub fn until_us(&self) -> i64 {
+        self.until_us
+    }
+}
+
+impl<P> Deref for Verified<P> {
+    type Target = P;
+
+    fn deref(&self) -> &P {
+        &self.principal
+    }
 }
 
 /// Why a token does not count.
@@ -69,7 +97,7 @@ impl<P: Principal> Verifier<P> {
     ///
     /// # Errors
     /// [`Denied`]; never which of several faults would have come next.
-    pub async fn verify(&self, token: &str) -> Result<Arc<P>, Denied> {
+    pub async fn verify(&self, token: &str) -> Result<Arc<Verified<P>>, Denied> {
         let now = self.clock.now_us() as f64 / 1e6;
         self.keys.refresh();
         let generation = self.keys.generation();
@@ -95,10 +123,10 @@ impl<P: Principal> Verifier<P> {
         }
         let principal =
             P::of(&claims).ok_or(Denied::Invalid("the token names nobody whom this API knows"))?;
-        let principal = Arc::new(principal);
+        let verified = Arc::new(Verified { principal, until_us: (until * 1e6) as i64 });
         // Under the keys of the beginning: had they changed since, it is verified anew.
-        self.known.put(token, &principal, generation, until, now);
-        Ok(principal)
+        self.known.put(token, &verified, generation, until, now);
+        Ok(verified)
     }
 
     fn check(&self, token: &str, algorithm: Algorithm, key: &Key) -> Result<Claims, Denied> {

@@ -287,4 +287,15 @@ pub const MIGRATIONS: &[&str] = &[
     );
     CREATE INDEX endpoints_by_restaurant ON endpoints (restaurant_id, endpoint_id);
 "#,
+    r#"
+    -- Tickets for one stream that nobody has taken yet: what they hash to, and whom they stand for.
+    CREATE TABLE feed_tickets (
+        digest        BYTEA PRIMARY KEY,
+        restaurant_id TEXT NOT NULL,
+        role          TEXT NOT NULL,
+        subject       TEXT NOT NULL,
+        good_until    BIGINT NOT NULL,
+        listens_until BIGINT NOT NULL
+    );
+"#,
 ];

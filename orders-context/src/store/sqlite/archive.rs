@@ -1,5 +1,6 @@
 //! Orders at rest on their way to compact history, and back.
 
+use super::feed::note_archived;
 use super::rows::{JOURNAL, TASK};
 use super::statements::Statements;
 use super::tasks::insert as insert_task;
@@ -61,19 +62,24 @@ pub fn archive(
     packed: &[Packed],
 ) -> Result<Archived, Error> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let mut last = None;
     for packed in packed {
-        if move_one(&tx, packed)? {
+        if let Some(position) = move_one(&tx, packed)? {
+            last = last.max(Some(position));
             archived.orders += 1;
             archived.events += packed.events;
             archived.bytes += packed.data.len();
         }
     }
+    if let Some(position) = last {
+        note_archived(&tx, position)?;
+    }
     tx.commit()?;
     Ok(archived)
 }
 
-/// Whether it still stood as it was packed.
-fn move_one(tx: &Transaction<'_>, packed: &Packed) -> Result<bool, Error> {
+/// The last position of its journal, if it still stood as it was packed.
+fn move_one(tx: &Transaction<'_>, packed: &Packed) -> Result<Option<i64>, Error> {
     let Packed { order_id, version, status, attempts, data, .. } = packed;
     let deleted = tx
         .prepare_cached(
@@ -82,13 +88,16 @@ fn move_one(tx: &Transaction<'_>, packed: &Packed) -> Result<bool, Error> {
         )?
         .execute(params![order_id, version, attempts])?;
     if deleted == 0 {
-        return Ok(false);
+        return Ok(None);
     }
+    let last = tx
+        .prepare_cached("SELECT coalesce(max(position), 0) FROM journal WHERE order_id = ?1")?
+        .query_row([order_id], |row| row.get(0))?;
     tx.prepare_cached("DELETE FROM tasks WHERE order_id = ?1")?.execute([order_id])?;
     tx.prepare_cached("DELETE FROM journal WHERE order_id = ?1")?.execute([order_id])?;
     tx.prepare_cached("INSERT INTO archive (order_id, status, data) VALUES (?1, ?2, ?3)")?
         .execute(params![order_id, status, data])?;
-    Ok(true)
+    Ok(Some(last))
 }
 
 /// The order in compact history, if it is there.

@@ -2,6 +2,7 @@
 //!
 //! While this goes on nobody else can open the file, and it does not begin while somebody has it open.
 
+use super::feed::note_archived;
 use super::schema;
 use crate::store::copy::{
     COPIED, Count, In, JOURNAL, Out, PAGE, Page, Part, Value, compare, same_columns,
@@ -52,6 +53,7 @@ pub fn write(path: &Path, mut parts: In) -> anyhow::Result<Vec<Count>> {
                 Part::Page(page) => write_page(tx, &page)?,
                 Part::End { positions, counts } => {
                     go_on_behind(tx, positions)?;
+                    note_archived(tx, positions)?;
                     let here = count(tx)?;
                     compare(&counts, &here)?;
                     return Ok(here);

@@ -241,4 +241,21 @@ pub const MIGRATIONS: &[&str] = &[
         data          TEXT NOT NULL
     );
     CREATE INDEX endpoints_by_restaurant ON endpoints (restaurant_id, endpoint_id);
+", "
+    -- The last position that went to compact history, in one row: what came after it is all in the
+    -- journal. Of what went before this was noted, nothing is known but that it was written.
+    CREATE TABLE journal_archived (position INTEGER NOT NULL);
+    INSERT INTO journal_archived (position)
+    SELECT coalesce((SELECT seq FROM sqlite_sequence
+        WHERE name = 'journal' AND EXISTS (SELECT 1 FROM archive)), 0);
+", "
+    -- Tickets for one stream that nobody has taken yet: what they hash to, and whom they stand for.
+    CREATE TABLE feed_tickets (
+        digest        BLOB PRIMARY KEY,
+        restaurant_id TEXT NOT NULL,
+        role          TEXT NOT NULL,
+        subject       TEXT NOT NULL,
+        good_until    INTEGER NOT NULL,
+        listens_until INTEGER NOT NULL
+    ) WITHOUT ROWID;
 "];
