@@ -16,6 +16,7 @@ mod forget_keys;
 pub mod group;
 pub mod list_orders;
 mod place_order;
+mod presence;
 mod questions;
 mod reach;
 mod register_restaurant;
@@ -32,6 +33,7 @@ pub use endpoints::{EndpointChange, EndpointRefusal, EndpointTest, EndpointWante
 pub use group::{Group, StartedTask};
 pub use list_orders::{ListOrders, OrderPage};
 pub use place_order::{PlaceOrder, Placed};
+pub use presence::AppPresence;
 pub use reach::Reach;
 pub use report_task::TaskReport;
 pub use tickets::TicketHolder;

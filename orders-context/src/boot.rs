@@ -3,6 +3,7 @@
 mod relays;
 
 use crate::app::App;
+use crate::app::feed::Feeds;
 use crate::archiving::{self, OnTopic};
 use crate::config::{Config, CustomerChannel, Database};
 use crate::leases::Leases;
@@ -105,18 +106,24 @@ pub async fn run(
         runtime.block_on(conformance::run(watched, ticking, stop))
     });
     let (erasing, feeds) = ((app.clone(), Arc::clone(&clock)), app.feeds().clone());
+    let present = app.clone();
+    loops.spawn("presences", |stop| present.note_presences(UuidV7Ids, stop));
     loops.spawn("erasures", |stop| erasures::run(erasing.0, erasing.1, stop));
     loops.spawn("housekeeping", |stop| housekeeping::run(app, clock, stop));
     loops.spawn("http", |stop| chassis::http::serve_over(tls, listener, router, stop));
-    // Stopped first: requests are waited for, and a stream would never end by itself.
-    let runtime = tokio::runtime::Handle::current();
-    loops.spawn_thread("feeds", move |stop| runtime.block_on(feeds.run(stop)));
+    add_feeds(&mut loops, feeds);
     tracing::info!(address = %config.listen, "orders are taken");
     let _stop_with_caller = tokio::spawn(async move {
         shutdown.cancelled().await;
         stop_all.cancel();
     });
     loops.run(GRACE).await
+}
+
+/// To be stopped first: requests are waited for, and a stream would never end by itself.
+fn add_feeds(loops: &mut Supervisor, feeds: Feeds) {
+    let runtime = tokio::runtime::Handle::current();
+    loops.spawn_thread("feeds", move |stop| runtime.block_on(feeds.run(stop)));
 }
 
 fn channels(config: &Config) -> anyhow::Result<Channels> {

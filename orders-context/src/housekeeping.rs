@@ -24,7 +24,7 @@ pub async fn run(app: App, clock: Arc<dyn Clock>, shutdown: Shutdown) -> anyhow:
             Ok(true) => GO_ON_AFTER_US,
             Ok(false) => LOOK_EVERY_US,
             Err(failure) => {
-                tracing::warn!(error = %failure, "old idempotency keys and tickets were not forgotten");
+                tracing::warn!(error = %failure, "what has had its time was not forgotten");
                 LOOK_EVERY_US
             }
         };
@@ -39,5 +39,6 @@ pub async fn run(app: App, clock: Arc<dyn Clock>, shutdown: Shutdown) -> anyhow:
 /// Whether there is more of anything.
 async fn forget(app: &App) -> Result<bool, Failure> {
     let (keys, tickets) = (app.forget_keys(PORTION).await?, app.forget_tickets(PORTION).await?);
-    Ok(keys.max(tickets) == PORTION)
+    let presences = app.forget_presences(PORTION).await?;
+    Ok(keys.max(tickets).max(presences) == PORTION)
 }

@@ -17,6 +17,7 @@ pub mod feed;
 mod lease;
 pub mod listing;
 pub mod postgres;
+pub mod presence;
 mod reader;
 pub mod sqlite;
 mod task;
@@ -54,8 +55,10 @@ pub enum Error {
     Corrupt(#[source] anyhow::Error),
 }
 
-/// Keeps orders, their journal, tasks and restaurants; and what [`Endpoints`], feeds and tickets keep.
-pub trait Store: Endpoints + feed::FeedStore + ticket::TicketStore + 'static {
+/// Keeps orders, their journal, tasks and restaurants; and what [`Endpoints`], feeds, presences and tickets keep.
+pub trait Store:
+    Endpoints + feed::FeedStore + presence::PresenceStore + ticket::TicketStore + 'static
+{
     /// Whether other processes may write to it too, so that what was read of it grows old.
     fn is_shared(&self) -> bool {
         true

@@ -20,7 +20,7 @@ use chassis::shutdown::Shutdown;
 use chassis::signal::Signal;
 pub use seats::{NoSeat, StreamLimits};
 use seats::{Seat, Seats};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tail::{Join, Joined, Tail};
@@ -142,6 +142,18 @@ impl Feeds {
         self.0.seats.limits()
     }
 
+    /// Restaurants to whom somebody listens here.
+    #[must_use]
+    pub fn listened(&self) -> BTreeSet<String> {
+        self.0.seats.listened()
+    }
+
+    /// Given when the first one listens to a restaurant, and when the last one leaves.
+    #[must_use]
+    pub fn came_or_went(&self) -> &Signal {
+        self.0.seats.came_or_went()
+    }
+
     /// Listens to a restaurant's orders; `who` names the listener for the limits.
     ///
     /// # Errors
@@ -152,7 +164,7 @@ impl Feeds {
         who: &str,
         begin: Begin,
     ) -> Result<Feed, NoFeed> {
-        let seat = self.0.seats.take(who)?;
+        let seat = self.0.seats.take(who, restaurant_id)?;
         let (reply, joined) = oneshot::channel();
         self.ask(Join { restaurant_id: restaurant_id.to_owned(), begin, reply })?;
         let Joined { at, ring, live } =

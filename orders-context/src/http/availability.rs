@@ -8,7 +8,7 @@ use super::policy::{judge_restaurant, restaurant_not_found};
 use super::principal::Caller;
 use super::problem::Answer;
 use super::view::Moment;
-use crate::app::{App, Failure, SetAvailability};
+use crate::app::{App, AppPresence, Failure, SetAvailability};
 use crate::domain::{Availability, MOST_IN_WORK, Opening, Role, Timestamp};
 use axum::extract::State;
 use axum::http::header::{ETAG, IF_MATCH};
@@ -76,6 +76,11 @@ pub struct AvailabilityView<'a> {
     capacity: Option<u32>,
     /// How many orders expired since it last answered one.
     expired_in_a_row: u32,
+    /// Whether an app of it follows its feed.
+    app_connected: bool,
+    /// Since when it does, or does not any more; null if none is known to have.
+    #[schema(required, value_type = Option<String>, format = DateTime)]
+    app_since: Option<Moment>,
 }
 
 /// Shows whether a restaurant takes orders, and why not.
@@ -98,10 +103,12 @@ pub struct AvailabilityView<'a> {
 )]
 pub async fn show(State(app): Api, Path(id): Path<String>, headers: HeaderMap) -> Answer<Response> {
     let availability = app.availability(&id).await.map_err(in_path)?;
-    if is_known(&headers, &tag(&availability)) {
-        return Ok((StatusCode::NOT_MODIFIED, [(ETAG, tag(&availability))]).into_response());
+    let presence = app.app_presence(&id).await?;
+    let tag = tag(&availability, presence);
+    if is_known(&headers, &tag) {
+        return Ok((StatusCode::NOT_MODIFIED, [(ETAG, tag)]).into_response());
     }
-    Ok(answer(&id, &availability))
+    Ok(answer(&id, &availability, presence))
 }
 
 /// Says whether a restaurant takes orders from now on. An order that comes in while it is paused, closed
@@ -138,7 +145,7 @@ pub async fn set(
     let said = said(new, app.now(), caller.actor.role())?;
     let only_at = only_at(&app, &id, &headers).await?;
     match app.set_availability(&id, said, only_at).await.map_err(in_path)? {
-        Some(availability) => Ok(answer(&id, &availability)),
+        Some(availability) => Ok(answer(&id, &availability, app.app_presence(&id).await?)),
         None => Err(Problem::precondition_failed(
             "precondition_failed",
             "It stands otherwise by now: fetch it again, with its ETag, and decide anew.",
@@ -176,21 +183,24 @@ async fn only_at(app: &App, id: &str, headers: &HeaderMap) -> Answer<Option<i64>
         return Ok(None);
     }
     let present = app.availability(id).await.map_err(in_path)?;
-    let is_named = names(headers, &tag(&present));
+    let is_named = names(headers, &tag(&present, app.app_presence(id).await?));
     Ok(is_named.map(|is_named| if is_named { present.version } else { NO_VERSION }))
 }
 
 /// Nothing has this version.
 const NO_VERSION: i64 = -1;
 
-fn answer(id: &str, availability: &Availability) -> Response {
-    let tag = [(ETAG, tag(availability))];
-    (tag, Json(AvailabilityView::of(id, availability))).into_response()
+fn answer(id: &str, availability: &Availability, presence: AppPresence) -> Response {
+    let tag = [(ETAG, tag(availability, presence))];
+    (tag, Json(AvailabilityView::of(id, availability, presence))).into_response()
 }
 
-/// Every change gives another version.
-fn tag(availability: &Availability) -> HeaderValue {
-    let text = format!("\"availability-{}\"", availability.version);
+/// Every change gives another version; an app that comes or goes does so at another moment.
+fn tag(availability: &Availability, presence: AppPresence) -> HeaderValue {
+    let AppPresence { is_connected, since } = presence;
+    let app = if is_connected { "on" } else { "off" };
+    let since_us = since.map_or(0, |since| since.0);
+    let text = format!("\"availability-{}-{app}-{since_us}\"", availability.version);
     // Letters, digits and quotes are always a header's value.
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("\"\""))
 }
@@ -214,7 +224,7 @@ impl OpeningWord {
 }
 
 impl<'a> AvailabilityView<'a> {
-    fn of(restaurant_id: &'a str, availability: &'a Availability) -> Self {
+    fn of(restaurant_id: &'a str, availability: &'a Availability, presence: AppPresence) -> Self {
         let said_ever = availability.since != Timestamp::beginning();
         Self {
             restaurant_id,
@@ -225,6 +235,8 @@ impl<'a> AvailabilityView<'a> {
             since: said_ever.then(|| availability.since.into()),
             capacity: availability.capacity,
             expired_in_a_row: availability.expired_in_a_row,
+            app_connected: presence.is_connected,
+            app_since: presence.since.map(Moment::from),
         }
     }
 }

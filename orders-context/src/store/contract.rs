@@ -14,6 +14,7 @@ pub mod erasing;
 pub mod feed;
 pub mod listing;
 pub mod moments;
+pub mod presence;
 pub mod questions;
 pub mod reading;
 pub mod tasks;
@@ -85,6 +86,11 @@ macro_rules! store_contract {
                 the_settled_end_rises_and_nothing_comes_before_it,
                 a_stretch_tells_of_one_restaurant_what_lies_within,
                 what_went_to_compact_history_is_missed_aloud,
+            ]
+            presence: [
+                a_connection_is_prolonged_ended_and_begun_again,
+                instances_know_of_their_own_connections,
+                connections_of_long_ago_are_forgotten,
             ]
             tickets: [
                 a_ticket_is_taken_once,

@@ -38,6 +38,8 @@ pub const LEFT: &[&str] = &[
     "relay_generations",
     // Lifts positions above those that were given: see above.
     "journal_base",
+    // Who is connected to which instance of the source: none of them runs.
+    "app_connections",
     // Good for half a minute.
     "feed_tickets",
     // What went to compact history: all that was written, for whoever asks the copy.

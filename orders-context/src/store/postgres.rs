@@ -23,6 +23,7 @@ mod journal;
 mod kept;
 mod leases;
 mod listing;
+mod presence;
 mod read;
 mod rows;
 mod schema;

@@ -11,6 +11,7 @@ mod feed;
 mod journal;
 mod kept;
 mod listing;
+mod presence;
 mod read;
 mod rows;
 mod schema;

@@ -3,6 +3,7 @@
 use orders_context::domain::{Availability, Endpoint, Restaurant, Timestamp};
 use orders_context::store::bulk::{Bulk, NewBulk, Started};
 use orders_context::store::feed::{FeedStore, Stretch};
+use orders_context::store::presence::{Attendance, Connected, PresenceStore};
 use orders_context::store::ticket::{Ticket, TicketStore};
 use orders_context::store::{
     Added, Answer, Archived, Claim, Commit, Contact, Counted, Counters, Division, Due, Endpoints,
@@ -106,6 +107,20 @@ impl FeedStore for Faulty {
 
     fn stretch(&self, stretch: Stretch) -> Answer<'_, Option<Vec<JournalRow>>> {
         self.inner.stretch(stretch)
+    }
+}
+
+impl PresenceStore for Faulty {
+    fn note_attendance(&self, attendance: Attendance) -> Answer<'_, ()> {
+        self.inner.note_attendance(attendance)
+    }
+
+    fn connections(&self, restaurant_id: String) -> Answer<'_, Vec<Connected>> {
+        self.inner.connections(restaurant_id)
+    }
+
+    fn forget_connections(&self, before: Timestamp, limit: usize) -> Answer<'_, usize> {
+        self.inner.forget_connections(before, limit)
     }
 }
 

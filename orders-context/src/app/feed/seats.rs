@@ -1,6 +1,7 @@
 //! How many may listen to this process at a time, each of them and all together.
 
-use std::collections::HashMap;
+use chassis::signal::Signal;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -41,28 +42,41 @@ pub enum NoSeat {
 pub struct Seats {
     limits: StreamLimits,
     taken: Mutex<Taken>,
+    came_or_went: Signal,
 }
 
 #[derive(Default)]
 struct Taken {
     in_all: usize,
     by: HashMap<String, usize>,
+    at: HashMap<String, usize>,
 }
 
 impl Seats {
     pub fn new(limits: StreamLimits) -> Self {
-        Self { limits, taken: Mutex::default() }
+        Self { limits, taken: Mutex::default(), came_or_went: Signal::new() }
     }
 
     pub fn limits(&self) -> StreamLimits {
         self.limits
     }
 
-    /// A seat for `who`, as long as it is kept.
+    /// Restaurants to whom somebody listens.
+    pub fn listened(&self) -> BTreeSet<String> {
+        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.at.keys().cloned().collect()
+    }
+
+    /// Given when the first one listens to a restaurant, and when the last one leaves.
+    pub fn came_or_went(&self) -> &Signal {
+        &self.came_or_went
+    }
+
+    /// A seat for `who` at a restaurant, as long as it is kept.
     ///
     /// # Errors
     /// [`NoSeat`].
-    pub fn take(self: &Arc<Self>, who: &str) -> Result<Seat, NoSeat> {
+    pub fn take(self: &Arc<Self>, who: &str, restaurant_id: &str) -> Result<Seat, NoSeat> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         if taken.by.get(who).copied().unwrap_or(0) >= self.limits.per_principal {
             return Err(NoSeat::OfPrincipal(self.limits.per_principal));
@@ -72,32 +86,48 @@ impl Seats {
         }
         taken.in_all += 1;
         *taken.by.entry(who.to_owned()).or_default() += 1;
+        let listeners = taken.at.entry(restaurant_id.to_owned()).or_default();
+        *listeners += 1;
+        if *listeners == 1 {
+            self.came_or_went.notify();
+        }
         metrics::gauge!(LISTENING).set(taken.in_all as f64);
-        Ok(Seat { seats: Arc::clone(self), who: who.to_owned() })
+        let (who, restaurant_id) = (who.to_owned(), restaurant_id.to_owned());
+        Ok(Seat { seats: Arc::clone(self), who, restaurant_id })
     }
 
-    fn give_back(&self, who: &str) {
+    fn give_back(&self, seat: &Seat) {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         taken.in_all = taken.in_all.saturating_sub(1);
-        if let Some(left) = taken.by.get_mut(who) {
-            *left = left.saturating_sub(1);
-            if *left == 0 {
-                taken.by.remove(who);
-            }
+        one_fewer(&mut taken.by, &seat.who);
+        if one_fewer(&mut taken.at, &seat.restaurant_id) {
+            self.came_or_went.notify();
         }
         metrics::gauge!(LISTENING).set(taken.in_all as f64);
     }
+}
+
+/// Whether it was the last one.
+fn one_fewer(counts: &mut HashMap<String, usize>, key: &str) -> bool {
+    let Some(left) = counts.get_mut(key) else { return false };
+    *left = left.saturating_sub(1);
+    let is_last = *left == 0;
+    if is_last {
+        counts.remove(key);
+    }
+    is_last
 }
 
 /// One stream of somebody, until it is dropped.
 pub struct Seat {
     seats: Arc<Seats>,
     who: String,
+    restaurant_id: String,
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.seats.give_back(&self.who);
+        self.seats.give_back(self);
     }
 }
 
@@ -109,15 +139,22 @@ mod tests {
     fn there_is_room_for_so_many_of_each_and_for_so_many_in_all() {
         let limits = StreamLimits { per_principal: 2, in_all: 3, ..StreamLimits::standard() };
         let seats = Arc::new(Seats::new(limits));
-        let chef = [seats.take("chef").unwrap(), seats.take("chef").unwrap()];
-        assert_eq!(seats.take("chef").err(), Some(NoSeat::OfPrincipal(2)));
-        let waiter = seats.take("waiter").unwrap();
-        assert_eq!(seats.take("nonna").err(), Some(NoSeat::InAll));
+        let take = |who: &str| seats.take(who, "nino");
+        let chef = [take("chef").unwrap(), take("chef").unwrap()];
+        assert_eq!(take("chef").err(), Some(NoSeat::OfPrincipal(2)));
+        let waiter = seats.take("waiter", "bombay").unwrap();
+        assert_eq!(take("nonna").err(), Some(NoSeat::InAll));
+        assert_eq!(seats.listened(), ["bombay", "nino"].map(str::to_owned).into());
         drop(waiter);
-        let nonna = seats.take("nonna").unwrap();
+        assert_eq!(seats.listened(), ["nino"].map(str::to_owned).into());
+        let nonna = take("nonna").unwrap();
         drop(chef);
         drop(nonna);
         let taken = seats.taken.lock().unwrap();
-        assert_eq!((taken.in_all, taken.by.len()), (0, 0), "nobody is remembered who has left");
+        assert_eq!(
+            (taken.in_all, taken.by.len(), taken.at.len()),
+            (0, 0, 0),
+            "nobody is remembered who has left"
+        );
     }
 }

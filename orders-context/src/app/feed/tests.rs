@@ -129,7 +129,7 @@ async fn what_another_instance_told_already_is_not_told_again() {
     let known = missed::since(&*kitchen.store, NAPLES, Begin::After(2), 1, None).await.unwrap();
     assert_eq!((known.first, known.floor), (Told::Ready(2), 2));
     let (live, queue) = mpsc::channel(4);
-    let seat = kitchen.feeds.0.seats.take("chef").unwrap();
+    let seat = kitchen.feeds.0.seats.take("chef", NAPLES).unwrap();
     let backlog = VecDeque::new();
     let mut feed = Feed { first: None, backlog, live: queue, floor: 2, _seat: seat };
     for position in [1, 2, 3] {

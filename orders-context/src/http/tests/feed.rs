@@ -2,6 +2,7 @@
 
 use super::*;
 use axum::body::BodyDataStream;
+use chassis::ids::UuidV7Ids;
 use futures::StreamExt;
 
 const PATH: &str = "/v1/restaurants/nino/feed";
@@ -167,4 +168,31 @@ async fn there_is_no_feed_of_what_is_not_there() {
     assert_eq!(nowhere["code"], "restaurant_not_found");
     let unknown = takeaway.get(&format!("{PATH}?since=1")).await.refused(400);
     assert_eq!(unknown["code"], "invalid_query");
+}
+
+#[tokio::test]
+async fn a_restaurant_says_whether_its_app_is_connected() {
+    let takeaway = Takeaway::open().await;
+    tokio::spawn(takeaway.app.clone().note_presences(UuidV7Ids, Shutdown::new()));
+    let stands = async || {
+        let answer = takeaway.get("/v1/restaurants/nino/availability").await;
+        (answer.header("etag").to_owned(), answer.ok())
+    };
+    let until = async |is_connected: bool| loop {
+        let (tag, said) = stands().await;
+        if said["app_connected"] == json!(is_connected) {
+            return (tag, said["app_since"].clone());
+        }
+        takeaway.clock.advance_us(1_000_000);
+        tokio::task::yield_now().await;
+    };
+    let (never, since) = until(false).await;
+    assert_eq!(since, Value::Null);
+    let feed = takeaway.listen(&takeaway.chef(), PATH, None).await;
+    let (on, since) = until(true).await;
+    assert!(since.is_string() && on != never, "{since}");
+    assert_eq!(until(true).await, (on.clone(), since.clone()), "nothing has changed");
+    drop(feed);
+    let (off, gone) = until(false).await;
+    assert!(gone.as_str() > since.as_str() && off != on && off != never, "{gone}");
 }

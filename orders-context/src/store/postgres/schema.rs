@@ -298,4 +298,15 @@ pub const MIGRATIONS: &[&str] = &[
         listens_until BIGINT NOT NULL
     );
 "#,
+    r#"
+    -- When an app of a restaurant was connected to an instance last: from when on, and until when it is
+    -- known to have been, or to be.
+    CREATE TABLE app_connections (
+        restaurant_id TEXT COLLATE "C" NOT NULL,
+        instance      TEXT NOT NULL,
+        since         BIGINT NOT NULL,
+        until         BIGINT NOT NULL,
+        PRIMARY KEY (restaurant_id, instance)
+    );
+"#,
 ];

@@ -258,4 +258,14 @@ pub const MIGRATIONS: &[&str] = &[
         good_until    INTEGER NOT NULL,
         listens_until INTEGER NOT NULL
     ) WITHOUT ROWID;
+", "
+    -- When an app of a restaurant was connected to an instance last: from when on, and until when it is
+    -- known to have been, or to be.
+    CREATE TABLE app_connections (
+        restaurant_id TEXT NOT NULL,
+        instance      TEXT NOT NULL,
+        since         INTEGER NOT NULL,
+        until         INTEGER NOT NULL,
+        PRIMARY KEY (restaurant_id, instance)
+    ) WITHOUT ROWID;
 "];
