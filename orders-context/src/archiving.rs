@@ -2,7 +2,7 @@
 //! journal with them: what is read and written every second stays small.
 //!
 //! Only what is certainly on the topic moves: everything up to the position that Kafka itself holds as
-//! published. While Kafka is away nothing moves. Whoever asks Kafka and panics is replaced, later each time.
+//! published, and of which there are deliveries to endpoints. While Kafka is away nothing moves. Whoever asks Kafka and panics is replaced, later each time.
 
 use crate::domain::Timestamp;
 use crate::relay::shards::published;
@@ -76,7 +76,9 @@ impl Published for OnTopic {
             published <= newest,
             "published up to {published}, but the journal ends at {newest}: it is another one"
         );
-        Ok(published)
+        // What endpoints have not been told of stays where their reader finds it.
+        let told = self.runtime.block_on(self.store.deliveries_position())?;
+        Ok(published.min(told))
     }
 }
 

@@ -2,8 +2,8 @@
 
 mod relays;
 
-use crate::app::App;
 use crate::app::feed::Feeds;
+use crate::app::{App, EndpointTest};
 use crate::archiving::{self, OnTopic};
 use crate::config::{Config, CustomerChannel, Database};
 use crate::leases::Leases;
@@ -14,7 +14,8 @@ use crate::tasks::mail::{self, Mailer};
 use crate::tasks::post::Poster;
 use crate::tasks::{Channels, Customers};
 use crate::{
-    bulk_actions, conformance, deadlines, endpoint_tests, erasures, housekeeping, http, tasks,
+    bulk_actions, conformance, deadlines, deliveries, endpoint_tests, erasures, housekeeping, http,
+    tasks,
 };
 use anyhow::Context;
 use chassis::clock::Clock;
@@ -74,7 +75,7 @@ pub async fn run(
     let listener = TcpListener::bind(config.listen).await;
     let listener = listener.with_context(|| format!("cannot listen on {}", config.listen))?;
     let mut leases = Leases::new(Arc::clone(&store), UuidV7Ids.next().to_string());
-    let (watched, archived) = (Arc::clone(&store), store);
+    let (watched, archived, told) = (Arc::clone(&store), Arc::clone(&store), store);
 
     // What others rely on is started first and stopped last.
     let mut loops = Supervisor::new();
@@ -83,8 +84,7 @@ pub async fn run(
     relays.add_to(&mut leases);
     loops.spawn("relays", |stop| relays.count(stop));
     let (channels, started) = (Arc::new(channels), Arc::new(Mutex::new(started)));
-    let (trying, poster) = (app.clone(), Arc::clone(&channels.poster));
-    loops.spawn("endpoint-tests", |stop| endpoint_tests::run(trying, poster, tests, stop));
+    tell_endpoints(telling(&config, &app, told, &channels), tests, &mut leases, &mut loops);
     let carrying_out = app.clone();
     leases.add("tasks", move |held, stop| {
         let (channels, started) = (Arc::clone(&channels), Arc::clone(&started));
@@ -134,6 +134,33 @@ fn channels(config: &Config) -> anyhow::Result<Channels> {
         CustomerChannel::Push(gateway) => Customers::Push(gateway.clone()),
     };
     Ok(Channels { poster: Arc::new(Poster::new(config.webhook_reach)?), customers })
+}
+
+/// Has endpoints told what happens to orders, and tests sent that their owners ask for.
+fn tell_endpoints(
+    parts: deliveries::Parts,
+    tests: mpsc::Receiver<EndpointTest>,
+    leases: &mut Leases,
+    loops: &mut Supervisor,
+) {
+    let (app, poster) = (parts.app.clone(), Arc::clone(&parts.poster));
+    loops.spawn("endpoint-tests", |stop| endpoint_tests::run(app, poster, tests, stop));
+    leases.add("deliveries", move |held, stop| deliveries::run(parts.clone(), held, stop));
+}
+
+/// What it takes to tell endpoints.
+fn telling(
+    config: &Config,
+    app: &App,
+    store: Arc<dyn Store>,
+    channels: &Channels,
+) -> deliveries::Parts {
+    deliveries::Parts {
+        app: app.clone(),
+        store,
+        poster: Arc::clone(&channels.poster),
+        pause_after_ms: config.endpoint_pause_after_ms,
+    }
 }
 
 /// Moves orders at rest to compact history until `stop`.

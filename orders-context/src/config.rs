@@ -63,6 +63,8 @@ pub struct Config {
     pub streams: StreamLimits,
     /// `ORDERS_ARCHIVE_AFTER_MS`: how long after it came to rest an order moves to compact history.
     pub archive_after_ms: i64,
+    /// `ORDERS_ENDPOINT_PAUSE_AFTER_MS`: an endpoint of which every attempt failed for so long is paused.
+    pub endpoint_pause_after_ms: i64,
 }
 
 /// How customers are told what became of their orders.
@@ -84,6 +86,9 @@ const MOST_STREAMS: usize = 6_000;
 
 /// A day: as long as idempotency keys are remembered.
 const ARCHIVE_AFTER_MS: i64 = 24 * 3_600_000;
+
+/// A day.
+const ENDPOINT_PAUSE_AFTER_MS: i64 = 24 * 3_600_000;
 
 /// Where orders are stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -156,8 +161,14 @@ impl Config {
         if archive_after_ms < 0 {
             settings.problem("ORDERS_ARCHIVE_AFTER_MS", "must not be below 0");
         }
+        let endpoint_pause_after_ms =
+            settings.or("ORDERS_ENDPOINT_PAUSE_AFTER_MS", ENDPOINT_PAUSE_AFTER_MS);
+        if endpoint_pause_after_ms < 0 {
+            settings.problem("ORDERS_ENDPOINT_PAUSE_AFTER_MS", "must not be below 0");
+        }
         Self {
             archive_after_ms,
+            endpoint_pause_after_ms,
             listen: settings.or("ORDERS_LISTEN", SocketAddr::from(([127, 0, 0, 1], 8080))),
             auth: AuthConfig::from_settings(settings),
             tls: TlsFiles::from_settings(settings, "ORDERS_TLS_CERT", "ORDERS_TLS_KEY"),

@@ -11,6 +11,7 @@ pub mod availability;
 pub mod command;
 pub mod conformance;
 pub mod decide;
+pub mod delivery;
 pub mod endpoint;
 pub mod event;
 pub mod evolve;
@@ -38,6 +39,7 @@ pub use actor::Actor;
 pub use availability::{Availability, Bearing, MOST_IN_WORK, Opening, Pauses, Shut};
 pub use command::{Announce, Command, Decision, Operation, Placement, Role, Until};
 pub use decide::{ITEM_UNAVAILABLE, decide};
+pub use delivery::{Attempt, Delivery, DeliveryState};
 pub use endpoint::{
     Endpoint, Heard, Key, MOST_ENDPOINTS, Pause, PausedBy, Profile, Retiring, Signing, Url,
 };

@@ -36,9 +36,10 @@ pub async fn run(app: App, clock: Arc<dyn Clock>, shutdown: Shutdown) -> anyhow:
     }
 }
 
-/// Whether there is more of anything.
+/// Forgets a portion of each; whether there may be more.
 async fn forget(app: &App) -> Result<bool, Failure> {
     let (keys, tickets) = (app.forget_keys(PORTION).await?, app.forget_tickets(PORTION).await?);
     let presences = app.forget_presences(PORTION).await?;
-    Ok(keys.max(tickets).max(presences) == PORTION)
+    let deliveries = app.forget_deliveries(PORTION).await?;
+    Ok(keys.max(tickets).max(presences).max(deliveries) == PORTION)
 }

@@ -98,6 +98,8 @@ fn described(guard: Guard<Principal>) -> Routes<Arc<App>, Principal> {
         .route(&policy::ENDPOINTS, routes!(endpoints::change::test))
         .route(&policy::ENDPOINTS, routes!(endpoints::change::pause))
         .route(&policy::ENDPOINTS, routes!(endpoints::change::resume))
+        .route(&policy::ENDPOINTS, routes!(endpoints::deliveries::list))
+        .route(&policy::ENDPOINTS, routes!(endpoints::deliveries::replay))
         .route_with_tickets(&policy::FOLLOW, routes!(feed::follow))
         .route(&policy::FOLLOW, routes!(feed_tickets::issue))
         .route(&policy::PLACE, routes!(place_order::place))

@@ -10,6 +10,7 @@ pub mod config;
 pub mod conformance;
 pub mod copy;
 pub mod deadlines;
+pub mod deliveries;
 pub mod domain;
 pub mod endpoint_tests;
 pub mod erasures;

@@ -10,6 +10,7 @@ pub mod bulk;
 pub(crate) mod contract;
 pub mod copy;
 pub mod counters;
+mod deliveries;
 mod division;
 mod endpoints;
 pub mod erasure;
@@ -25,6 +26,7 @@ pub mod ticket;
 
 pub use archive::{Archived, Portion};
 pub use counters::{Counted, Counter, Counters, FlowFigures, Stage};
+pub use deliveries::Deliveries;
 pub use division::{Division, Generation, MOST_SHARDS, Resharded, SLOTS, slot};
 pub use endpoints::{Added, Endpoints, NewEndpoint};
 pub use erasure::{Erased, Erasure, Person, key_scope};
@@ -55,9 +57,10 @@ pub enum Error {
     Corrupt(#[source] anyhow::Error),
 }
 
-/// Keeps orders, their journal, tasks and restaurants; and what [`Endpoints`], feeds, presences and tickets keep.
+/// Keeps orders, their journal, tasks and restaurants; and what [`Endpoints`], [`Deliveries`], feeds,
+/// presences and tickets keep.
 pub trait Store:
-    Endpoints + feed::FeedStore + presence::PresenceStore + ticket::TicketStore + 'static
+    Endpoints + Deliveries + feed::FeedStore + presence::PresenceStore + ticket::TicketStore + 'static
 {
     /// Whether other processes may write to it too, so that what was read of it grows old.
     fn is_shared(&self) -> bool {

@@ -8,7 +8,7 @@ mod attempt;
 pub mod mail;
 pub mod post;
 mod push;
-mod schedule;
+pub mod schedule;
 mod webhook;
 
 use crate::app::Task;

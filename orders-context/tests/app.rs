@@ -19,6 +19,8 @@ mod crowding;
 mod deadlines;
 #[path = "app/deciding.rs"]
 mod deciding;
+#[path = "app/deliveries.rs"]
+mod deliveries;
 #[path = "app/faults.rs"]
 mod faults;
 #[path = "app/migrating.rs"]

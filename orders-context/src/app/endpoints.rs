@@ -7,7 +7,7 @@ use chassis::signing;
 use tokio::sync::{mpsc, oneshot};
 
 /// How often a change is made again because another came before it.
-const ATTEMPTS: usize = 6;
+pub(super) const ATTEMPTS: usize = 6;
 
 /// How many tests may wait to be sent.
 const TESTS: usize = 16;
@@ -42,6 +42,9 @@ pub enum EndpointRefusal {
     /// The restaurant has no such endpoint.
     #[error("The restaurant has no endpoint with this id.")]
     Unknown,
+    /// The endpoint has no such delivery, or it is forgotten.
+    #[error("The endpoint has no delivery with this id, or it is older than a week.")]
+    UnknownDelivery,
     /// The restaurant has as many as it may.
     #[error("A restaurant has at most {MOST_ENDPOINTS} endpoints: remove one first.")]
     TooMany,
@@ -200,7 +203,8 @@ impl App {
         .await
     }
 
-    /// Pauses or resumes an endpoint, durably. Again: the same answer.
+    /// Pauses or resumes an endpoint, durably. Again: the same answer. What it has not heard is due at once
+    /// when it is resumed.
     ///
     /// # Errors
     /// [`EndpointRefusal`]; there is no such endpoint.
@@ -210,13 +214,17 @@ impl App {
         endpoint_id: &str,
         change: EndpointChange,
     ) -> Result<Endpoint, EndpointRefusal> {
-        self.change_endpoint(of, endpoint_id, |endpoint| {
+        let changed = self.change_endpoint(of, endpoint_id, |endpoint| {
             Ok(match change {
                 EndpointChange::Pause => endpoint.paused(PausedBy::Request, self.now()),
                 EndpointChange::Resume => endpoint.resumed(),
             })
-        })
-        .await
+        });
+        let endpoint = changed.await?;
+        if matches!(change, EndpointChange::Resume) {
+            self.store.hurry_deliveries(endpoint.endpoint_id.clone(), self.now()).await?;
+        }
+        Ok(endpoint)
     }
 
     /// Sends a test at once, and waits for what comes of it. Nothing is kept of it.

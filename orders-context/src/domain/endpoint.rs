@@ -192,7 +192,7 @@ impl Endpoint {
         }
     }
 
-    fn next(&self) -> Self {
+    pub(super) fn next(&self) -> Self {
         Self { round: self.round + 1, ..self.clone() }
     }
 }

@@ -1,7 +1,8 @@
 //! `/v1/restaurants/{id}/webhook-endpoints`: places that hear of a restaurant's orders, made, looked at
-//! and removed. [`change`] has what is done to one.
+//! and removed. [`change`] has what is done to one, [`deliveries`] what it was told.
 
 pub mod change;
+pub mod deliveries;
 mod request;
 mod view;
 

@@ -67,6 +67,9 @@ impl From<EndpointRefusal> for Refusal {
             EndpointRefusal::Failed(Failure::UnknownRestaurant) => restaurant_not_found().into(),
             EndpointRefusal::Failed(failure) => failure.into(),
             EndpointRefusal::Unknown => Problem::not_found("endpoint_not_found", detail).into(),
+            EndpointRefusal::UnknownDelivery => {
+                Problem::not_found("delivery_not_found", detail).into()
+            }
             EndpointRefusal::TooMany => Problem::conflict("too_many_endpoints", detail).into(),
             EndpointRefusal::StillRotating => Problem::conflict("still_rotating", detail).into(),
         }

@@ -45,6 +45,12 @@ pub const PAGES: &[ProblemPage] = &[
          have been answered 200.",
     ),
     ProblemPage::new(
+        "delivery_not_found",
+        404,
+        "The endpoint has no delivery with this id, or its event is more than a week old.",
+        "GET …/deliveries lists those there are.",
+    ),
+    ProblemPage::new(
         "endpoint_not_found",
         404,
         "The restaurant has no webhook endpoint with this id.",

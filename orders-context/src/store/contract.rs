@@ -8,6 +8,7 @@ pub mod checks;
 pub mod commits;
 pub mod counters;
 pub mod customers;
+pub mod deliveries;
 pub mod earlier;
 pub mod endpoints;
 pub mod erasing;
@@ -128,6 +129,14 @@ macro_rules! store_contract {
                 a_restaurant_has_no_more_endpoints_than_it_may,
                 an_endpoint_is_changed_by_one_at_a_time,
                 an_endpoint_is_removed_by_its_restaurant,
+            ]
+            deliveries: [
+                deliveries_come_with_the_position_they_were_made_up_to,
+                of_many_who_read_the_same_page_one_makes_deliveries,
+                of_each_endpoint_the_most_overdue_are_due,
+                a_delivery_is_changed_by_one_at_a_time,
+                deliveries_are_listed_the_newest_first,
+                deliveries_are_forgotten_by_age_and_with_their_endpoint,
             ]
             moments: [
                 an_order_is_due_from_its_moment_on,

@@ -26,6 +26,8 @@ pub const COPIED: &[&str] = &[
     "counters",
     "tombstones",
     "endpoints",
+    "deliveries",
+    "reader_positions",
 ];
 
 /// What belongs to one database and stays there.

@@ -15,7 +15,7 @@ pub trait Endpoints: Send + Sync {
     /// Replaces an endpoint by its next round; whether the round before was the one kept.
     fn replace_endpoint(&self, next: Endpoint) -> Answer<'_, bool>;
 
-    /// Forgets an endpoint; whether the restaurant had it.
+    /// Forgets an endpoint and what was to be delivered there; whether the restaurant had it.
     fn remove_endpoint(&self, restaurant_id: String, endpoint_id: String) -> Answer<'_, bool>;
 }
 

@@ -15,6 +15,7 @@ mod columns;
 pub mod copy;
 mod counters;
 mod customers;
+mod deliveries;
 mod division;
 mod endpoints;
 mod erasure;

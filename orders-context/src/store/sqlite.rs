@@ -5,6 +5,7 @@ mod availability;
 mod bulk;
 pub mod copy;
 mod counters;
+mod deliveries;
 mod endpoints;
 mod erasure;
 mod feed;

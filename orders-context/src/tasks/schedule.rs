@@ -1,7 +1,7 @@
 //! When a failed attempt is repeated.
 
 use crate::app::Task;
-use crate::domain::{TaskKind, Timestamp};
+use crate::domain::{Profile, TaskKind, Timestamp};
 
 /// For restaurants, in seconds after the first, second … attempt; the last repeats. An order that is
 /// announced late does harm, so this ends with the acceptance window.
@@ -14,14 +14,23 @@ const PATIENT_S: &[i64] = &[5, 30, 120, 600, 1_800, 3_600];
 /// a tenth off; `None` when the task would be pointless by then.
 pub fn next_attempt(task: &Task, attempts: u32, now: Timestamp, jitter: f64) -> Option<Timestamp> {
     let profile = match task.kind {
-        TaskKind::NotifyRestaurant | TaskKind::RemindRestaurant(_) => URGENT_S,
-        TaskKind::NotifyUser(_) => PATIENT_S,
+        TaskKind::NotifyRestaurant | TaskKind::RemindRestaurant(_) => Profile::Urgent,
+        TaskKind::NotifyUser(_) => Profile::Patient,
     };
-    let at = (attempts.max(1) as usize - 1).min(profile.len() - 1);
-    let delay_ms = profile[at] * 1_000;
-    let early_ms = (delay_ms as f64 * jitter.clamp(0.0, 1.0) / 10.0) as i64;
-    let next = now.plus_ms(delay_ms - early_ms);
+    let next = after(profile, attempts, now, jitter);
     (next < task.give_up_at).then_some(next)
+}
+
+/// The moment of the attempt after number `attempts` (from 1), however late that is.
+pub fn after(profile: Profile, attempts: u32, now: Timestamp, jitter: f64) -> Timestamp {
+    let delays_s = match profile {
+        Profile::Urgent => URGENT_S,
+        Profile::Patient => PATIENT_S,
+    };
+    let at = (attempts.max(1) as usize - 1).min(delays_s.len() - 1);
+    let delay_ms = delays_s[at] * 1_000;
+    let early_ms = (delay_ms as f64 * jitter.clamp(0.0, 1.0) / 10.0) as i64;
+    now.plus_ms(delay_ms - early_ms)
 }
 
 #[cfg(test)]

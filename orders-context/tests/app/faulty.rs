@@ -1,15 +1,17 @@
 //! A store that fails when it is told to, and counts what it is asked.
 
-use orders_context::domain::{Availability, Endpoint, Restaurant, Timestamp};
+use orders_context::domain::{
+    Availability, Delivery, DeliveryState, Endpoint, Restaurant, Timestamp,
+};
 use orders_context::store::bulk::{Bulk, NewBulk, Started};
 use orders_context::store::feed::{FeedStore, Stretch};
 use orders_context::store::presence::{Attendance, Connected, PresenceStore};
 use orders_context::store::ticket::{Ticket, TicketStore};
 use orders_context::store::{
-    Added, Answer, Archived, Claim, Commit, Contact, Counted, Counters, Division, Due, Endpoints,
-    Erasure, Error, FlowFigures, Found, Generation, JournalReader, JournalRow, Kept, Lease, Loaded,
-    NewEndpoint, OrdersPage, OrdersQuery, Outcome, Portion, Resharded, Standing, Store, Task,
-    Wanted,
+    Added, Answer, Archived, Claim, Commit, Contact, Counted, Counters, Deliveries, Division, Due,
+    Endpoints, Erasure, Error, FlowFigures, Found, Generation, JournalReader, JournalRow, Kept,
+    Lease, Loaded, NewEndpoint, OrdersPage, OrdersQuery, Outcome, Portion, Resharded, Standing,
+    Store, Task, Wanted,
 };
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -135,6 +137,59 @@ impl TicketStore for Faulty {
 
     fn forget_tickets(&self, before: Timestamp, limit: usize) -> Answer<'_, usize> {
         self.inner.forget_tickets(before, limit)
+    }
+}
+
+impl Deliveries for Faulty {
+    fn has_endpoints(&self) -> Answer<'_, bool> {
+        self.inner.has_endpoints()
+    }
+
+    fn endpoints_of(&self, restaurant_ids: Vec<String>) -> Answer<'_, Vec<Endpoint>> {
+        self.inner.endpoints_of(restaurant_ids)
+    }
+
+    fn deliveries_position(&self) -> Answer<'_, i64> {
+        self.inner.deliveries_position()
+    }
+
+    fn add_deliveries(&self, from: i64, to: i64, new: Vec<Delivery>) -> Answer<'_, bool> {
+        self.inner.add_deliveries(from, to, new)
+    }
+
+    fn due_deliveries(
+        &self,
+        now: Timestamp,
+        each: usize,
+        limit: usize,
+    ) -> Answer<'_, Vec<(Endpoint, Delivery)>> {
+        self.inner.due_deliveries(now, each, limit)
+    }
+
+    fn replace_delivery(&self, next: Delivery) -> Answer<'_, bool> {
+        self.inner.replace_delivery(next)
+    }
+
+    fn deliveries(
+        &self,
+        endpoint_id: String,
+        state: Option<DeliveryState>,
+        before: Option<String>,
+        limit: usize,
+    ) -> Answer<'_, Vec<Delivery>> {
+        self.inner.deliveries(endpoint_id, state, before, limit)
+    }
+
+    fn delivery(&self, endpoint_id: String, event_id: String) -> Answer<'_, Option<Delivery>> {
+        self.inner.delivery(endpoint_id, event_id)
+    }
+
+    fn hurry_deliveries(&self, endpoint_id: String, now: Timestamp) -> Answer<'_, usize> {
+        self.inner.hurry_deliveries(endpoint_id, now)
+    }
+
+    fn forget_deliveries(&self, before: Timestamp, limit: usize) -> Answer<'_, usize> {
+        self.inner.forget_deliveries(before, limit)
     }
 }
 

@@ -4,6 +4,7 @@
 //! Each test has an `orders serve` of its own, with a database of its own; Kafka, registry and mail are
 //! away, which is not orders' trouble.
 
+mod delivering;
 mod feed;
 mod overload;
 mod schema;

@@ -88,6 +88,13 @@ impl Served {
         Ok(answer.body)
     }
 
+    /// Looks at something as an operator.
+    pub async fn get(&self, path: &str) -> Result<Value> {
+        let answer = self.api.call(Method::GET, path, None, None).await?;
+        ensure!(answer.status == 200, "GET {path} answered {answer:?}");
+        Ok(answer.body)
+    }
+
     /// Ends it with that signal and starts it again, in the same place.
     pub async fn restart(&mut self, name: &str) -> Result<()> {
         signal(self.process.id(), name)?;

@@ -3,7 +3,7 @@
 use super::super::faults::Faults;
 use super::super::problem::Answer;
 use crate::app::{EndpointWanted, Reach};
-use crate::domain::{Heard, Profile, Signing, Url};
+use crate::domain::{DeliveryState, Heard, Profile, Signing, Url};
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
@@ -111,6 +111,7 @@ macro_rules! words_of {
 }
 
 words_of! {
+    DeliveryState: "How a delivery stands: `pending`, `done`, or `given_up` when it became pointless.",
     Heard: "An event of an order.",
     Signing: "How an endpoint is signed to: `hmac` (`v1`, both sides have the secret) or `ed25519` \
         (`v1a`, the receiver has the public key).",

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::app::{EndpointTest, Reach, Tried};
+use crate::domain::{Attempt, Delivery, DeliveryState, Timestamp};
+use crate::store::Deliveries;
 use tokio::sync::mpsc;
 
 const PATH: &str = "/v1/restaurants/nino/webhook-endpoints";
@@ -184,4 +186,61 @@ async fn a_test_says_what_came_of_it_and_does_not_wait_for_nobody() {
     let said = json!({ "delivered": false, "status": null, "error": "http_500", "duration_ms": 7 });
     assert_eq!(badly, said);
     answering.await.expect("both came");
+}
+
+#[tokio::test]
+async fn what_was_told_is_listed_page_by_page_and_told_again() {
+    let takeaway = Takeaway::open().await;
+    let (made, path) = takeaway.added("hooks", &hooks()).await;
+    let id = made["id"].as_str().unwrap().to_owned();
+    let store = Sqlite::open(&takeaway.folder.path().join("orders.db")).expect("the database");
+    let new = (1..=3).map(|number| told(&id, number)).collect();
+    assert!(store.add_deliveries(0, 1, new).await.expect("it answers"));
+    let list = async |query: &str| {
+        takeaway.as_chef(Method::GET, &format!("{path}/deliveries{query}"), None).await
+    };
+    let first = list("?limit=2").await.ok();
+    let shown = &first["deliveries"][0];
+    assert_eq!((&shown["id"], &shown["webhook_id"]), (&json!("event-3"), &json!("msg_event-3")));
+    assert_eq!(shown["last_attempts"][0]["error"], "http_500");
+    assert_eq!((&shown["state"], &shown["next_attempt_at"]), (&json!("given_up"), &Value::Null));
+    let second = list(&format!("?cursor={}", first["next_cursor"].as_str().unwrap())).await.ok();
+    assert_eq!(second["deliveries"][0]["id"], "event-1");
+    assert_eq!(
+        (second["deliveries"].as_array().unwrap().len(), &second["next_cursor"]),
+        (1, &Value::Null)
+    );
+    let replay = format!("{path}/deliveries/event-2/replay");
+    let again = takeaway.as_chef(Method::POST, &replay, None).await.ok();
+    assert_eq!((&again["state"], &again["attempts"]), (&json!("pending"), &json!(1)));
+    let pending = list("?state=pending").await.ok();
+    assert_eq!(pending["deliveries"], json!([again]));
+    list("?state=lost").await.refused(400);
+    list("?limit=0").await.refused(400);
+    let none = format!("{path}/deliveries/none/replay");
+    let none = takeaway.as_chef(Method::POST, &none, None).await;
+    assert_eq!(none.refused(404)["code"], "delivery_not_found");
+}
+
+/// It failed once, for good.
+fn told(endpoint_id: &str, number: i64) -> Delivery {
+    let at = Timestamp(EVENING_US);
+    let delivery = Delivery {
+        endpoint_id: endpoint_id.to_owned(),
+        event_id: format!("event-{number}"),
+        event_type: "order_placed".to_owned(),
+        order_id: "order-1".to_owned(),
+        sequence: number,
+        occurred_at: at,
+        traceparent: None,
+        body: "{}".to_owned(),
+        round: 1,
+        state: DeliveryState::Pending,
+        attempts: 0,
+        recent: Vec::new(),
+        next_attempt_at: at,
+        give_up_at: at.plus_ms(600_000),
+    };
+    let outcome = Err("http_500".to_owned());
+    delivery.attempted(Attempt { at, outcome, duration_ms: 7 }, None)
 }

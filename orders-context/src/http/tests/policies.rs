@@ -42,7 +42,10 @@ impl Route {
     /// A path to something of Ada's at Nino's.
     fn path_to(&self, order_id: &str) -> String {
         let id = if self.path.starts_with("/v1/restaurants/") { "nino" } else { order_id };
-        self.path.replace("{id}", id).replace("{endpoint_id}", "none")
+        self.path
+            .replace("{id}", id)
+            .replace("{endpoint_id}", "none")
+            .replace("{delivery_id}", "none")
     }
 
     /// A body that makes sense.

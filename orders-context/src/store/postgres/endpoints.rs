@@ -89,8 +89,11 @@ async fn replace(client: &Client, next: &Endpoint) -> Result<bool, Error> {
 }
 
 async fn remove(client: &Client, restaurant_id: &str, endpoint_id: &str) -> Result<bool, Error> {
-    let sql = "DELETE FROM endpoints WHERE endpoint_id = $1 AND restaurant_id = $2
-         RETURNING endpoint_id";
+    let sql = "WITH gone AS (DELETE FROM endpoints WHERE endpoint_id = $1 AND restaurant_id = $2
+                RETURNING endpoint_id),
+             untold AS (DELETE FROM deliveries USING gone
+                WHERE deliveries.endpoint_id = gone.endpoint_id)
+         SELECT endpoint_id FROM gone";
     let removed = select(client, sql, &[&text(endpoint_id), &text(restaurant_id)]).await?;
     Ok(!removed.is_empty())
 }

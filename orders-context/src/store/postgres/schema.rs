@@ -309,4 +309,26 @@ pub const MIGRATIONS: &[&str] = &[
         PRIMARY KEY (restaurant_id, instance)
     );
 "#,
+    r#"
+    -- What endpoints are told: a row for each endpoint and event. `data` is all of it, the columns are
+    -- what it is found and guarded by.
+    CREATE TABLE deliveries (
+        endpoint_id     TEXT COLLATE "C" NOT NULL,
+        event_id        TEXT COLLATE "C" NOT NULL,
+        round           BIGINT NOT NULL,
+        state           TEXT COLLATE "C" NOT NULL,
+        next_attempt_at BIGINT NOT NULL,
+        occurred_at     BIGINT NOT NULL,
+        data            TEXT NOT NULL,
+        PRIMARY KEY (endpoint_id, event_id)
+    );
+    CREATE INDEX deliveries_due ON deliveries (endpoint_id, next_attempt_at)
+        WHERE state = 'pending';
+    CREATE INDEX deliveries_by_age ON deliveries (occurred_at);
+    -- Up to which position of the journal something was made of it.
+    CREATE TABLE reader_positions (
+        name     TEXT COLLATE "C" PRIMARY KEY,
+        position BIGINT NOT NULL
+    );
+"#,
 ];

@@ -63,7 +63,7 @@ fn add(conn: &mut Connection, new: &NewEndpoint, most: usize) -> Result<Added, E
     Ok(Added::New)
 }
 
-fn of_restaurant(conn: &mut Connection, restaurant_id: &str) -> Result<Vec<Endpoint>, Error> {
+pub fn of_restaurant(conn: &mut Connection, restaurant_id: &str) -> Result<Vec<Endpoint>, Error> {
     let mut statement = conn.prepare_cached(
         "SELECT data FROM endpoints WHERE restaurant_id = ?1 ORDER BY endpoint_id",
     )?;
@@ -87,8 +87,14 @@ fn replace(conn: &mut Connection, next: &Endpoint) -> Result<bool, Error> {
 }
 
 fn remove(conn: &mut Connection, restaurant_id: &str, endpoint_id: &str) -> Result<bool, Error> {
-    let removed = conn
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let removed = tx
         .prepare_cached("DELETE FROM endpoints WHERE endpoint_id = ?1 AND restaurant_id = ?2")?
         .execute([endpoint_id, restaurant_id])?;
+    if removed == 1 {
+        tx.prepare_cached("DELETE FROM deliveries WHERE endpoint_id = ?1")?
+            .execute([endpoint_id])?;
+    }
+    tx.commit()?;
     Ok(removed == 1)
 }

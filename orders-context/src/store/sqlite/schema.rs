@@ -268,4 +268,25 @@ pub const MIGRATIONS: &[&str] = &[
         until         INTEGER NOT NULL,
         PRIMARY KEY (restaurant_id, instance)
     ) WITHOUT ROWID;
+", "
+    -- What endpoints are told: a row for each endpoint and event. `data` is all of it, the columns are
+    -- what it is found and guarded by.
+    CREATE TABLE deliveries (
+        endpoint_id     TEXT NOT NULL,
+        event_id        TEXT NOT NULL,
+        round           INTEGER NOT NULL,
+        state           TEXT NOT NULL,
+        next_attempt_at INTEGER NOT NULL,
+        occurred_at     INTEGER NOT NULL,
+        data            TEXT NOT NULL,
+        PRIMARY KEY (endpoint_id, event_id)
+    );
+    CREATE INDEX deliveries_due ON deliveries (endpoint_id, next_attempt_at)
+        WHERE state = 'pending';
+    CREATE INDEX deliveries_by_age ON deliveries (occurred_at);
+    -- Up to which position of the journal something was made of it.
+    CREATE TABLE reader_positions (
+        name     TEXT PRIMARY KEY,
+        position INTEGER NOT NULL
+    );
 "];

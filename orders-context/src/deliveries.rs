@@ -1,0 +1,160 @@
+//! Tells endpoints what happens to the orders of their restaurants: rows made of the journal ([`plan`]),
+//! attempts until each is taken or pointless. One who does this at a time is enough; two do no harm: a
+//! receiver may then hear twice, under the same `webhook-id`.
+
+mod body;
+mod plan;
+
+use crate::app::App;
+use crate::domain::{Attempt, Delivery, Endpoint};
+use crate::leases::{Held, STOP_WITHIN};
+use crate::store::{Error, Store};
+use crate::tasks::Failed;
+use crate::tasks::post::{Message, Poster};
+use crate::tasks::schedule;
+use chassis::shutdown::Shutdown;
+use plan::Planner;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+
+/// How often the journal is looked at, and what is due.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// How many attempts may be under way at once, and to one endpoint: a slow one does not hold up others.
+const AT_ONCE: usize = 256;
+const AT_ONCE_EACH: usize = 4;
+
+/// How many pages of the journal one look reads.
+const PAGES: usize = 20;
+
+/// What the loop works with.
+#[derive(Clone)]
+pub struct Parts {
+    /// Knows the time.
+    pub app: App,
+    /// Keeps endpoints and deliveries.
+    pub store: Arc<dyn Store>,
+    /// The way out.
+    pub poster: Arc<Poster>,
+    /// An endpoint of which every attempt failed for so long is paused.
+    pub pause_after_ms: i64,
+}
+
+/// Runs until `shutdown`, then lets attempts come to their end, but not for long: who takes the work over
+/// repeats what has not. No attempt begins when the lease is no longer `held`.
+///
+/// # Errors
+/// None so far: a store that does not answer is asked again.
+pub async fn run(parts: Parts, held: Held, shutdown: Shutdown) -> anyhow::Result<()> {
+    let mut planner = Planner::new(Arc::clone(&parts.store));
+    let mut sending = Sending { parts, held, under_way: HashSet::new(), attempts: JoinSet::new() };
+    let mut look_at = Instant::now();
+    loop {
+        tokio::select! {
+            biased;
+            () = shutdown.cancelled() => break,
+            Some(ended) = sending.attempts.join_next() => {
+                sending.under_way.remove(&ended?);
+            }
+            () = sleep_until(look_at) => {
+                if let Err(error) = sending.look(&mut planner, &shutdown).await {
+                    tracing::warn!(error = %format!("{error:#}"), "endpoints wait");
+                }
+                look_at = Instant::now() + LOOK_EVERY;
+            }
+        }
+    }
+    let finish = async { while sending.attempts.join_next().await.is_some() {} };
+    let _ = tokio::time::timeout(STOP_WITHIN, finish).await;
+    Ok(())
+}
+
+/// Names a delivery: its endpoint and its event.
+type Key = (String, String);
+
+struct Sending {
+    parts: Parts,
+    held: Held,
+    under_way: HashSet<Key>,
+    attempts: JoinSet<Key>,
+}
+
+impl Sending {
+    /// Makes deliveries of what is new, and starts what is due and not under way.
+    async fn look(&mut self, planner: &mut Planner, shutdown: &Shutdown) -> anyhow::Result<()> {
+        for _ in 0..PAGES {
+            if shutdown.is_cancelled() || !self.held.is_valid() || !planner.go_on().await? {
+                break;
+            }
+        }
+        let now = self.parts.app.now();
+        let due = self.parts.store.due_deliveries(now, AT_ONCE_EACH, 2 * AT_ONCE).await?;
+        let mut each: HashMap<String, usize> = HashMap::new();
+        for (endpoint_id, _) in &self.under_way {
+            *each.entry(endpoint_id.clone()).or_default() += 1;
+        }
+        for (endpoint, delivery) in due {
+            let key = (delivery.endpoint_id.clone(), delivery.event_id.clone());
+            let to_this = each.entry(endpoint.endpoint_id.clone()).or_default();
+            // One that fails is asked one thing at a time.
+            let most = if endpoint.failing_since.is_some() { 1 } else { AT_ONCE_EACH };
+            let room = *to_this < most && self.under_way.len() < AT_ONCE && self.held.is_valid();
+            if !room || !self.under_way.insert(key.clone()) {
+                continue;
+            }
+            *to_this += 1;
+            let (parts, held) = (self.parts.clone(), self.held.clone());
+            self.attempts.spawn(async move {
+                if let Err(error) = attempt(&parts, &endpoint, &delivery, &held).await {
+                    tracing::warn!(%error, "a delivery will be repeated: it could not be noted");
+                }
+                key
+            });
+        }
+        Ok(())
+    }
+}
+
+/// One attempt, noted with what it says of the endpoint.
+async fn attempt(
+    parts: &Parts,
+    endpoint: &Endpoint,
+    delivery: &Delivery,
+    held: &Held,
+) -> Result<(), Error> {
+    let (store, now) = (&parts.store, parts.app.now());
+    if now >= delivery.give_up_at {
+        metrics::counter!(ATTEMPTS, "outcome" => "given_up").increment(1);
+        return store.replace_delivery(delivery.given_up()).await.map(drop);
+    }
+    let message = Message {
+        id: delivery.webhook_id(),
+        body: delivery.body.clone().into_bytes(),
+        traceparent: delivery.traceparent.as_deref(),
+    };
+    if !held.is_valid() {
+        return Ok(());
+    }
+    let began = Instant::now();
+    let sent = parts.poster.send(&endpoint.url.0, &endpoint.keys(now), message, now).await;
+    let duration_ms = i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);
+    let (taken, hopeless) = (sent.is_ok(), matches!(sent, Err(Failed::ForGood(_))));
+    let word = if taken { "delivered" } else { "failed" };
+    metrics::counter!(ATTEMPTS, "outcome" => word).increment(1);
+    let ended = parts.app.now();
+    let again_at = schedule::after(endpoint.profile, delivery.attempts + 1, ended, rand::random());
+    let attempt = Attempt { at: now, outcome: sent.map_err(Failed::code), duration_ms };
+    let next = delivery.attempted(attempt, (!hopeless).then_some(again_at));
+    store.replace_delivery(next).await?;
+    if let Some(next) = endpoint.attempted(taken, ended, parts.pause_after_ms) {
+        // Whoever changed it meanwhile was right: the next attempt says the same again.
+        store.replace_endpoint(next).await?;
+    }
+    Ok(())
+}
+
+/// Counts attempts, by outcome.
+const ATTEMPTS: &str = "orders_delivery_attempts_total";

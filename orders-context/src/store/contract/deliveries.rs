@@ -1,0 +1,180 @@
+//! What endpoints are told: each event once for each endpoint, whoever comes twice.
+
+use super::endpoints::{HOUSE, add, endpoint, house};
+use crate::domain::tests::mother::{EVENING, MINUTE, after};
+use crate::domain::{Attempt, Delivery, DeliveryState, Endpoint, PausedBy, Timestamp};
+use crate::store::Store;
+use std::sync::Arc;
+use tokio::task::JoinSet;
+
+fn delivery(endpoint_id: &str, event_id: &str, due: Timestamp) -> Delivery {
+    Delivery {
+        endpoint_id: endpoint_id.to_owned(),
+        event_id: event_id.to_owned(),
+        event_type: "order_placed".to_owned(),
+        order_id: "order-1".to_owned(),
+        sequence: 1,
+        occurred_at: due,
+        traceparent: None,
+        body: "{}".to_owned(),
+        round: 1,
+        state: DeliveryState::Pending,
+        attempts: 0,
+        recent: Vec::new(),
+        next_attempt_at: due,
+        give_up_at: after(60 * MINUTE),
+    }
+}
+
+fn attempt(outcome: Result<u16, &str>) -> Attempt {
+    Attempt { at: EVENING, outcome: outcome.map_err(str::to_owned), duration_ms: 12 }
+}
+
+async fn with_endpoints(store: &dyn Store, ids: &[&str]) {
+    store.put_restaurant(house()).await.unwrap();
+    for id in ids {
+        add(store, endpoint(id)).await;
+    }
+}
+
+async fn all_of(store: &dyn Store, endpoint_id: &str) -> Vec<Delivery> {
+    store.deliveries(endpoint_id.to_owned(), None, None, 100).await.expect("the store answers")
+}
+
+pub async fn deliveries_come_with_the_position_they_were_made_up_to(
+    open: impl Fn() -> Arc<dyn Store>,
+) {
+    let store = open();
+    assert!(!store.has_endpoints().await.unwrap());
+    with_endpoints(&*store, &["endpoint-1"]).await;
+    assert!(store.has_endpoints().await.unwrap());
+    assert_eq!(store.endpoints_of(vec![HOUSE.to_owned()]).await.unwrap(), [endpoint("endpoint-1")]);
+    assert_eq!(store.endpoints_of(vec!["nino".to_owned()]).await.unwrap(), []);
+    let first = delivery("endpoint-1", "event-1", EVENING);
+    let gone = delivery("endpoint-9", "event-1", EVENING);
+    assert_eq!(store.deliveries_position().await.unwrap(), 0);
+    assert!(!store.add_deliveries(5, 7, vec![first.clone()]).await.unwrap(), "nothing was read");
+    assert!(store.add_deliveries(0, 7, vec![first.clone(), gone]).await.unwrap());
+    let second = delivery("endpoint-1", "event-2", EVENING);
+    assert!(
+        !store.add_deliveries(0, 9, vec![second.clone()]).await.unwrap(),
+        "somebody was faster"
+    );
+    drop(store);
+    let store = open();
+    assert_eq!(store.deliveries_position().await.unwrap(), 7);
+    assert_eq!(all_of(&*store, "endpoint-1").await, std::slice::from_ref(&first));
+    assert_eq!(all_of(&*store, "endpoint-9").await, [], "there is no such endpoint");
+    assert!(store.add_deliveries(7, 9, vec![first.clone(), second.clone()]).await.unwrap());
+    assert_eq!(all_of(&*store, "endpoint-1").await, [second, first], "each once");
+}
+
+pub async fn of_many_who_read_the_same_page_one_makes_deliveries(
+    open: impl Fn() -> Arc<dyn Store>,
+) {
+    let store = open();
+    with_endpoints(&*store, &["endpoint-1"]).await;
+    for from in [0, 10] {
+        let mut racing = JoinSet::new();
+        for number in 0..8 {
+            let store = Arc::clone(&store);
+            let new = vec![delivery("endpoint-1", &format!("event-{from}-{number}"), EVENING)];
+            racing.spawn(async move { store.add_deliveries(from, from + 10, new).await.unwrap() });
+        }
+        assert_eq!(racing.join_all().await.into_iter().filter(|won| *won).count(), 1);
+    }
+    assert_eq!(all_of(&*store, "endpoint-1").await.len(), 2);
+    assert_eq!(store.deliveries_position().await.unwrap(), 20);
+}
+
+pub async fn of_each_endpoint_the_most_overdue_are_due(open: impl Fn() -> Arc<dyn Store>) {
+    let store = open();
+    with_endpoints(&*store, &["endpoint-1", "endpoint-2", "endpoint-3"]).await;
+    let paused = endpoint("endpoint-3").paused(PausedBy::Request, EVENING);
+    assert!(store.replace_endpoint(paused).await.unwrap());
+    let due =
+        |endpoint: &str, event: &str, minute| delivery(endpoint, event, after(minute * MINUTE));
+    let new = vec![
+        due("endpoint-1", "event-1", 3),
+        due("endpoint-1", "event-2", 1),
+        due("endpoint-1", "event-3", 2),
+        due("endpoint-2", "event-1", 4),
+        due("endpoint-2", "event-4", 5),
+        due("endpoint-3", "event-1", 0),
+    ];
+    assert!(store.add_deliveries(0, 1, new).await.unwrap());
+    let due = async |now, each, limit| {
+        let due = store.due_deliveries(now, each, limit).await.expect("the store answers");
+        let name = |(endpoint, delivery): (Endpoint, Delivery)| {
+            assert_eq!(endpoint.endpoint_id, delivery.endpoint_id);
+            format!("{} of {}", &delivery.event_id[6..], &delivery.endpoint_id[9..])
+        };
+        due.into_iter().map(name).collect::<Vec<_>>()
+    };
+    assert_eq!(due(after(4 * MINUTE), 2, 10).await, ["2 of 1", "3 of 1", "1 of 2"]);
+    assert_eq!(due(after(4 * MINUTE), 9, 2).await, ["2 of 1", "3 of 1"]);
+    assert_eq!(due(after(MINUTE - 1), 2, 10).await, [""; 0]);
+    assert_eq!(due(after(MINUTE), 2, 10).await, ["2 of 1"]);
+}
+
+pub async fn a_delivery_is_changed_by_one_at_a_time(open: impl Fn() -> Arc<dyn Store>) {
+    let store = open();
+    with_endpoints(&*store, &["endpoint-1"]).await;
+    let first = delivery("endpoint-1", "event-1", EVENING);
+    assert!(store.add_deliveries(0, 1, vec![first.clone()]).await.unwrap());
+    let failed = first.attempted(attempt(Err("http_500")), Some(after(MINUTE)));
+    let done = first.attempted(attempt(Ok(204)), None);
+    assert!(store.replace_delivery(failed.clone()).await.unwrap());
+    assert!(!store.replace_delivery(done).await.unwrap(), "somebody was faster");
+    let found = store.delivery("endpoint-1".to_owned(), "event-1".to_owned()).await.unwrap();
+    assert_eq!(found, Some(failed.clone()));
+    assert_eq!(store.due_deliveries(after(MINUTE - 1), 9, 9).await.unwrap(), []);
+    assert_eq!(store.hurry_deliveries("endpoint-1".to_owned(), after(1)).await.unwrap(), 1);
+    let due = store.due_deliveries(after(1), 9, 9).await.unwrap();
+    assert_eq!(due[0].1, Delivery { next_attempt_at: after(1), ..failed.clone() });
+    let done = failed.attempted(attempt(Ok(204)), None);
+    assert!(store.replace_delivery(done).await.unwrap());
+    assert_eq!(store.due_deliveries(after(60 * MINUTE), 9, 9).await.unwrap(), []);
+    assert_eq!(store.hurry_deliveries("endpoint-1".to_owned(), after(1)).await.unwrap(), 0);
+    let none = store.delivery("endpoint-1".to_owned(), "event-9".to_owned()).await.unwrap();
+    assert_eq!(none, None);
+}
+
+pub async fn deliveries_are_listed_the_newest_first(open: impl Fn() -> Arc<dyn Store>) {
+    let store = open();
+    with_endpoints(&*store, &["endpoint-1", "endpoint-2"]).await;
+    let new = (1..=5).map(|number| delivery("endpoint-1", &format!("event-{number}"), EVENING));
+    let other = delivery("endpoint-2", "event-9", EVENING);
+    assert!(store.add_deliveries(0, 1, new.chain([other]).collect()).await.unwrap());
+    let second = delivery("endpoint-1", "event-2", EVENING);
+    assert!(store.replace_delivery(second.given_up()).await.unwrap());
+    let list = async |state, before: Option<&str>, limit| {
+        let before = before.map(str::to_owned);
+        let found = store.deliveries("endpoint-1".to_owned(), state, before, limit).await.unwrap();
+        found.into_iter().map(|delivery| delivery.event_id).collect::<Vec<_>>()
+    };
+    assert_eq!(list(None, None, 2).await, ["event-5", "event-4"]);
+    assert_eq!(list(None, Some("event-4"), 9).await, ["event-3", "event-2", "event-1"]);
+    assert_eq!(list(Some(DeliveryState::GivenUp), None, 9).await, ["event-2"]);
+    let pending = list(Some(DeliveryState::Pending), Some("event-4"), 9).await;
+    assert_eq!(pending, ["event-3", "event-1"]);
+}
+
+pub async fn deliveries_are_forgotten_by_age_and_with_their_endpoint(
+    open: impl Fn() -> Arc<dyn Store>,
+) {
+    let store = open();
+    with_endpoints(&*store, &["endpoint-1", "endpoint-2"]).await;
+    let at = |endpoint: &str, minute: i64| {
+        delivery(endpoint, &format!("event-{minute}"), after(minute * MINUTE))
+    };
+    let new = (1..=4).map(|minute| at("endpoint-1", minute)).chain([at("endpoint-2", 4)]).collect();
+    assert!(store.add_deliveries(0, 1, new).await.unwrap());
+    assert_eq!(store.forget_deliveries(after(3 * MINUTE), 1).await.unwrap(), 1);
+    assert_eq!(store.forget_deliveries(after(3 * MINUTE), 9).await.unwrap(), 1);
+    assert_eq!(store.forget_deliveries(after(3 * MINUTE), 9).await.unwrap(), 0);
+    assert_eq!(all_of(&*store, "endpoint-1").await.len(), 2);
+    assert!(store.remove_endpoint(HOUSE.to_owned(), "endpoint-1".to_owned()).await.unwrap());
+    assert_eq!(all_of(&*store, "endpoint-1").await, []);
+    assert_eq!(all_of(&*store, "endpoint-2").await.len(), 1);
+}

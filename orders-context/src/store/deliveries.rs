@@ -1,0 +1,53 @@
+//! What endpoints are told, as it is kept: a row for each endpoint and event, made of the journal with the
+//! position up to which it was read. Each change of a row is compared with the round before.
+
+use super::Answer;
+use crate::domain::{Delivery, DeliveryState, Endpoint, Timestamp};
+
+/// Keeps deliveries.
+pub trait Deliveries: Send + Sync {
+    /// Whether there is any endpoint.
+    fn has_endpoints(&self) -> Answer<'_, bool>;
+
+    /// The endpoints of these restaurants, which are asked for once each.
+    fn endpoints_of(&self, restaurant_ids: Vec<String>) -> Answer<'_, Vec<Endpoint>>;
+
+    /// Up to which position of the journal there is a delivery for each endpoint that is to hear.
+    fn deliveries_position(&self) -> Answer<'_, i64>;
+
+    /// Keeps new deliveries and goes on to the position `to`, in one transaction, if that of the store is
+    /// `from`; whether it was. So each event becomes one delivery, whoever comes twice. Those for an
+    /// endpoint that is gone are left out.
+    fn add_deliveries(&self, from: i64, to: i64, new: Vec<Delivery>) -> Answer<'_, bool>;
+
+    /// Deliveries that are due at `now` to endpoints that are not paused, with these: of each endpoint
+    /// the `each` most overdue.
+    fn due_deliveries(
+        &self,
+        now: Timestamp,
+        each: usize,
+        limit: usize,
+    ) -> Answer<'_, Vec<(Endpoint, Delivery)>>;
+
+    /// Replaces a delivery by its next round; whether the round before was the one kept.
+    fn replace_delivery(&self, next: Delivery) -> Answer<'_, bool>;
+
+    /// Deliveries to an endpoint, the newest event first, those before `before`, at most `limit`; in any
+    /// state or in one.
+    fn deliveries(
+        &self,
+        endpoint_id: String,
+        state: Option<DeliveryState>,
+        before: Option<String>,
+        limit: usize,
+    ) -> Answer<'_, Vec<Delivery>>;
+
+    /// The delivery of an event to an endpoint.
+    fn delivery(&self, endpoint_id: String, event_id: String) -> Answer<'_, Option<Delivery>>;
+
+    /// Makes everything that is pending for an endpoint due at once; how much.
+    fn hurry_deliveries(&self, endpoint_id: String, now: Timestamp) -> Answer<'_, usize>;
+
+    /// Forgets deliveries of events before `before`, at most `limit`; how many.
+    fn forget_deliveries(&self, before: Timestamp, limit: usize) -> Answer<'_, usize>;
+}

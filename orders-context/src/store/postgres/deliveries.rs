@@ -1,0 +1,184 @@
+//! What endpoints are told. `data` is all of a delivery; of its columns, those that change without it win.
+
+use super::read::select;
+use super::rows::{get, json, text};
+use super::{Postgres, ask};
+use crate::domain::{Delivery, DeliveryState, Endpoint, Timestamp};
+use crate::store::{Answer, Deliveries, Error};
+use chassis::postgres::Client;
+use tokio_postgres::Row;
+
+impl Deliveries for Postgres {
+    fn has_endpoints(&self) -> Answer<'_, bool> {
+        Box::pin(ask(&self.readers, async |client| {
+            let rows = select(client, "SELECT 1 FROM endpoints LIMIT 1", &[]).await?;
+            Ok(!rows.is_empty())
+        }))
+    }
+
+    fn endpoints_of(&self, restaurant_ids: Vec<String>) -> Answer<'_, Vec<Endpoint>> {
+        Box::pin(ask(&self.readers, async move |client| {
+            let sql = "SELECT data FROM endpoints WHERE restaurant_id = ANY($1::text[])
+                 ORDER BY restaurant_id, endpoint_id";
+            let ids: Vec<_> = restaurant_ids.iter().map(|id| text(id)).collect();
+            let rows = select(client, sql, &[&ids]).await?;
+            rows.iter().map(|row| json(row, 0)).collect()
+        }))
+    }
+
+    fn deliveries_position(&self) -> Answer<'_, i64> {
+        Box::pin(ask(&self.readers, async |client| {
+            let sql = "SELECT position FROM reader_positions WHERE name = 'deliveries'";
+            select(client, sql, &[]).await?.first().map_or(Ok(0), |row| get(row, 0))
+        }))
+    }
+
+    fn add_deliveries(&self, from: i64, to: i64, new: Vec<Delivery>) -> Answer<'_, bool> {
+        Box::pin(ask(&self.readers, async move |client| {
+            client.batch_execute("BEGIN").await?;
+            let is_next = go_on(client, from, to).await?;
+            if is_next {
+                insert(client, &new).await?;
+            }
+            client.batch_execute("COMMIT").await?;
+            Ok(is_next)
+        }))
+    }
+
+    fn due_deliveries(
+        &self,
+        now: Timestamp,
+        each: usize,
+        limit: usize,
+    ) -> Answer<'_, Vec<(Endpoint, Delivery)>> {
+        Box::pin(ask(&self.readers, async move |client| due(client, now, each, limit).await))
+    }
+
+    fn replace_delivery(&self, next: Delivery) -> Answer<'_, bool> {
+        Box::pin(ask(&self.readers, async move |client| replace(client, &next).await))
+    }
+
+    fn deliveries(
+        &self,
+        endpoint_id: String,
+        state: Option<DeliveryState>,
+        before: Option<String>,
+        limit: usize,
+    ) -> Answer<'_, Vec<Delivery>> {
+        Box::pin(ask(&self.readers, async move |client| {
+            list(client, &endpoint_id, state, before.as_deref(), limit).await
+        }))
+    }
+
+    fn delivery(&self, endpoint_id: String, event_id: String) -> Answer<'_, Option<Delivery>> {
+        Box::pin(ask(&self.readers, async move |client| {
+            let sql = "SELECT data, next_attempt_at FROM deliveries
+                 WHERE endpoint_id = $1 AND event_id = $2";
+            let rows = select(client, sql, &[&text(&endpoint_id), &text(&event_id)]).await?;
+            rows.first().map(delivery).transpose()
+        }))
+    }
+
+    fn hurry_deliveries(&self, endpoint_id: String, now: Timestamp) -> Answer<'_, usize> {
+        Box::pin(ask(&self.readers, async move |client| {
+            let sql = "UPDATE deliveries SET next_attempt_at = least(next_attempt_at, $2)
+                 WHERE endpoint_id = $1 AND state = 'pending' RETURNING event_id";
+            Ok(select(client, sql, &[&text(&endpoint_id), &now.0]).await?.len())
+        }))
+    }
+
+    fn forget_deliveries(&self, before: Timestamp, limit: usize) -> Answer<'_, usize> {
+        Box::pin(ask(&self.readers, async move |client| {
+            let sql = "DELETE FROM deliveries WHERE (endpoint_id, event_id) IN
+                    (SELECT endpoint_id, event_id FROM deliveries WHERE occurred_at < $1
+                     ORDER BY occurred_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+                 RETURNING event_id";
+            Ok(select(client, sql, &[&before.0, &(limit as i64)]).await?.len())
+        }))
+    }
+}
+
+/// Whether the position was `from`; then it is `to`, and its row is locked.
+async fn go_on(client: &Client, from: i64, to: i64) -> Result<bool, Error> {
+    let sql = "INSERT INTO reader_positions AS kept (name, position)
+         SELECT 'deliveries', $2::bigint WHERE $1::bigint = 0
+            OR EXISTS (SELECT 1 FROM reader_positions WHERE name = 'deliveries')
+         ON CONFLICT (name) DO UPDATE SET position = excluded.position WHERE kept.position = $1
+         RETURNING position";
+    Ok(!select(client, sql, &[&from, &to]).await?.is_empty())
+}
+
+async fn insert(client: &Client, new: &[Delivery]) -> Result<(), Error> {
+    let sql = "INSERT INTO deliveries (endpoint_id, event_id, round, state, next_attempt_at,
+            occurred_at, data)
+         SELECT $1::text, $2::text, $3::bigint, $4::text, $5::bigint, $6::bigint, $7::text
+         WHERE EXISTS (SELECT 1 FROM endpoints WHERE endpoint_id = $1)
+         ON CONFLICT DO NOTHING";
+    for delivery in new {
+        let data = serde_json::to_string(delivery)?;
+        select(
+            client,
+            sql,
+            &[
+                &delivery.endpoint_id,
+                &delivery.event_id,
+                &delivery.round,
+                &delivery.state.as_str(),
+                &delivery.next_attempt_at.0,
+                &delivery.occurred_at.0,
+                &data,
+            ],
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+/// One look at an index for each endpoint.
+async fn due(
+    client: &Client,
+    now: Timestamp,
+    each: usize,
+    limit: usize,
+) -> Result<Vec<(Endpoint, Delivery)>, Error> {
+    let sql = "SELECT due.data, due.next_attempt_at, endpoints.data FROM endpoints
+            CROSS JOIN LATERAL (SELECT data, next_attempt_at FROM deliveries
+                WHERE endpoint_id = endpoints.endpoint_id AND state = 'pending'
+                    AND next_attempt_at <= $1
+                ORDER BY next_attempt_at LIMIT $2) AS due
+         WHERE endpoints.is_active ORDER BY due.next_attempt_at LIMIT $3";
+    let rows = select(client, sql, &[&now.0, &(each as i64), &(limit as i64)]).await?;
+    rows.iter().map(|row| Ok((json(row, 2)?, delivery(row)?))).collect()
+}
+
+async fn replace(client: &Client, next: &Delivery) -> Result<bool, Error> {
+    let sql =
+        "UPDATE deliveries SET round = $3::bigint, state = $4, next_attempt_at = $5, data = $6
+         WHERE endpoint_id = $1 AND event_id = $2 AND round = $3::bigint - 1 RETURNING event_id";
+    let data = serde_json::to_string(next)?;
+    let (state, at) = (next.state.as_str(), next.next_attempt_at.0);
+    let replaced =
+        select(client, sql, &[&next.endpoint_id, &next.event_id, &next.round, &state, &at, &data])
+            .await?;
+    Ok(!replaced.is_empty())
+}
+
+async fn list(
+    client: &Client,
+    endpoint_id: &str,
+    state: Option<DeliveryState>,
+    before: Option<&str>,
+    limit: usize,
+) -> Result<Vec<Delivery>, Error> {
+    let sql = "SELECT data, next_attempt_at FROM deliveries
+         WHERE endpoint_id = $1 AND ($2::text IS NULL OR state = $2)
+            AND ($3::text IS NULL OR event_id < $3)
+         ORDER BY event_id DESC LIMIT $4";
+    let (state, before) = (state.map(DeliveryState::as_str), before.map(text));
+    let rows = select(client, sql, &[&text(endpoint_id), &state, &before, &(limit as i64)]).await?;
+    rows.iter().map(delivery).collect()
+}
+
+fn delivery(row: &Row) -> Result<Delivery, Error> {
+    Ok(Delivery { next_attempt_at: Timestamp(get(row, 1)?), ..json(row, 0)? })
+}

@@ -1,0 +1,184 @@
+//! What endpoints are told. `data` is all of a delivery; of its columns, those that change without it win.
+
+use super::Sqlite;
+use super::rows::json;
+use crate::domain::{Delivery, DeliveryState, Endpoint, Timestamp};
+use crate::store::{Answer, Deliveries, Error};
+use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
+
+impl Deliveries for Sqlite {
+    fn has_endpoints(&self) -> Answer<'_, bool> {
+        self.read(|conn| {
+            let sql = "SELECT EXISTS (SELECT 1 FROM endpoints)";
+            Ok(conn.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
+        })
+    }
+
+    fn endpoints_of(&self, restaurant_ids: Vec<String>) -> Answer<'_, Vec<Endpoint>> {
+        self.read(move |conn| {
+            let mut found = Vec::new();
+            for restaurant_id in &restaurant_ids {
+                found.extend(super::endpoints::of_restaurant(conn, restaurant_id)?);
+            }
+            Ok(found)
+        })
+    }
+
+    fn deliveries_position(&self) -> Answer<'_, i64> {
+        self.read(|conn| position(conn))
+    }
+
+    fn add_deliveries(&self, from: i64, to: i64, new: Vec<Delivery>) -> Answer<'_, bool> {
+        self.write(move |conn| add(conn, from, to, &new))
+    }
+
+    fn due_deliveries(
+        &self,
+        now: Timestamp,
+        each: usize,
+        limit: usize,
+    ) -> Answer<'_, Vec<(Endpoint, Delivery)>> {
+        self.read(move |conn| due(conn, now, each, limit))
+    }
+
+    fn replace_delivery(&self, next: Delivery) -> Answer<'_, bool> {
+        self.write(move |conn| replace(conn, &next))
+    }
+
+    fn deliveries(
+        &self,
+        endpoint_id: String,
+        state: Option<DeliveryState>,
+        before: Option<String>,
+        limit: usize,
+    ) -> Answer<'_, Vec<Delivery>> {
+        self.read(move |conn| list(conn, &endpoint_id, state, before.as_deref(), limit))
+    }
+
+    fn delivery(&self, endpoint_id: String, event_id: String) -> Answer<'_, Option<Delivery>> {
+        self.read(move |conn| {
+            let mut statement = conn.prepare_cached(
+                "SELECT data, next_attempt_at FROM deliveries
+                 WHERE endpoint_id = ?1 AND event_id = ?2",
+            )?;
+            Ok(statement.query_row([endpoint_id, event_id], delivery).optional()?)
+        })
+    }
+
+    fn hurry_deliveries(&self, endpoint_id: String, now: Timestamp) -> Answer<'_, usize> {
+        self.write(move |conn| {
+            let mut statement = conn.prepare_cached(
+                "UPDATE deliveries SET next_attempt_at = min(next_attempt_at, ?2)
+                 WHERE endpoint_id = ?1 AND state = 'pending'",
+            )?;
+            Ok(statement.execute(params![endpoint_id, now.0])?)
+        })
+    }
+
+    fn forget_deliveries(&self, before: Timestamp, limit: usize) -> Answer<'_, usize> {
+        self.write(move |conn| {
+            let mut statement = conn.prepare_cached(
+                "DELETE FROM deliveries WHERE rowid IN (SELECT rowid FROM deliveries
+                 WHERE occurred_at < ?1 ORDER BY occurred_at LIMIT ?2)",
+            )?;
+            Ok(statement.execute(params![before.0, limit as i64])?)
+        })
+    }
+}
+
+fn position(conn: &Connection) -> Result<i64, Error> {
+    let sql = "SELECT position FROM reader_positions WHERE name = 'deliveries'";
+    let found = conn.prepare_cached(sql)?.query_row([], |row| row.get(0)).optional()?;
+    Ok(found.unwrap_or(0))
+}
+
+fn add(conn: &mut Connection, from: i64, to: i64, new: &[Delivery]) -> Result<bool, Error> {
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    if position(&tx)? != from {
+        return Ok(false);
+    }
+    tx.prepare_cached(
+        "INSERT INTO reader_positions (name, position) VALUES ('deliveries', ?1)
+         ON CONFLICT (name) DO UPDATE SET position = excluded.position",
+    )?
+    .execute([to])?;
+    for delivery in new {
+        tx.prepare_cached(
+            "INSERT INTO deliveries (endpoint_id, event_id, round, state, next_attempt_at,
+                occurred_at, data)
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7
+             WHERE EXISTS (SELECT 1 FROM endpoints WHERE endpoint_id = ?1)
+             ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![
+            delivery.endpoint_id,
+            delivery.event_id,
+            delivery.round,
+            delivery.state.as_str(),
+            delivery.next_attempt_at.0,
+            delivery.occurred_at.0,
+            serde_json::to_string(delivery)?,
+        ])?;
+    }
+    tx.commit()?;
+    Ok(true)
+}
+
+/// One look at an index for each endpoint.
+fn due(
+    conn: &mut Connection,
+    now: Timestamp,
+    each: usize,
+    limit: usize,
+) -> Result<Vec<(Endpoint, Delivery)>, Error> {
+    let mut statement = conn.prepare_cached(
+        "SELECT deliveries.data, next_attempt_at, endpoints.data FROM endpoints
+            JOIN deliveries ON deliveries.rowid IN (SELECT one.rowid FROM deliveries AS one
+                WHERE one.endpoint_id = endpoints.endpoint_id AND one.state = 'pending'
+                    AND one.next_attempt_at <= ?1
+                ORDER BY one.next_attempt_at LIMIT ?2)
+         WHERE endpoints.is_active ORDER BY next_attempt_at LIMIT ?3",
+    )?;
+    let rows = statement.query_map(params![now.0, each as i64, limit as i64], |row| {
+        Ok((json(row, 2)?, delivery(row)?))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn replace(conn: &mut Connection, next: &Delivery) -> Result<bool, Error> {
+    let replaced = conn
+        .prepare_cached(
+            "UPDATE deliveries SET round = ?3, state = ?4, next_attempt_at = ?5, data = ?6
+             WHERE endpoint_id = ?1 AND event_id = ?2 AND round = ?3 - 1",
+        )?
+        .execute(params![
+            next.endpoint_id,
+            next.event_id,
+            next.round,
+            next.state.as_str(),
+            next.next_attempt_at.0,
+            serde_json::to_string(next)?,
+        ])?;
+    Ok(replaced == 1)
+}
+
+fn list(
+    conn: &mut Connection,
+    endpoint_id: &str,
+    state: Option<DeliveryState>,
+    before: Option<&str>,
+    limit: usize,
+) -> Result<Vec<Delivery>, Error> {
+    let mut statement = conn.prepare_cached(
+        "SELECT data, next_attempt_at FROM deliveries
+         WHERE endpoint_id = ?1 AND (?2 IS NULL OR state = ?2) AND (?3 IS NULL OR event_id < ?3)
+         ORDER BY event_id DESC LIMIT ?4",
+    )?;
+    let state = state.map(DeliveryState::as_str);
+    let rows = statement.query_map(params![endpoint_id, state, before, limit as i64], delivery)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn delivery(row: &Row<'_>) -> rusqlite::Result<Delivery> {
+    Ok(Delivery { next_attempt_at: Timestamp(row.get(1)?), ..json(row, 0)? })
+}

@@ -1,0 +1,188 @@
+//! The loop that tells endpoints, with a restaurant's system to talk to.
+
+use crate::sink::{Answer, Sink};
+use crate::support::{MINUTE, SECOND, Takeaway, cook, lease, placed, until};
+use chassis::clock::BootInstant;
+use chassis::shutdown::Shutdown;
+use orders_context::app::{App, Cause, EndpointChange, EndpointWanted, ListDeliveries};
+use orders_context::deliveries::{self, Parts};
+use orders_context::domain::{
+    Decision, Delivery, DeliveryState, Endpoint, Heard, PausedBy, Profile, Signing, Url,
+};
+use orders_context::leases::Held;
+use orders_context::store::Deliveries;
+use orders_context::tasks::post::{Poster, Reach};
+use std::sync::Arc;
+use std::time::Duration;
+
+const HOUSE: &str = "bella-napoli";
+
+/// The loop, until the answer is cancelled.
+fn telling(takeaway: &Takeaway, app: &App, pause_after_ms: i64) -> Shutdown {
+    let parts = Parts {
+        app: app.clone(),
+        store: takeaway.open_again(),
+        poster: Arc::new(Poster::new(Reach::Anywhere).unwrap()),
+        pause_after_ms,
+    };
+    let stop = Shutdown::new();
+    let held = Held::until(lease(), BootInstant::now() + Duration::from_secs(600));
+    tokio::spawn(deliveries::run(parts, held, stop.clone()));
+    stop
+}
+
+async fn endpoint(app: &App, url: &str, events: &[Heard]) -> Endpoint {
+    let wanted = EndpointWanted {
+        restaurant_id: HOUSE.to_owned(),
+        url: Url(url.to_owned()),
+        events: events.to_vec(),
+        signing: Signing::Hmac,
+        profile: Profile::Urgent,
+    };
+    app.add_endpoint(wanted, url.to_owned(), vec![7]).await.unwrap()
+}
+
+async fn told(app: &App, endpoint: &Endpoint) -> Vec<Delivery> {
+    let all = ListDeliveries { limit: 100, ..ListDeliveries::default() };
+    app.deliveries(HOUSE, &endpoint.endpoint_id, all).await.unwrap()
+}
+
+/// The only delivery there is, once it has had so many attempts.
+async fn attempted(app: &App, endpoint: &Endpoint, attempts: u32) -> Delivery {
+    until("an attempt", async || {
+        let mut told = told(app, endpoint).await;
+        assert!(told.len() <= 1, "{told:?}");
+        told.pop().filter(|delivery| delivery.attempts == attempts)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn an_endpoint_that_fails_twice_hears_at_the_third_attempt() {
+    let sink = Sink::open(&[Answer::Status(503), Answer::Silence, Answer::Status(204)]).await;
+    let takeaway = Takeaway::open();
+    let app = takeaway.app().await;
+    let endpoint = endpoint(&app, &sink.url, &[Heard::OrderPlaced]).await;
+    let _stop = telling(&takeaway, &app, 60_000);
+    let order = placed(&app, "rosa-1").await;
+
+    let first = attempted(&app, &endpoint, 1).await;
+    assert_eq!(first.recent[0].outcome, Err("http_503".to_owned()));
+    assert_eq!((first.state, first.give_up_at), (DeliveryState::Pending, order.accept_by));
+    takeaway.clock.advance_us(SECOND);
+    let second = attempted(&app, &endpoint, 2).await;
+    assert_eq!(second.recent[1].outcome, Err("broken_connection".to_owned()));
+    let failing = app.endpoint(HOUSE, &endpoint.endpoint_id).await.unwrap();
+    assert!(failing.failing_since.is_some());
+    takeaway.clock.advance_us(2 * SECOND);
+    let third = attempted(&app, &endpoint, 3).await;
+    assert_eq!((third.state, &third.recent[2].outcome), (DeliveryState::Done, &Ok(204)));
+    until("the end of the failing", async || {
+        let now = app.endpoint(HOUSE, &endpoint.endpoint_id).await.unwrap();
+        now.failing_since.is_none().then_some(())
+    })
+    .await;
+
+    let came = sink.deliveries();
+    assert_eq!(came.len(), 3);
+    for delivery in &came {
+        assert_eq!(delivery.headers["webhook-id"], third.webhook_id(), "the same at each attempt");
+        assert_eq!(delivery.body, came[0].body, "the same words");
+    }
+    assert_eq!(came[0].body["type"], "order_placed");
+    let data = &came[0].body["data"];
+    assert_eq!(
+        (&data["order_id"], &data["sequence"]),
+        (&order.order_id.as_str().into(), &1.into())
+    );
+    assert_eq!(data["items"][0]["name"], "Pizza Margherita");
+    let said = came[0].body.to_string();
+    assert!(!said.contains("Rosa") && !said.contains("rosa"), "nothing personal: {said}");
+}
+
+#[tokio::test]
+async fn each_event_is_told_once_whoever_takes_the_work_over() {
+    let sink = Sink::open(&[Answer::Status(204)]).await;
+    let takeaway = Takeaway::open();
+    let app = takeaway.app().await;
+    let before = placed(&app, "before").await;
+    takeaway.clock.advance_us(1);
+    let endpoint = endpoint(&app, &sink.url, &[Heard::OrderPlaced, Heard::OrderAccepted]).await;
+    let first = telling(&takeaway, &app, 60_000);
+    let order = placed(&app, "rosa-1").await;
+    until("the order", async || (told(&app, &endpoint).await.len() == 1).then_some(())).await;
+    first.cancel();
+    let (_second, _third) = (telling(&takeaway, &app, 60_000), telling(&takeaway, &app, 60_000));
+    let accept = Decision::Accept;
+    app.decide_order(&order.order_id, accept, cook(), Cause::default()).await.unwrap();
+    let done = until("both events", async || {
+        let told = told(&app, &endpoint).await;
+        let done = told.iter().filter(|delivery| delivery.state == DeliveryState::Done).count();
+        (done == 2).then_some(told)
+    })
+    .await;
+    let types: Vec<_> = done.iter().map(|delivery| delivery.event_type.as_str()).collect();
+    assert_eq!(types, ["order_accepted", "order_placed"], "the newest first");
+    assert!(done.iter().all(|delivery| delivery.order_id != before.order_id));
+}
+
+#[tokio::test]
+async fn an_endpoint_that_fails_for_long_is_paused_and_hears_all_when_it_is_resumed() {
+    let answers = &[Answer::Status(500), Answer::Status(500), Answer::Status(204)];
+    let sink = Sink::open(answers).await;
+    let takeaway = Takeaway::open();
+    let app = takeaway.app().await;
+    let endpoint = endpoint(&app, &sink.url, &[Heard::OrderPlaced]).await;
+    let _stop = telling(&takeaway, &app, 60_000);
+    placed(&app, "rosa-1").await;
+    attempted(&app, &endpoint, 1).await;
+    takeaway.clock.advance_us(MINUTE);
+    attempted(&app, &endpoint, 2).await;
+    let id = &endpoint.endpoint_id;
+    let paused = until("the pause", async || app.endpoint(HOUSE, id).await.unwrap().pause).await;
+    assert_eq!(paused.why, PausedBy::Failing);
+    takeaway.clock.advance_us(MINUTE);
+    app.interrupt_endpoint(HOUSE, id, EndpointChange::Resume).await.unwrap();
+    let done = attempted(&app, &endpoint, 3).await;
+    assert_eq!((done.state, sink.deliveries().len()), (DeliveryState::Done, 3));
+}
+
+#[tokio::test]
+async fn what_is_pointless_is_given_up_without_a_call_and_told_all_the_same_when_asked_for() {
+    let sink = Sink::open(&[Answer::Status(204)]).await;
+    let takeaway = Takeaway::open();
+    let app = takeaway.app().await;
+    let endpoint = endpoint(&app, &sink.url, &[Heard::OrderPlaced]).await;
+    placed(&app, "rosa-1").await;
+    takeaway.clock.advance_us(10 * MINUTE);
+    let _stop = telling(&takeaway, &app, 60_000);
+    let given_up = until("giving up", async || {
+        let told = told(&app, &endpoint).await.pop();
+        told.filter(|delivery| delivery.state == DeliveryState::GivenUp)
+    })
+    .await;
+    assert_eq!((given_up.attempts, sink.deliveries().len()), (0, 0));
+    let (id, event_id) = (&endpoint.endpoint_id, &given_up.event_id);
+    for attempts in [1, 2] {
+        app.replay_delivery(HOUSE, id, event_id).await.unwrap();
+        let done = attempted(&app, &endpoint, attempts).await;
+        assert_eq!(done.state, DeliveryState::Done);
+    }
+    let came = sink.deliveries();
+    assert_eq!(came.len(), 2);
+    assert!(came.iter().all(|delivery| delivery.headers["webhook-id"] == given_up.webhook_id()));
+    assert!(app.replay_delivery(HOUSE, id, "another").await.is_err());
+}
+
+#[tokio::test]
+async fn where_nobody_listens_the_journal_is_passed_over() {
+    let takeaway = Takeaway::open();
+    let app = takeaway.app().await;
+    placed(&app, "rosa-1").await;
+    placed(&app, "rosa-2").await;
+    let _stop = telling(&takeaway, &app, 60_000);
+    until("the end of the journal", async || {
+        (takeaway.store.deliveries_position().await.unwrap() == 2).then_some(())
+    })
+    .await;
+}
