@@ -6,7 +6,7 @@ use crate::store::{Commit, Error, Stage};
 use std::collections::{BTreeSet, HashMap};
 use tokio_postgres::Row;
 
-/// Reads as many entries of an index as these customers have orders outside compact history.
+/// Reads as many entries of an index as these customers have orders under way.
 pub const COUNT: &str = "SELECT customer_id, count(*) FROM orders
     WHERE customer_id = ANY($1::text[]) AND deadline IS NOT NULL GROUP BY customer_id";
 

@@ -331,4 +331,8 @@ pub const MIGRATIONS: &[&str] = &[
         position BIGINT NOT NULL
     );
 "#,
+    r#"
+    -- How many orders a customer has under way is asked for each new one: what is over costs nothing.
+    CREATE INDEX orders_under_way ON orders (customer_id) WHERE deadline IS NOT NULL;
+"#,
 ];

@@ -289,4 +289,7 @@ pub const MIGRATIONS: &[&str] = &[
         name     TEXT PRIMARY KEY,
         position INTEGER NOT NULL
     );
+", "
+    -- How many orders a customer has under way is asked for each new one: what is over costs nothing.
+    CREATE INDEX orders_under_way ON orders (customer_id) WHERE deadline IS NOT NULL;
 "];

@@ -120,12 +120,15 @@ fn write_commit(
     Ok(Outcome::Committed)
 }
 
-/// Whether the customer has so many orders under way: looks at the customer's latest only.
+/// How many orders of a customer are under way, up to so many. Reads as many entries of an index.
+pub const COUNT_UNDER_WAY: &str = "SELECT count(*) FROM (SELECT 1 FROM orders
+    WHERE customer_id = ?1 AND deadline IS NOT NULL LIMIT ?2)";
+
+/// Whether the customer has so many orders under way.
 fn is_crowded(tx: &mut Statements<'_>, customer_id: &str, most_open: u32) -> Result<bool, Error> {
-    let sql = "SELECT count(*) FROM (SELECT 1 FROM orders
-         WHERE customer_id = ?1 AND deadline IS NOT NULL LIMIT ?2)";
-    let under_way: u32 =
-        tx.prepare_cached(sql)?.query_row(params![customer_id, most_open], |row| row.get(0))?;
+    let under_way: u32 = tx
+        .prepare_cached(COUNT_UNDER_WAY)?
+        .query_row(params![customer_id, most_open], |row| row.get(0))?;
     Ok(under_way >= most_open)
 }
 

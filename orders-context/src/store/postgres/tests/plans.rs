@@ -1,6 +1,7 @@
 //! For every question for a page there is a way that reads no whole table and sorts nothing without a
 //! bound: PostgreSQL finds it where it is kept from scanning and sorting.
 
+use super::super::customers::COUNT;
 use super::server::Place;
 use crate::store::contract::questions::every_question;
 use crate::store::listing::Question;
@@ -71,4 +72,15 @@ async fn for_every_page_there_is_a_way_along_an_index() {
         }
     }
     assert!(wrong.is_empty(), "{} read or sort too much, such as:\n{}", wrong.len(), wrong[0]);
+}
+
+#[tokio::test]
+async fn what_a_customer_has_under_way_is_counted_without_what_is_over() {
+    let place = Place::migrated();
+    let sql = place.client().await;
+    sql.batch_execute("SET enable_seqscan = off").await.unwrap();
+    let explain = format!("EXPLAIN {}", COUNT.replace("$1", "ARRAY['ada', 'alan']"));
+    let rows = sql.query(&explain, &[]).await.unwrap();
+    let plan: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    assert!(plan.iter().any(|line| line.contains("orders_under_way")), "{plan:#?}");
 }

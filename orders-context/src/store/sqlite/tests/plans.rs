@@ -1,6 +1,7 @@
 //! No question for a page reads a whole table or sorts without a bound: SQLite says how it will go.
 
 use super::super::schema;
+use super::super::write::COUNT_UNDER_WAY;
 use crate::store::contract::questions::every_question;
 use crate::store::listing::Question;
 use crate::store::listing::sql::{MOST_LOOKED_AT, Statement, count_of, may_be_narrow, page};
@@ -77,4 +78,18 @@ fn no_page_reads_a_table_or_sorts_without_a_bound() {
         }
     }
     assert!(faults.is_empty(), "{} read or sort too much, such as:\n{}", faults.len(), faults[0]);
+}
+
+#[test]
+fn what_a_customer_has_under_way_is_counted_without_what_is_over() {
+    let mut conn = Connection::open_in_memory().expect("a database");
+    chassis::sqlite::migrate(&mut conn, schema::MIGRATIONS).expect("the tables");
+    let explained = format!("EXPLAIN QUERY PLAN {COUNT_UNDER_WAY}");
+    let mut explained = conn.prepare(&explained).expect("a statement");
+    let steps: Vec<String> =
+        explained.query_map(["ada", "20"], |row| row.get(3)).unwrap().map(Result::unwrap).collect();
+    let index = "USING INDEX orders_under_way (customer_id=?)";
+    let covering = "USING COVERING INDEX orders_under_way (customer_id=?)";
+    let found = steps.iter().any(|step| step.contains(index) || step.contains(covering));
+    assert!(found, "{steps:?}");
 }
