@@ -3,10 +3,14 @@
 //! A context's configuration is a few small structs that read their fields from [`Settings`].
 //! Values are never repeated in a problem, because any of them may be a secret.
 
+mod secret_file;
+
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::str::FromStr;
+
+pub use secret_file::SECRET_BYTES;
 
 /// Reads variables and remembers what is wrong with them until [`Settings::finish`].
 ///

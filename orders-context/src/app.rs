@@ -27,7 +27,7 @@ mod tickets;
 mod wake_order;
 
 pub use act::Acted;
-pub use answer_links::{AnswerLinks, BadLink, KEY_BYTES};
+pub use answer_links::{AnswerLinks, BadLink};
 pub use availability::SetAvailability;
 pub use bulk::{BulkRefusal, BulkWanted, DryRun, Interrupt};
 pub use deliveries::ListDeliveries;

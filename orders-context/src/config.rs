@@ -1,8 +1,8 @@
 //! What the orders context is told from outside, all of it through the environment.
 
+use crate::app::AnswerLinks;
 use crate::app::feed::StreamLimits;
 use crate::app::group::Limits;
-use crate::app::{AnswerLinks, KEY_BYTES};
 use crate::domain::{Pauses, Policy, Terms, Webhook};
 use crate::http::Role;
 use crate::policy_file;
@@ -272,32 +272,11 @@ fn answer_links(settings: &mut Settings) -> Option<AnswerLinks> {
             return None;
         }
     };
-    let key = std::fs::read_to_string(&file).map(|text| link_key(text.trim()));
-    match &key {
-        Ok(Some(_)) => {}
-        Ok(None) => settings.problem(
-            KEY_FILE,
-            "names a file that does not hold 64 hexadecimal digits: write 32 random bytes there",
-        ),
-        Err(cause) => settings.problem(
-            KEY_FILE,
-            format!("names a file that cannot be read ({cause}): create it or correct it"),
-        ),
-    }
-    let links = AnswerLinks::new(&url, key.ok().flatten()?);
+    let links = AnswerLinks::new(&url, settings.secret_file(KEY_FILE, &file)?);
     if links.is_none() || !matches!(url.scheme(), "http" | "https") {
         settings.problem("ORDERS_PUBLIC_URL", "must be a URL with http or https");
     }
     links
-}
-
-fn link_key(digits: &str) -> Option<[u8; KEY_BYTES]> {
-    let is_hex = digits.len() == 2 * KEY_BYTES && digits.bytes().all(|it| it.is_ascii_hexdigit());
-    let mut key = [0; KEY_BYTES];
-    for (at, byte) in key.iter_mut().enumerate().filter(|_| is_hex) {
-        *byte = u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).ok()?;
-    }
-    is_hex.then_some(key)
 }
 
 fn streams(settings: &mut Settings) -> StreamLimits {

@@ -3,8 +3,8 @@
 
 use crate::app::{App, EndpointTest, Tried};
 use crate::tasks::Failed;
+use crate::tasks::envelope::enveloped;
 use crate::tasks::post::{Message, Poster};
-use chassis::clock::rfc3339;
 use chassis::shutdown::Shutdown;
 use serde_json::json;
 use std::sync::Arc;
@@ -43,15 +43,11 @@ pub async fn run(
 async fn send(app: &App, poster: &Poster, test: EndpointTest) {
     let EndpointTest { endpoint, test_id, reply } = test;
     let now = app.now();
-    let body = json!({
-        "type": "webhook.test",
-        "timestamp": rfc3339(now.0),
-        "data": {
-            "restaurant_id": endpoint.restaurant_id,
-            "endpoint_id": endpoint.endpoint_id,
-        },
+    let data = json!({
+        "restaurant_id": endpoint.restaurant_id,
+        "endpoint_id": endpoint.endpoint_id,
     });
-    let body = body.to_string().into_bytes();
+    let body = enveloped("webhook.test", now, data);
     let message = Message { id: format!("msg_test_{test_id}"), body, traceparent: None };
     let began = Instant::now();
     let sent = poster.send(&endpoint.url.0, &endpoint.keys(now), message, now).await;

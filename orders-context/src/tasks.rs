@@ -5,6 +5,7 @@
 //! a command; a crash between the call and its report repeats the call, never loses it.
 
 mod attempt;
+pub mod envelope;
 pub mod mail;
 pub mod post;
 mod push;

@@ -10,7 +10,7 @@ mod taker;
 #[cfg(test)]
 pub mod testing;
 
-pub use derive::{CodeKey, NotAKey, voucher_id};
+pub use derive::{CodeKey, voucher_id};
 pub use list_vouchers::{ListVouchers, Page};
 pub use take_batch::{CompletedEvent, ReadRecord, Reading, TakeError, Taken, WAITS_BEHIND};
 pub use taker::{Rules, Taker};

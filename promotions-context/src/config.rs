@@ -1,6 +1,5 @@
 //! The configuration of promotions, from environment variables. Each command reads what it needs.
 
-use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -146,21 +145,11 @@ fn campaign(settings: &mut Settings) -> Campaign {
 
 fn code_key(settings: &mut Settings) -> CodeKey {
     const NAME: &str = "PROMOTIONS_CODE_KEY_FILE";
-    let path: String = settings.required(NAME);
-    if path.is_empty() {
+    let path: PathBuf = settings.required(NAME);
+    if path.as_os_str().is_empty() {
         return CodeKey::default();
     }
-    let problem = match fs::read_to_string(&path).map(|text| text.parse()) {
-        Ok(Ok(key)) => return key,
-        Ok(Err(_)) => "names a file that does not hold 64 hexadecimal digits: write 32 random \
-                       bytes there"
-            .to_owned(),
-        Err(cause) => {
-            format!("names a file that cannot be read ({cause}): create it or correct it")
-        }
-    };
-    settings.problem(NAME, problem);
-    CodeKey::default()
+    settings.secret_file(NAME, &path).map(CodeKey::from).unwrap_or_default()
 }
 
 fn quotas(settings: &mut Settings) -> Vec<Quota<Role>> {

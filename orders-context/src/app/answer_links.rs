@@ -8,6 +8,7 @@ use super::{App, Failure};
 use crate::domain::{Order, Timestamp};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chassis::config::SECRET_BYTES;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::sync::Arc;
@@ -16,13 +17,10 @@ use url::Url;
 /// What is signed, so that this key's signatures mean nothing elsewhere.
 const PURPOSE: &[u8] = b"takeaway answer link 1\n";
 
-/// The bytes of a key.
-pub const KEY_BYTES: usize = 32;
-
 /// Makes links and knows its own.
 #[derive(Clone)]
 pub struct AnswerLinks {
-    key: [u8; KEY_BYTES],
+    key: [u8; SECRET_BYTES],
     /// Ends in a slash.
     base: Url,
 }
@@ -45,7 +43,7 @@ impl AnswerLinks {
     /// Links that lead to `public_url`, where people reach this API. `None` if nothing can be put behind
     /// that address.
     #[must_use]
-    pub fn new(public_url: &Url, key: [u8; KEY_BYTES]) -> Option<Self> {
+    pub fn new(public_url: &Url, key: [u8; SECRET_BYTES]) -> Option<Self> {
         let mut base = public_url.clone();
         base.path_segments_mut().ok()?.pop_if_empty().push("answer").push("");
         Some(Self { key, base })
@@ -129,7 +127,7 @@ mod tests {
     use crate::store::contract::placed;
 
     fn links(key: u8, base: &str) -> AnswerLinks {
-        AnswerLinks::new(&base.parse().unwrap(), [key; KEY_BYTES]).unwrap()
+        AnswerLinks::new(&base.parse().unwrap(), [key; SECRET_BYTES]).unwrap()
     }
 
     #[test]

@@ -3,15 +3,9 @@
 
 use crate::domain::{Deadline, Event, Item};
 use crate::store::JournalRow;
+use crate::tasks::envelope::enveloped;
 use chassis::clock::rfc3339;
 use serde::Serialize;
-
-#[derive(Serialize)]
-struct Body<'a> {
-    r#type: &'static str,
-    timestamp: String,
-    data: Data<'a>,
-}
 
 #[derive(Serialize)]
 struct Data<'a> {
@@ -61,10 +55,8 @@ pub fn body(row: &JournalRow) -> String {
         currency: &row.currency,
         of_event: of_event(&row.event),
     };
-    let timestamp = rfc3339(row.occurred_at.0);
-    let body = Body { r#type: row.event.event_type(), timestamp, data };
-    // Plain strings and numbers always have a JSON form.
-    serde_json::to_string(&body).unwrap_or_default()
+    // JSON is always UTF-8.
+    String::from_utf8(enveloped(row.event.event_type(), row.occurred_at, data)).unwrap_or_default()
 }
 
 fn of_event(event: &Event) -> OfEvent<'_> {

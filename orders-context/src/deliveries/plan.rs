@@ -7,20 +7,26 @@ use crate::store::{Error, JournalReader, JournalRow, Store};
 use anyhow::Context;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// How many rows of the journal are read at once.
 const PAGE: usize = 500;
+
+/// How often it is written down that the journal was passed over: the writer is everybody's.
+const PASS_EVERY: Duration = Duration::from_secs(10);
 
 /// Reads the journal for endpoints.
 pub struct Planner {
     store: Arc<dyn Store>,
     reader: Option<Box<dyn JournalReader>>,
+    /// When the journal was passed over last.
+    passed_at: Option<Instant>,
 }
 
 impl Planner {
     /// Of this store.
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, reader: None }
+        Self { store, reader: None, passed_at: None }
     }
 
     /// Makes deliveries of the next page of the journal; whether there may be more. Where nobody has an
@@ -36,7 +42,10 @@ impl Planner {
             return Ok(false);
         }
         if !self.store.has_endpoints().await? {
-            self.store.add_deliveries(from, newest, Vec::new()).await?;
+            if self.passed_at.is_none_or(|at| at.elapsed() >= PASS_EVERY) {
+                self.store.add_deliveries(from, newest, Vec::new()).await?;
+                self.passed_at = Some(Instant::now());
+            }
             return Ok(false);
         }
         let rows = self.read(move |reader| {

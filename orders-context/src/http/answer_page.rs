@@ -7,7 +7,8 @@
 mod html;
 
 use super::cause;
-use super::faults::is_remark;
+use super::decide_order::RejectReason;
+use super::decide_order::answer::refusal;
 use crate::app::{App, BadLink, Failure};
 use crate::domain::{Actor, Decision, Order};
 use axum::Extension;
@@ -23,15 +24,15 @@ use chassis::telemetry::trace::TraceParent;
 use std::sync::Arc;
 use url::form_urlencoded;
 
-/// Why a restaurant says no, as the API has it and as people read it.
-const REASONS: [(&str, &str); 7] = [
-    ("too_busy", "Too busy"),
-    ("closing", "Closing soon"),
-    ("closed", "Closed"),
-    ("cannot_meet_instructions", "What was asked for is not possible"),
-    ("address_unreachable", "Nobody delivers there"),
-    ("technical", "Something does not work"),
-    ("other", "Another reason, namely"),
+/// Why a restaurant says no, in words that people read.
+const REASONS: [(RejectReason, &str); 7] = [
+    (RejectReason::TooBusy, "Too busy"),
+    (RejectReason::Closing, "Closing soon"),
+    (RejectReason::Closed, "Closed"),
+    (RejectReason::CannotMeetInstructions, "What was asked for is not possible"),
+    (RejectReason::AddressUnreachable, "Nobody delivers there"),
+    (RejectReason::Technical, "Something does not work"),
+    (RejectReason::Other, "Another reason, namely"),
 ];
 
 /// In how many minutes the food may be said to be ready.
@@ -40,12 +41,6 @@ const READY_IN_MINUTES: [i64; 5] = [15, 30, 45, 60, 90];
 /// The pages of `app`'s links. They belong beside the API, which is for programs.
 pub fn answer_pages(app: App) -> Router {
     Router::new().route("/answer/{link}", get(show).post(answer)).with_state(Arc::new(app))
-}
-
-/// What a form says.
-enum Said {
-    Decision { decision: Decision, remark: Option<String> },
-    Nonsense(&'static str),
 }
 
 async fn show(State(app): State<Arc<App>>, Path(link): Path<String>) -> Response {
@@ -66,8 +61,8 @@ async fn answer(
         Err(bad) => return refused(&bad),
     };
     let (decision, remark) = match said(&form, &app, &order) {
-        Said::Decision { decision, remark } => (decision, remark),
-        Said::Nonsense(why) => {
+        Ok(said) => said,
+        Err(why) => {
             return page(StatusCode::UNPROCESSABLE_ENTITY, html::order(&order, Some(why)));
         }
     };
@@ -85,39 +80,34 @@ async fn answer(
     }
 }
 
-/// `decision=accept` and perhaps `ready_in`, or `decision=reject`, `reason` and perhaps `note`.
-fn said(form: &[u8], app: &App, order: &Order) -> Said {
-    let field = |name: &str| {
+/// `decision=accept` and perhaps `ready_in`, or `decision=reject`, `reason` and perhaps `note`: the
+/// decision, and what the customer is to read.
+///
+/// # Errors
+/// What is wrong with the form.
+fn said(form: &[u8], app: &App, order: &Order) -> Result<(Decision, Option<String>), &'static str> {
+    let given = |name: &str| {
         let mut fields = form_urlencoded::parse(form);
-        fields.find(|(key, _)| key == name).map(|(_, value)| value.trim().to_owned())
+        let value = fields.find(|(key, _)| key == name)?.1.trim().to_owned();
+        (!value.is_empty()).then_some(value)
     };
-    let given = |name: &str| field(name).filter(|value| !value.is_empty());
     match given("decision").as_deref() {
         Some("accept") => {
             let minutes = given("ready_in").and_then(|text| text.parse().ok());
             let minutes = minutes.filter(|minutes| READY_IN_MINUTES.contains(minutes));
             let ready_by = minutes.map(|minutes| app.now().plus_ms(minutes * 60_000));
-            let decision = match ready_by.filter(|ready_by| *ready_by < order.complete_by) {
-                Some(ready_by) => Decision::AcceptReadyBy(ready_by),
-                None => Decision::Accept,
-            };
-            Said::Decision { decision, remark: None }
+            let ready_by = ready_by.filter(|ready_by| *ready_by < order.complete_by);
+            Ok((ready_by.map_or(Decision::Accept, Decision::AcceptReadyBy), None))
         }
         Some("reject") => {
-            let reason = given("reason").unwrap_or_default();
-            let remark = given("note");
-            if !REASONS.iter().any(|(code, _)| *code == reason) {
-                return Said::Nonsense("Choose a reason.");
-            }
-            if remark.as_deref().is_some_and(|remark| !is_remark(remark)) {
-                return Said::Nonsense("Write at most 500 characters on one line.");
-            }
-            if reason == "other" && remark.is_none() {
-                return Said::Nonsense("Say which reason.");
-            }
-            Said::Decision { decision: Decision::Reject { reason }, remark }
+            let (reason, note) = (given("reason").unwrap_or_default(), given("note"));
+            let known = REASONS.iter().find(|(known, _)| known.as_str() == reason);
+            let (reason, _) = known.ok_or("Choose a reason.")?;
+            let decision = refusal(*reason, None, note.as_deref())
+                .map_err(|_| "Say which reason, in at most 500 characters on one line.")?;
+            Ok((decision, note))
         }
-        _ => Said::Nonsense("Choose: accept or reject."),
+        _ => Err("Choose: accept or reject."),
     }
 }
 

@@ -1,6 +1,6 @@
 //! `POST /v1/orders/{id}/accept`, `reject`, `complete` and `cancel`.
 
-mod answer;
+pub(super) mod answer;
 
 use super::document::ProblemView;
 use super::faults::{Faults, REASON_CODE_RULE, is_reason_code};
@@ -253,7 +253,8 @@ async fn decide(
 }
 
 impl RejectReason {
-    fn as_str(self) -> &'static str {
+    /// The code of the API.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::ItemUnavailable => "item_unavailable",
             Self::TooBusy => "too_busy",

@@ -20,7 +20,7 @@ mod refusals;
 mod restaurants;
 
 use crate::app::group::Limits;
-use crate::app::{AnswerLinks, App, KEY_BYTES};
+use crate::app::{AnswerLinks, App};
 use crate::domain::Policy;
 use crate::http::{Principal, Role};
 use crate::store::sqlite::Sqlite;
@@ -105,7 +105,7 @@ impl Takeaway {
         );
         tokio::spawn(group.run(Shutdown::new()));
         let public = "https://orders.example".parse().expect("a URL");
-        let app = app.with_answer_links(AnswerLinks::new(&public, [7; KEY_BYTES]));
+        let app = app.with_answer_links(AnswerLinks::new(&public, [7; 32]));
         tokio::spawn(app.feeds().clone().run(Shutdown::new()));
         let issuer = LocalIssuer::open(&folder.path().join("token.key")).expect("a key");
         let router = served(app.clone(), &issuer, &clock);

@@ -33,6 +33,7 @@ mod tasks;
 mod tests;
 mod tickets;
 mod tombstones;
+mod under_way;
 mod write;
 
 use super::bulk::{Bulk, NewBulk, Started};

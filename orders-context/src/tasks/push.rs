@@ -1,15 +1,9 @@
 //! What customers are told over a push gateway, which knows their devices: ids and a code, nothing
 //! personal. The gateway turns an opaque customer id into a person; this context need not.
 
+use super::envelope::enveloped;
 use crate::domain::{Notification, Order, Timestamp};
 use serde::Serialize;
-
-#[derive(Serialize)]
-struct Body<'a> {
-    r#type: &'static str,
-    timestamp: String,
-    data: Data<'a>,
-}
 
 #[derive(Serialize)]
 struct Data<'a> {
@@ -22,8 +16,5 @@ struct Data<'a> {
 pub fn body(order: &Order, notification: Notification, now: Timestamp) -> Vec<u8> {
     let Order { customer_id, order_id, .. } = order;
     let data = Data { customer_id, order_id, notification };
-    let timestamp = chassis::clock::rfc3339(now.0);
-    let body = Body { r#type: "customer.notification", timestamp, data };
-    // Plain strings always have a JSON form.
-    serde_json::to_vec(&body).unwrap_or_default()
+    enveloped("customer.notification", now, data)
 }

@@ -1,15 +1,9 @@
 //! What restaurants are told: the body of their webhook.
 
+use super::envelope::enveloped;
 use crate::app::Task;
 use crate::domain::{Item, Order, TaskKind, Timestamp};
 use serde::Serialize;
-
-#[derive(Serialize)]
-struct Body<'a> {
-    r#type: &'static str,
-    timestamp: String,
-    data: Data<'a>,
-}
 
 #[derive(Serialize)]
 struct Data<'a> {
@@ -41,7 +35,5 @@ pub fn body(task: &Task, order: &Order, note: Option<&str>, now: Timestamp) -> V
         reminder,
         accept_by: chassis::clock::rfc3339(order.accept_by.0),
     };
-    let body = Body { r#type, timestamp: chassis::clock::rfc3339(now.0), data };
-    // Plain strings and numbers always have a JSON form.
-    serde_json::to_vec(&body).unwrap_or_default()
+    enveloped(r#type, now, data)
 }

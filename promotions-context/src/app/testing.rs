@@ -25,7 +25,7 @@ pub fn five_euros_from_fifteen() -> Campaign {
 pub fn new_taker(store: &Store, clock: &ManualClock) -> Taker {
     let rules = Rules {
         campaign: five_euros_from_fifteen(),
-        key: "7a".repeat(32).parse::<CodeKey>().expect("a key"),
+        key: CodeKey::from([0x7a; 32]),
         clock: Arc::new(clock.clone()),
         ids: Arc::new(SequentialIds::new()),
     };

@@ -46,7 +46,8 @@ fn forms(order: &Order) -> String {
         "</select></label>\n<button name=\"decision\" value=\"accept\">Accept</button>\n</form>\n\
          <form method=\"post\">\n<label>Reason <select name=\"reason\">\n",
     );
-    for (code, words) in REASONS {
+    for (reason, words) in REASONS {
+        let code = reason.as_str();
         let _ = writeln!(forms, "<option value=\"{code}\">{words}</option>");
     }
     forms.push_str(

@@ -4,8 +4,9 @@
 
 use super::read::select;
 use super::rows::{get, text, word};
+use super::under_way::UnderWay;
 use crate::domain::{Availability, Bearing, Opening, Role, Shut, Timestamp};
-use crate::store::{Commit, Error, Stage};
+use crate::store::{Commit, Error};
 use chassis::postgres::Client;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use tokio_postgres::types::ToSql;
@@ -106,26 +107,23 @@ impl<'a> Concerned<'a> {
 #[derive(Default)]
 pub struct Restaurants {
     locked: HashMap<String, Availability>,
-    in_work: HashMap<String, i64>,
+    in_work: UnderWay,
     moved: BTreeMap<String, Availability>,
 }
 
 impl Restaurants {
     pub fn read(locked: &[Row], counted: &[Row]) -> Result<Self, Error> {
         let found = |row: &Row| Ok((get(row, 0)?, availability(row, 1)?));
-        let count = |row: &Row| Ok((get(row, 0)?, get(row, 1)?));
         Ok(Self {
             locked: locked.iter().map(found).collect::<Result<_, Error>>()?,
-            in_work: counted.iter().map(count).collect::<Result<_, Error>>()?,
+            in_work: UnderWay::read(counted)?,
             moved: BTreeMap::new(),
         })
     }
 
     /// The group has inserted this order, which does not stand yet.
     pub fn set_aside(&mut self, commit: &Commit) {
-        if let Some(in_work) = self.in_work.get_mut(&commit.order.restaurant_id) {
-            *in_work -= 1;
-        }
+        self.in_work.set_aside(&commit.order.restaurant_id);
     }
 
     /// Whether the order's restaurant takes it, if it is a new one.
@@ -133,8 +131,7 @@ impl Restaurants {
         let id = &commit.order.restaurant_id;
         match (&commit.bearing, self.locked.get(id)) {
             (Some(Bearing::Asks), Some(availability)) => {
-                let in_work = self.in_work.get(id).copied().unwrap_or_default();
-                availability.admit(commit.order.placed_at, in_work)
+                availability.admit(commit.order.placed_at, self.in_work.of(id))
             }
             _ => Ok(()),
         }
@@ -143,10 +140,7 @@ impl Restaurants {
     /// What a commit that stands means for the order's restaurant.
     pub fn follow(&mut self, commit: &Commit) {
         let id = &commit.order.restaurant_id;
-        if let (Some(in_work), false) = (self.in_work.get_mut(id), commit.entries.is_empty()) {
-            let is_in_work = |stage: Stage| i64::from(!stage.status.is_at_rest());
-            *in_work += is_in_work(Stage::of(&commit.order)) - commit.before.map_or(0, is_in_work);
-        }
+        self.in_work.follow(id, commit);
         let (Some(bearing), Some(entry)) = (&commit.bearing, commit.entries.last()) else { return };
         let Some(before) = self.locked.get_mut(id) else { return };
         if let Some(after) = before.after(bearing, entry.occurred_at) {

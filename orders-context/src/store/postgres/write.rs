@@ -12,11 +12,12 @@ use super::archive;
 use super::availability::{self, Concerned, Restaurants, SINCE_EVER};
 use super::columns::{Contacts, Journal, Keys, Orders, Remarks};
 use super::counters::{self, Changes};
-use super::customers::{self, Customers};
+use super::customers;
 use super::journal::PLACES;
 use super::read::select;
 use super::rows::{get, json};
 use super::tasks::{self, Waves};
+use super::under_way::UnderWay;
 use crate::domain::{Restaurant, Timestamp};
 use crate::store::{Commit, Counters, Error, Outcome, Wake};
 use anyhow::anyhow;
@@ -229,7 +230,7 @@ struct Passed {
     inserted: HashSet<String>,
     versions: HashMap<String, i64>,
     restaurants: Restaurants,
-    customers: Customers,
+    customers: UnderWay,
     tokens: HashMap<String, i64>,
 }
 
@@ -288,8 +289,8 @@ async fn take(
         false => Restaurants::read(&next(), &next())?,
     };
     let customers = match guards.customers.is_empty() {
-        true => Customers::default(),
-        false => Customers::read(&next())?,
+        true => UnderWay::default(),
+        false => UnderWay::read(&next())?,
     };
     let fences = next();
     let name = |row: &Row| get(row, 0);
@@ -337,7 +338,7 @@ struct Settled<'a> {
     tasks: Waves<'a>,
     counters: Counters,
     restaurants: Restaurants,
-    customers: Customers,
+    customers: UnderWay,
 }
 
 /// Goes through the commits one after the other: a later one of an order builds on an earlier one.
@@ -353,7 +354,7 @@ fn settle<'a>(
     for at in guards.order_owners.values() {
         if inserted.contains(&commits[*at].order.order_id) {
             settled.restaurants.set_aside(&commits[*at]);
-            settled.customers.set_aside(&commits[*at]);
+            settled.customers.set_aside(&commits[*at].order.customer_id);
         }
     }
     let (mut moved, mut contended) = (BTreeMap::new(), HashSet::new());
@@ -376,7 +377,7 @@ fn settle<'a>(
         // What was decided on a commit that does not stand does not stand either.
         let stands = lease_is_held && key_is_ours && order_is_ours && !contended.contains(order_id);
         let admitted = settled.restaurants.admit(commit);
-        let has_room = settled.customers.have_room_for(commit);
+        let has_room = customers::have_room_for(&settled.customers, commit);
         if stands && admitted.is_ok() && has_room {
             settled.outcomes.push(Outcome::Committed);
             settled.follow(commit)?;
@@ -413,7 +414,7 @@ impl<'a> Settled<'a> {
         }
         self.counters.add_commit(commit);
         self.restaurants.follow(commit);
-        self.customers.follow(commit);
+        self.customers.follow(&commit.order.customer_id, commit);
         for change in &commit.tasks {
             self.tasks.push(order_id, change)?;
         }

@@ -22,6 +22,13 @@ struct Said {
     written: Option<Progress>,
 }
 
+impl Said {
+    /// Up to where readers find everything published.
+    fn position(&self) -> i64 {
+        self.committed.as_ref().map_or(0, |progress| progress.position)
+    }
+}
+
 impl<J: Journal> Owner<J> {
     /// Fences the predecessor, closes what was left open, reads the position, publishes what is missing
     /// before it and claims it: in this order.
@@ -45,9 +52,8 @@ impl<J: Journal> Owner<J> {
         let (after, position) = self.last_written(&said);
         self.check_journal(position).map_err(End::Refused)?;
         let rows = self.rows_between(after, position).map_err(End::Refused)?;
-        let missing = self.missing(rows, &said).map_err(End::Again)?;
-        let found = said.committed.map_or(0, |progress| progress.position);
-        if !missing.is_empty() || found < position || !is_claimed {
+        let missing = self.missing(rows, said.position()).map_err(End::Again)?;
+        if !missing.is_empty() || said.position() < position || !is_claimed {
             let claim = Progress::new(position, position, &self.run);
             session.publish(&missing, &claim).map_err(End::Again)?;
         }
@@ -114,13 +120,11 @@ impl<J: Journal> Owner<J> {
     /// The rows whose transactions may be ended in part: after the first position, up to the second.
     fn last_written(&self, said: &Said) -> (i64, i64) {
         let begins_after = self.journal.begins_after();
-        let position = |said: &Option<Progress>| {
-            said.as_ref().map_or(0, |progress| progress.position).max(begins_after)
-        };
-        let committed = position(&said.committed);
+        let committed = said.position().max(begins_after);
+        let written = said.written.as_ref().map_or(0, |progress| progress.position);
         let before = said.committed.as_ref().and_then(|progress| progress.after);
         let after = before.unwrap_or(committed).clamp(begins_after, committed);
-        (after, committed.max(position(&said.written)))
+        (after, committed.max(written))
     }
 
     fn rows_between(&mut self, after: i64, end: i64) -> anyhow::Result<Vec<Outgoing>> {
@@ -138,9 +142,8 @@ impl<J: Journal> Owner<J> {
         Ok(rows)
     }
 
-    /// Those of the rows that readers do not see.
-    fn missing(&self, rows: Vec<Outgoing>, said: &Said) -> anyhow::Result<Vec<Outgoing>> {
-        let found = said.committed.as_ref().map_or(0, |progress| progress.position);
+    /// Those of the rows that readers do not see, who find everything up to `found` published.
+    fn missing(&self, rows: Vec<Outgoing>, found: i64) -> anyhow::Result<Vec<Outgoing>> {
         let unpublished = rows.iter().filter(|row| row.position > found).count();
         let missing = unseen(&self.config.kafka, rows, found)?;
         let lost = missing.iter().filter(|row| row.position <= found).count();
