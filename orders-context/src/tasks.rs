@@ -9,6 +9,7 @@ pub mod envelope;
 pub mod mail;
 pub mod post;
 mod push;
+mod restaurant;
 pub mod schedule;
 mod webhook;
 

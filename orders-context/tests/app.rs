@@ -13,6 +13,8 @@ mod support;
 
 #[path = "app/bulk.rs"]
 mod bulk;
+#[path = "app/channels.rs"]
+mod channels;
 #[path = "app/crowding.rs"]
 mod crowding;
 #[path = "app/deadlines.rs"]

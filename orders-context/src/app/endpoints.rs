@@ -141,7 +141,10 @@ impl App {
         };
         let hash = request_hash.clone();
         let new = NewEndpoint { endpoint: endpoint.clone(), key, request_hash };
-        match self.store.add_endpoint(new, MOST_ENDPOINTS).await? {
+        let restaurant_id = endpoint.restaurant_id.clone();
+        let added = self.store.add_endpoint(new, MOST_ENDPOINTS).await;
+        self.restaurants.forget(&restaurant_id);
+        match added? {
             Added::New => Ok(endpoint),
             Added::Before { request_hash, endpoint } if request_hash == hash => Ok(*endpoint),
             Added::Before { .. } => Err(Failure::KeyReused.into()),
@@ -179,7 +182,9 @@ impl App {
         endpoint_id: &str,
     ) -> Result<(), EndpointRefusal> {
         self.endpoint(of, endpoint_id).await?;
-        match self.store.remove_endpoint(of.to_owned(), endpoint_id.to_owned()).await? {
+        let removed = self.store.remove_endpoint(of.to_owned(), endpoint_id.to_owned()).await;
+        self.restaurants.forget(of);
+        match removed? {
             true => Ok(()),
             false => Err(EndpointRefusal::Unknown),
         }

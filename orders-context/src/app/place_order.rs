@@ -1,7 +1,8 @@
 //! Take a new order. Prices come from the menu; the idempotency key is stored with the order.
 
+use super::register_restaurant::Known;
 use super::{App, Cause, Change, Failure, Reply};
-use crate::domain::{Announce, Command, Order, Placement, Timestamp, evolve};
+use crate::domain::{Command, Order, Placement, Timestamp, evolve};
 use crate::store::{Contact, Remembered, Wanted};
 use std::sync::Arc;
 
@@ -70,18 +71,15 @@ impl App {
         order_id: &str,
         now: Timestamp,
     ) -> Result<Placement, Failure> {
-        let restaurant = self.restaurant(&wanted.restaurant_id).await?;
-        let restaurant = restaurant.ok_or(Failure::UnknownRestaurant)?;
+        let known = self.known_restaurant(&wanted.restaurant_id).await?;
+        let Known { restaurant, announce } = known.ok_or(Failure::UnknownRestaurant)?;
         Ok(Placement {
             order_id: order_id.to_owned(),
             restaurant_id: wanted.restaurant_id.clone(),
             customer_id: wanted.customer_id.clone(),
             items: restaurant.price(&wanted.items)?,
             currency: restaurant.currency.clone(),
-            announce: match restaurant.webhook {
-                Some(_) => Announce::ByWebhook,
-                None => Announce::NotAtAll,
-            },
+            announce,
             terms: (*self.terms).clone(),
             now,
         })

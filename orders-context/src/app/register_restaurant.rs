@@ -1,7 +1,7 @@
 //! Register a restaurant or change its menu, and look it up on the way to each order.
 
 use super::{App, Failure};
-use crate::domain::Restaurant;
+use crate::domain::{Announce, Heard, Restaurant};
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -16,27 +16,34 @@ const KEPT: usize = 10_000;
 #[derive(Default)]
 pub struct Restaurants(RwLock<Menus>);
 
+/// A restaurant, with how it learns of new orders.
+#[derive(Clone)]
+pub(super) struct Known {
+    pub restaurant: Arc<Restaurant>,
+    pub announce: Announce,
+}
+
 #[derive(Default)]
 struct Menus {
-    kept: HashMap<String, (Instant, Arc<Restaurant>)>,
+    kept: HashMap<String, (Instant, Known)>,
     /// How many restaurants this process has changed.
     changes: u64,
 }
 
 impl Restaurants {
     /// The restaurant, if it is remembered, and else what to say to [`Restaurants::keep`].
-    fn recent(&self, id: &str, is_shared: bool) -> Result<Arc<Restaurant>, u64> {
+    fn recent(&self, id: &str, is_shared: bool) -> Result<Known, u64> {
         let menus = self.0.read().unwrap_or_else(PoisonError::into_inner);
         match menus.kept.get(id) {
-            Some((read_at, restaurant)) if !is_shared || read_at.elapsed() < FRESH_FOR => {
-                Ok(Arc::clone(restaurant))
+            Some((read_at, known)) if !is_shared || read_at.elapsed() < FRESH_FOR => {
+                Ok(known.clone())
             }
             _ => Err(menus.changes),
         }
     }
 
     /// Keeps what was read, unless something was changed since: it may have been that.
-    fn keep(&self, restaurant: &Arc<Restaurant>, changes: u64) {
+    fn keep(&self, known: &Known, changes: u64) {
         let mut menus = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if menus.changes != changes {
             return;
@@ -44,11 +51,12 @@ impl Restaurants {
         if menus.kept.len() >= KEPT {
             menus.kept.clear();
         }
-        let id = restaurant.restaurant_id.clone();
-        menus.kept.insert(id, (Instant::now(), Arc::clone(restaurant)));
+        let id = known.restaurant.restaurant_id.clone();
+        menus.kept.insert(id, (Instant::now(), known.clone()));
     }
 
-    fn forget(&self, id: &str) {
+    /// What is remembered of the restaurant, or is being read, is no longer true.
+    pub(super) fn forget(&self, id: &str) {
         let mut menus = self.0.write().unwrap_or_else(PoisonError::into_inner);
         menus.changes += 1;
         menus.kept.remove(id);
@@ -96,14 +104,33 @@ impl App {
     /// # Errors
     /// [`Failure::Unavailable`].
     pub async fn restaurant(&self, id: &str) -> Result<Option<Arc<Restaurant>>, Failure> {
+        Ok(self.known_restaurant(id).await?.map(|known| known.restaurant))
+    }
+
+    /// The same, with how it learns of new orders.
+    pub(super) async fn known_restaurant(&self, id: &str) -> Result<Option<Known>, Failure> {
         let changes = match self.restaurants.recent(id, self.store.is_shared()) {
             Ok(recent) => return Ok(Some(recent)),
             Err(changes) => changes,
         };
-        let found = self.store.restaurant(id.to_owned()).await?.map(Arc::new);
-        if let Some(restaurant) = &found {
-            self.restaurants.keep(restaurant, changes);
+        let Some(restaurant) = self.store.restaurant(id.to_owned()).await? else {
+            return Ok(None);
+        };
+        let announce = self.announcing_to(&restaurant).await?;
+        let known = Known { restaurant: Arc::new(restaurant), announce };
+        self.restaurants.keep(&known, changes);
+        Ok(Some(known))
+    }
+
+    /// A paused endpoint is a channel all the same: it may be resumed at any moment.
+    async fn announcing_to(&self, restaurant: &Restaurant) -> Result<Announce, Failure> {
+        if restaurant.webhook.is_some() {
+            return Ok(Announce::ByWebhook);
         }
-        Ok(found)
+        let endpoints = self.store.endpoints(restaurant.restaurant_id.clone()).await?;
+        Ok(match endpoints.iter().any(|to| to.events.contains(&Heard::OrderPlaced)) {
+            true => Announce::ByMailOrEndpoint,
+            false => Announce::NotAtAll,
+        })
     }
 }

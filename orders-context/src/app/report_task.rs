@@ -9,14 +9,28 @@ use crate::store::{Contact, Lease, Task, TaskChange, TaskState};
 pub enum TaskReport {
     /// It reached its receiver over this channel.
     Delivered {
-        /// `webhook`, `mail`, `push`.
+        /// `webhook`, `endpoint`, `mail`, `push`.
         channel: &'static str,
+    },
+    /// It reached its receiver over this channel, and is to reach it over another too: try again then.
+    DeliveredInPart {
+        /// As with [`TaskReport::Delivered`].
+        channel: &'static str,
+        /// When.
+        at: Timestamp,
+        /// A stable code of why it has not reached it over the other.
+        error: String,
     },
     /// It failed; try again then.
     TryAgain {
         /// When.
         at: Timestamp,
         /// A stable code.
+        error: String,
+    },
+    /// It has reached its receiver over one channel, and over another it will not be tried again.
+    Over {
+        /// A stable code, of the other.
         error: String,
     },
     /// It failed and will not be tried again.
@@ -42,17 +56,23 @@ impl App {
     ) -> Result<(), Failure> {
         let (now, kind, sequence) = (self.now(), task.kind, task.sequence);
         let close = |state, last_error| TaskChange::Close { sequence, attempts, state, last_error };
+        let again = |next_attempt_at, last_error| TaskChange::TryAgain {
+            sequence,
+            attempts,
+            next_attempt_at,
+            last_error,
+        };
+        let delivered = |channel: &str| {
+            let channel = channel.to_owned();
+            Some(Command::TaskDelivered { task: kind, channel, attempts, now })
+        };
         let (command, change) = match report {
-            TaskReport::Delivered { channel } => {
-                let channel = channel.to_owned();
-                let command = Command::TaskDelivered { task: kind, channel, attempts, now };
-                (Some(command), close(TaskState::Done, None))
+            TaskReport::Delivered { channel } => (delivered(channel), close(TaskState::Done, None)),
+            TaskReport::DeliveredInPart { channel, at, error } => {
+                (delivered(channel), again(at, error))
             }
-            TaskReport::TryAgain { at, error } => {
-                let next_attempt_at = at;
-                let last_error = error;
-                (None, TaskChange::TryAgain { sequence, attempts, next_attempt_at, last_error })
-            }
+            TaskReport::TryAgain { at, error } => (None, again(at, error)),
+            TaskReport::Over { error } => (None, close(TaskState::Done, Some(error))),
             TaskReport::GaveUp { error } => {
                 let cause = error.clone();
                 let command = Command::TaskGaveUp { task: kind, attempts, cause, now };

@@ -54,7 +54,7 @@ pub enum Command {
     TaskDelivered {
         /// What was to be done.
         task: TaskKind,
-        /// Over which channel: `webhook`, `mail`, `push`.
+        /// Over which channel: `webhook`, `endpoint`, `mail`, `push`.
         channel: String,
         /// How many attempts it took.
         attempts: u32,
@@ -167,10 +167,23 @@ pub struct Placement {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Announce {
-    /// By its webhook: a task delivers it.
+    /// By its webhook and whatever other channels it has: a task sees to it.
     ByWebhook,
+    /// By mail, or by endpoints that want to hear of new orders: a task sees to it.
+    ByMailOrEndpoint,
     /// It asks for its orders itself: no task, no reminder.
     NotAtAll,
+}
+
+impl Announce {
+    /// Whether a task tells the restaurant, and reminds it.
+    #[must_use]
+    pub const fn is_by_task(self) -> bool {
+        match self {
+            Self::ByWebhook | Self::ByMailOrEndpoint => true,
+            Self::NotAtAll => false,
+        }
+    }
 }
 
 impl Command {

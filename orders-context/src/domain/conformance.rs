@@ -8,8 +8,7 @@ mod beside;
 
 use super::words::words;
 use super::{
-    Announce, Event, Migrated, Notification, Order, Role, Status, TaskWas, Timestamp, Trigger,
-    wake_at,
+    Event, Migrated, Notification, Order, Role, Status, TaskWas, Timestamp, Trigger, wake_at,
 };
 use beside::beside;
 
@@ -247,7 +246,7 @@ impl Order {
 
     fn is_reminder(&self, at: Timestamp) -> bool {
         self.status == Status::Notified
-            && self.announce == Announce::ByWebhook
+            && self.announce.is_by_task()
             && (0..).map_while(|after| self.reminder(after)).any(|moment| moment == at)
     }
 }

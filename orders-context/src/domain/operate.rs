@@ -4,8 +4,8 @@
 
 use super::migrate::{Migration, migration};
 use super::{
-    Announce, Deadline, Event, Intervention, Migrated, Notification, Operation, Order, Rejection,
-    Role, Status, TaskKind, TaskWas, Terms, Timestamp, Until,
+    Deadline, Event, Intervention, Migrated, Notification, Operation, Order, Rejection, Role,
+    Status, TaskKind, TaskWas, Terms, Timestamp, Until,
 };
 
 /// How long an order may take at most, in milliseconds from its placing or its last redrive, however
@@ -155,9 +155,7 @@ impl Order {
     #[must_use]
     pub fn helpful_task(&self) -> Option<TaskKind> {
         match self.status {
-            Status::Placed => {
-                (self.announce == Announce::ByWebhook).then_some(TaskKind::NotifyRestaurant)
-            }
+            Status::Placed => self.announce.is_by_task().then_some(TaskKind::NotifyRestaurant),
             Status::Notified => {
                 (self.reminders > 0).then_some(TaskKind::RemindRestaurant(self.reminders))
             }

@@ -1,8 +1,6 @@
 //! Event → what has to happen outside, and when the order wants to be looked at again.
 
-use super::{
-    Announce, Deadline, Event, Migrated, Notification, Order, Status, TaskKind, TaskWas, Timestamp,
-};
+use super::{Deadline, Event, Migrated, Notification, Order, Status, TaskKind, TaskWas, Timestamp};
 
 /// A request to the outside. Stored with the event's commit, carried out after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,11 +62,11 @@ pub fn react(order: &Order, at: Timestamp, event: &Event) -> Vec<Effect> {
 }
 
 fn announce(order: &Order) -> Vec<Effect> {
-    match order.announce {
-        Announce::ByWebhook => {
+    match order.announce.is_by_task() {
+        true => {
             vec![Effect::Start { task: TaskKind::NotifyRestaurant, give_up_at: order.accept_by }]
         }
-        Announce::NotAtAll => Vec::new(),
+        false => Vec::new(),
     }
 }
 
@@ -83,10 +81,8 @@ fn tell(order: &Order, at: Timestamp, notification: Notification) -> Vec<Effect>
 #[must_use]
 pub fn wake_at(order: &Order, now: Timestamp) -> Option<Timestamp> {
     let deadline = order.deadline()?;
-    let reminder = match (order.status, order.announce) {
-        (Status::Notified, Announce::ByWebhook) => {
-            order.policy.next_reminder(order.window_opened_at, now)
-        }
+    let reminder = match (order.status, order.announce.is_by_task()) {
+        (Status::Notified, true) => order.policy.next_reminder(order.window_opened_at, now),
         _ => None,
     };
     Some(reminder.map_or(deadline, |reminder| reminder.min(deadline)))
@@ -105,8 +101,8 @@ impl Order {
     /// delivered: the announcement itself is still being retried then.
     #[must_use]
     pub fn reminders_due(&self, now: Timestamp) -> u32 {
-        match (self.status, self.announce) {
-            (Status::Notified, Announce::ByWebhook) => {
+        match (self.status, self.announce.is_by_task()) {
+            (Status::Notified, true) => {
                 let due = self.policy.reminders_due(self.window_opened_at, now);
                 u32::try_from(due).unwrap_or(u32::MAX)
             }

@@ -14,7 +14,7 @@ pub struct Restaurant {
     pub currency: String,
     /// What can be ordered.
     pub menu: Vec<MenuItem>,
-    /// Where new orders are announced; without one the restaurant asks for its orders itself.
+    /// Where new orders are announced.
     pub webhook: Option<Webhook>,
 }
 

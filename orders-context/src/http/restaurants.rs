@@ -37,7 +37,8 @@ pub struct NewRestaurant {
     /// What can be ordered. Orders keep the prices they were placed at.
     #[schema(max_items = 500)]
     menu: Vec<Dish>,
-    /// Where new orders are announced. Without one the restaurant asks for its orders itself.
+    /// Where new orders are announced. With neither a webhook nor an endpoint that wants them, the
+    /// restaurant asks for its orders itself.
     webhook: Option<NewWebhook>,
 }
 

@@ -1,7 +1,7 @@
 //! An order as the API shows it: borrowed from the domain's, written straight to the answer.
 
 use crate::app::{Task, TaskState};
-use crate::domain::{Announce, Item, Order, TaskKind, Timestamp};
+use crate::domain::{Item, Order, TaskKind, Timestamp};
 use chassis::clock::rfc3339;
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
@@ -139,9 +139,9 @@ impl<'a> OrderView<'a> {
             next_attempt_at: Some(order.placed_at.into()),
             last_error: None,
         };
-        let tasks = match order.announce {
-            Announce::ByWebhook => vec![announcement],
-            Announce::NotAtAll => Vec::new(),
+        let tasks = match order.announce.is_by_task() {
+            true => vec![announcement],
+            false => Vec::new(),
         };
         Self { tasks: Some(tasks), ..Self::new(order, order.placed_at) }
     }

@@ -1,7 +1,7 @@
 //! One attempt at one task, and its report.
 
 use super::schedule::next_attempt;
-use super::{Channels, Customers, mail, push, webhook};
+use super::{Channels, Customers, mail, push, restaurant};
 use crate::app::{App, Contact, Failure, Task, TaskReport};
 use crate::domain::{Order, TaskKind};
 use crate::leases::Held;
@@ -30,6 +30,22 @@ impl Failed {
     }
 }
 
+/// What an attempt that did not fail came to.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Came {
+    /// It reached its receiver over this channel.
+    Taken(&'static str),
+    /// It reached its receiver over this channel, and another, which failed with this code, is tried again.
+    InPart {
+        /// Which took it.
+        channel: &'static str,
+        /// Of the other.
+        error: String,
+    },
+    /// The lease was lost on the way, and nothing was done: the work may be another instance's by now.
+    Nothing,
+}
+
 /// What an attempt need not read, because it was handed over with the task.
 #[derive(Default)]
 pub struct Known {
@@ -49,53 +65,58 @@ pub async fn run(
     held: &Held,
     shutdown: &Shutdown,
 ) {
-    if app.now() >= task.give_up_at {
-        let error = task.last_error.clone().unwrap_or_else(|| "too_late".to_owned());
-        let report = TaskReport::GaveUp { error };
-        return report_until(app, task, task.attempts, report, held, shutdown).await;
-    }
     let Known { order, contact } = known;
-    let outcome = match known_or_read(app, task, order).await {
-        Ok(order) => deliver(app, channels, task, &order, contact, held).await,
+    let order = match known_or_read(app, task, order).await {
+        Ok(order) => order,
         Err(failure) => {
             tracing::warn!(order.id = %task.order_id, error = %failure, "an order cannot be read");
             return;
         }
     };
-    let outcome = match outcome {
-        Ok(Some(channel)) => Ok(channel),
-        // The work may be another instance's by now.
-        Ok(None) => return,
-        Err(failed) => Err(failed),
-    };
+    if app.now() >= task.give_up_at {
+        let error = task.last_error.clone().unwrap_or_else(|| "too_late".to_owned());
+        let report = match restaurant::is_told(task, &order) {
+            true => TaskReport::Over { error },
+            false => TaskReport::GaveUp { error },
+        };
+        return report_until(app, task, task.attempts, report, held, shutdown).await;
+    }
+    let outcome = deliver(app, channels, task, &order, contact, held).await;
     let attempts = task.attempts + 1;
     let kind = task.kind.as_str();
     let word = match &outcome {
-        Ok(_) => "delivered",
+        Ok(Came::Nothing) => return,
+        Ok(Came::Taken(_)) => "delivered",
+        Ok(Came::InPart { .. }) => "in_part",
         Err(Failed::ForNow(_)) => "failed",
         Err(Failed::ForGood(_)) => "hopeless",
     };
     metrics::counter!("orders_task_attempts_total", "kind" => kind, "outcome" => word).increment(1);
-    let report = to_report(app, task, attempts, outcome);
-    report_until(app, task, attempts, report, held, shutdown).await;
+    if let Some(report) = to_report(app, task, attempts, outcome) {
+        report_until(app, task, attempts, report, held, shutdown).await;
+    }
 }
 
 fn to_report(
     app: &App,
     task: &Task,
     attempts: u32,
-    outcome: Result<&'static str, Failed>,
-) -> TaskReport {
-    match outcome {
-        Ok(channel) => TaskReport::Delivered { channel },
+    outcome: Result<Came, Failed>,
+) -> Option<TaskReport> {
+    let again = || next_attempt(task, attempts, app.now(), rand::random());
+    Some(match outcome {
+        Ok(Came::Nothing) => return None,
+        Ok(Came::Taken(channel)) => TaskReport::Delivered { channel },
+        Ok(Came::InPart { channel, error }) => match again() {
+            Some(at) => TaskReport::DeliveredInPart { channel, at, error },
+            None => TaskReport::Delivered { channel },
+        },
         Err(Failed::ForGood(error)) => TaskReport::GaveUp { error },
-        Err(Failed::ForNow(error)) => {
-            match next_attempt(task, attempts, app.now(), rand::random()) {
-                Some(at) => TaskReport::TryAgain { at, error },
-                None => TaskReport::GaveUp { error },
-            }
-        }
-    }
+        Err(Failed::ForNow(error)) => match again() {
+            Some(at) => TaskReport::TryAgain { at, error },
+            None => TaskReport::GaveUp { error },
+        },
+    })
 }
 
 async fn known_or_read(
@@ -109,7 +130,6 @@ async fn known_or_read(
     }
 }
 
-/// Over which channel it was delivered; none when the lease was lost on the way and nothing was done.
 async fn deliver(
     app: &App,
     channels: &Channels,
@@ -117,20 +137,10 @@ async fn deliver(
     order: &Order,
     contact: Option<Contact>,
     held: &Held,
-) -> Result<Option<&'static str>, Failed> {
+) -> Result<Came, Failed> {
     match task.kind {
         TaskKind::NotifyRestaurant | TaskKind::RemindRestaurant(_) => {
-            let restaurant = app.restaurant(&order.restaurant_id).await;
-            let restaurant = restaurant.map_err(|_| Failed::ForNow("database".to_owned()))?;
-            let hook = restaurant.as_ref().and_then(|restaurant| restaurant.webhook.as_ref());
-            let hook = hook.ok_or_else(|| Failed::ForGood("no_webhook".to_owned()))?;
-            let note = contact_of(app, task, contact).await?.and_then(|contact| contact.note);
-            let body = webhook::body(task, order, note.as_deref(), app.now());
-            if !held.is_valid() {
-                return Ok(None);
-            }
-            channels.poster.post(hook, task, body, app.now()).await?;
-            Ok(Some("webhook"))
+            restaurant::tell(app, channels, task, order, contact, held).await
         }
         TaskKind::NotifyUser(notification) => match &channels.customers {
             Customers::Mail(mailer) => {
@@ -138,24 +148,25 @@ async fn deliver(
                 let contact = contact.ok_or_else(|| Failed::ForGood("erased".to_owned()))?;
                 let letter = mail::Letter { task, order, notification, contact: &contact };
                 if !held.is_valid() {
-                    return Ok(None);
+                    return Ok(Came::Nothing);
                 }
                 mailer.send(&letter).await?;
-                Ok(Some("mail"))
+                Ok(Came::Taken("mail"))
             }
             Customers::Push(gateway) => {
                 let body = push::body(order, notification, app.now());
                 if !held.is_valid() {
-                    return Ok(None);
+                    return Ok(Came::Nothing);
                 }
                 channels.poster.post(gateway, task, body, app.now()).await?;
-                Ok(Some("push"))
+                Ok(Came::Taken("push"))
             }
         },
     }
 }
 
-async fn contact_of(
+/// How to reach the customer; `None` after the person was erased.
+pub async fn contact_of(
     app: &App,
     task: &Task,
     known: Option<Contact>,

@@ -18,7 +18,7 @@ use std::time::Duration;
 const HOUSE: &str = "bella-napoli";
 
 /// The loop, until the answer is cancelled.
-fn telling(takeaway: &Takeaway, app: &App, pause_after_ms: i64) -> Shutdown {
+pub fn telling(takeaway: &Takeaway, app: &App, pause_after_ms: i64) -> Shutdown {
     let parts = Parts {
         app: app.clone(),
         store: takeaway.open_again(),
@@ -31,7 +31,7 @@ fn telling(takeaway: &Takeaway, app: &App, pause_after_ms: i64) -> Shutdown {
     stop
 }
 
-async fn endpoint(app: &App, url: &str, events: &[Heard]) -> Endpoint {
+pub async fn endpoint(app: &App, url: &str, events: &[Heard]) -> Endpoint {
     let wanted = EndpointWanted {
         restaurant_id: HOUSE.to_owned(),
         url: Url(url.to_owned()),
@@ -42,7 +42,7 @@ async fn endpoint(app: &App, url: &str, events: &[Heard]) -> Endpoint {
     app.add_endpoint(wanted, url.to_owned(), vec![7]).await.unwrap()
 }
 
-async fn told(app: &App, endpoint: &Endpoint) -> Vec<Delivery> {
+pub async fn told(app: &App, endpoint: &Endpoint) -> Vec<Delivery> {
     let all = ListDeliveries { limit: 100, ..ListDeliveries::default() };
     app.deliveries(HOUSE, &endpoint.endpoint_id, all).await.unwrap()
 }

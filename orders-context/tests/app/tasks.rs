@@ -33,7 +33,7 @@ fn channels() -> Channels {
 }
 
 /// An application whose tasks are handed over and carried out, with its webhook at `sink`.
-async fn at_work(takeaway: &Takeaway, sink: &Sink) -> (App, Shutdown) {
+pub async fn at_work(takeaway: &Takeaway, sink: &Sink) -> (App, Shutdown) {
     at_work_over(channels(), takeaway, sink).await
 }
 
@@ -51,12 +51,12 @@ pub async fn at_work_over(channels: Channels, takeaway: &Takeaway, sink: &Sink) 
     (app, stop)
 }
 
-async fn announcement(app: &App, order_id: &str) -> Task {
+pub async fn announcement(app: &App, order_id: &str) -> Task {
     app.order(order_id).await.unwrap().tasks.remove(0)
 }
 
 /// The announcement once it has had so many attempts.
-async fn attempted(app: &App, order_id: &str, attempts: u32) -> Task {
+pub async fn attempted(app: &App, order_id: &str, attempts: u32) -> Task {
     until("an attempt", async || {
         let task = announcement(app, order_id).await;
         (task.attempts == attempts).then_some(task)

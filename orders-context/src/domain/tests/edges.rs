@@ -107,7 +107,7 @@ fn reminders_that_were_slept_through_are_one() {
 }
 
 #[test]
-fn a_restaurant_without_a_webhook_is_not_reminded() {
+fn a_restaurant_that_nobody_tells_is_not_reminded() {
     let order = Order { announce: Announce::NotAtAll, ..order(Status::Notified) };
     assert_eq!(decide(Some(&order), &Command::Wake { now: after(9 * MINUTE) }), Ok(vec![]));
     assert_eq!(wake_at(&order, after(SECOND)), Some(ACCEPT_BY));

@@ -24,10 +24,13 @@ fn letter(notification: Notification, at: Timestamp) -> Vec<Effect> {
 }
 
 #[test]
-fn a_new_order_is_announced_to_a_restaurant_that_has_a_webhook() {
+fn a_new_order_is_announced_to_a_restaurant_that_has_a_channel() {
     let order = mother::order(Status::Placed);
-    let announced = react(&order, EVENING, &mother::order_placed());
-    assert_eq!(announced, [start(TaskKind::NotifyRestaurant, ACCEPT_BY)]);
+    for announce in [Announce::ByWebhook, Announce::ByMailOrEndpoint] {
+        let announced = Order { announce, ..order.clone() };
+        let effects = react(&announced, EVENING, &mother::order_placed());
+        assert_eq!(effects, [start(TaskKind::NotifyRestaurant, ACCEPT_BY)]);
+    }
     let without = Order { announce: Announce::NotAtAll, ..order };
     assert_eq!(react(&without, EVENING, &mother::order_placed()), []);
 }

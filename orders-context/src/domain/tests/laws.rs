@@ -149,7 +149,9 @@ fn command() -> impl Strategy<Value = Command> {
 
 prop_compose! {
     fn lived()(
-        announce in select(vec![Announce::ByWebhook, Announce::NotAtAll]),
+        announce in select(vec![
+            Announce::ByWebhook, Announce::ByMailOrEndpoint, Announce::NotAtAll,
+        ]),
         commands in prop::collection::vec(command(), 0..40),
     ) -> Lived {
         live(Placement { announce, ..placement("order-1") }, commands)

@@ -1,0 +1,57 @@
+//! Whether endpoints have heard what a task is to tell their restaurant: its deliveries say so.
+
+use super::{App, Failure, JournalRow, Task};
+use crate::domain::{DeliveryState, Event, TaskKind};
+
+/// How many events of an order are looked through at most: more than one has.
+const ROWS: usize = 1_000;
+
+/// How the endpoints of a restaurant stand to what it is to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeardBy {
+    /// One of them has taken it.
+    Some,
+    /// One of them is to hear, and none has taken it yet.
+    NoneYet,
+    /// None of them is to hear of it.
+    Nobody,
+}
+
+impl App {
+    /// Whether an endpoint of the restaurant has taken what this task, which is for the restaurant, is to
+    /// tell.
+    ///
+    /// # Errors
+    /// [`Failure::Unavailable`].
+    pub async fn heard_by(&self, task: &Task, restaurant_id: &str) -> Result<HeardBy, Failure> {
+        let endpoints = self.store.endpoints(restaurant_id.to_owned()).await?;
+        if endpoints.is_empty() {
+            return Ok(HeardBy::Nobody);
+        }
+        let rows = self.store.history(task.order_id.clone(), 0, ROWS).await?;
+        let Some(row) = rows.iter().rev().find(|row| is_told_by(task.kind, row)) else {
+            return Ok(HeardBy::Nobody);
+        };
+        let mut heard_by = HeardBy::Nobody;
+        for endpoint in endpoints.iter().filter(|to| to.hears(&row.event, row.occurred_at)) {
+            let delivery =
+                self.store.delivery(endpoint.endpoint_id.clone(), row.event_id.clone()).await?;
+            match delivery.map(|delivery| delivery.state) {
+                Some(DeliveryState::Done) => return Ok(HeardBy::Some),
+                _ => heard_by = HeardBy::NoneYet,
+            }
+        }
+        Ok(heard_by)
+    }
+}
+
+/// Whether the event is what a task of this kind tells.
+fn is_told_by(kind: TaskKind, row: &JournalRow) -> bool {
+    match kind {
+        TaskKind::NotifyRestaurant => {
+            matches!(row.event, Event::OrderPlaced { .. } | Event::OrderRedriven { .. })
+        }
+        TaskKind::RemindRestaurant(_) => matches!(row.event, Event::RestaurantReminded { .. }),
+        TaskKind::NotifyUser(_) => false,
+    }
+}

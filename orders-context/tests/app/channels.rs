@@ -1,0 +1,110 @@
+//! Restaurants told by every channel they have: the first that takes an order has told them.
+
+use crate::deliveries::{endpoint, telling, told as deliveries_of};
+use crate::sink::{Answer, Sink};
+use crate::support::{SECOND, Takeaway, bella_napoli, history, last_event, placed, told, until};
+use crate::tasks::{announcement, at_work, attempted};
+use orders_context::app::App;
+use orders_context::domain::{Announce, DeliveryState, Endpoint, Event, Heard, Status, TaskKind};
+use orders_context::store::{Task, TaskState};
+
+/// Once the endpoint has taken so many events.
+async fn taken(app: &App, endpoint: &Endpoint, events: usize) {
+    until("a delivery", async || {
+        let told = deliveries_of(app, endpoint).await;
+        let done = told.iter().filter(|delivery| delivery.state == DeliveryState::Done);
+        (done.count() == events).then_some(())
+    })
+    .await;
+}
+
+/// The first reminder, once it has come to its end.
+async fn reminder(app: &App, order_id: &str) -> Task {
+    until("the reminder", async || {
+        let tasks = app.order(order_id).await.unwrap().tasks;
+        let is_over = |task: &Task| {
+            task.kind == TaskKind::RemindRestaurant(1) && task.state != TaskState::Open
+        };
+        tasks.into_iter().find(is_over)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_restaurant_that_has_endpoints_alone_is_told_and_reminded_by_them() {
+    let sink = Sink::open(&[Answer::Status(204)]).await;
+    let takeaway = Takeaway::open();
+    let (app, _stop) = at_work(&takeaway, &sink).await;
+    app.register_restaurant(bella_napoli(None)).await.unwrap();
+    let system = endpoint(&app, &sink.url, &[Heard::OrderPlaced, Heard::RestaurantReminded]).await;
+    let order = placed(&app, "rosa-1").await;
+    let id = &order.order_id;
+    assert_eq!(order.announce, Announce::ByMailOrEndpoint);
+    let waiting = attempted(&app, id, 1).await;
+    let error = waiting.last_error.as_deref();
+    assert_eq!((waiting.state, error), (TaskState::Open, Some("endpoint_not_yet")));
+
+    let _stop = telling(&takeaway, &app, 60_000);
+    taken(&app, &system, 1).await;
+    takeaway.clock.advance_us(SECOND);
+    assert_eq!(attempted(&app, id, 2).await.state, TaskState::Done);
+    let notified = Event::RestaurantNotified { channel: "endpoint".to_owned(), attempts: 2 };
+    assert_eq!(last_event(&app, id).await, notified);
+    assert_eq!(app.order(id).await.unwrap().order.status, Status::Notified);
+
+    takeaway.clock.advance_us(90 * SECOND);
+    app.wake_order(id.clone()).await.unwrap();
+    taken(&app, &system, 2).await;
+    takeaway.clock.advance_us(SECOND);
+    assert_eq!(reminder(&app, id).await.state, TaskState::Done);
+    assert_eq!(told(&app, id).await.last(), Some(&"restaurant_reminded"));
+    let came = sink.deliveries();
+    let types: Vec<_> = came.iter().map(|delivery| delivery.body["type"].clone()).collect();
+    assert_eq!(types, ["order_placed", "restaurant_reminded"], "each once");
+}
+
+#[tokio::test]
+async fn a_webhook_is_tried_on_when_an_endpoint_has_told_the_restaurant() {
+    let answers = &[Answer::Status(503), Answer::Status(503), Answer::Status(200)];
+    let (hook, sink) = (Sink::open(answers).await, Sink::open(&[Answer::Status(204)]).await);
+    let takeaway = Takeaway::open();
+    let (app, _stop) = at_work(&takeaway, &hook).await;
+    let system = endpoint(&app, &sink.url, &[Heard::OrderPlaced]).await;
+    let order = placed(&app, "rosa-1").await;
+    let id = &order.order_id;
+    attempted(&app, id, 1).await;
+    let _stop = telling(&takeaway, &app, 60_000);
+    taken(&app, &system, 1).await;
+    takeaway.clock.advance_us(SECOND);
+    let second = attempted(&app, id, 2).await;
+    assert_eq!((second.state, second.last_error.as_deref()), (TaskState::Open, Some("http_503")));
+    assert_eq!(app.order(id).await.unwrap().order.status, Status::Notified);
+    takeaway.clock.advance_us(2 * SECOND);
+    assert_eq!(attempted(&app, id, 3).await.state, TaskState::Done);
+    assert_eq!(told(&app, id).await, ["order_placed", "restaurant_notified"], "told once");
+    assert_eq!((hook.deliveries().len(), sink.deliveries().len()), (3, 1));
+}
+
+#[tokio::test]
+async fn a_channel_that_is_gone_is_given_up_and_what_wants_no_orders_is_none() {
+    let sink = Sink::open(&[Answer::Status(204)]).await;
+    let takeaway = Takeaway::open();
+    let (app, _stop) = at_work(&takeaway, &sink).await;
+    app.register_restaurant(bella_napoli(None)).await.unwrap();
+    let url = |path: &str| format!("{}/{path}", sink.url);
+    endpoint(&app, &url("ledger"), &[Heard::OrderCompleted]).await;
+    let unannounced = placed(&app, "rosa-1").await;
+    assert_eq!(unannounced.announce, Announce::NotAtAll);
+    let system = endpoint(&app, &url("kitchen"), &[Heard::OrderPlaced]).await;
+    let order = placed(&app, "rosa-2").await;
+    let id = &order.order_id;
+    attempted(&app, id, 1).await;
+    app.remove_endpoint("bella-napoli", &system.endpoint_id).await.unwrap();
+    takeaway.clock.advance_us(SECOND);
+    let given_up = attempted(&app, id, 2).await;
+    assert_eq!(given_up.state, TaskState::GivenUp);
+    assert_eq!(announcement(&app, id).await.last_error.as_deref(), Some("no_channel"));
+    assert_eq!(told(&app, id).await, ["order_placed", "notification_failed"]);
+    assert_eq!(placed(&app, "rosa-3").await.announce, Announce::NotAtAll);
+    assert_eq!(history(&app, &unannounced.order_id).await.len(), 1);
+}
