@@ -39,6 +39,10 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
+/// As in `orders`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// `order_placed`, `restaurant_notified`, `order_accepted`, `user_notified`, `order_completed`.
 const EVENTS_OF_AN_ORDER: u64 = 5;
 

@@ -268,8 +268,8 @@ pub struct Remembered {
 pub struct Commit {
     /// The version the command was decided on; 0 for a new order.
     pub expected_version: i64,
-    /// Where the order stood then; `None` for a new one.
-    pub before: Option<Stage>,
+    /// The order then; `None` for a new one.
+    pub before: Option<Arc<Order>>,
     /// The order afterwards.
     pub order: Arc<Order>,
     /// What became true, ascending by sequence.

@@ -3,7 +3,7 @@
 use orders_context::domain::{
     Announce, Event, FlowVersion, Item, Order, Policy, Status, TaskKind, Timestamp,
 };
-use orders_context::store::{Commit, Entry, Stage, Store, Task, TaskChange, TaskState, Wake};
+use orders_context::store::{Commit, Entry, Store, Task, TaskChange, TaskState, Wake};
 use std::sync::Arc;
 
 /// When the last of them was placed.
@@ -143,7 +143,7 @@ fn told(order: &Arc<Order>) -> Commit {
     };
     Commit {
         expected_version: 1,
-        before: Some(Stage::of(order)),
+        before: Some(Arc::clone(order)),
         wake: Wake::At(after.accept_by),
         order: Arc::new(after),
         entries: vec![entry],

@@ -17,6 +17,10 @@ use orders_context::config::Database;
 use orders_context::store::Store;
 use std::time::Instant;
 
+/// As in `orders`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

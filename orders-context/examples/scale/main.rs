@@ -18,6 +18,10 @@ mod waiting;
 use anyhow::Context;
 use orders_context::config::Database;
 
+/// As in `orders`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

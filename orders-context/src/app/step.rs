@@ -4,7 +4,7 @@ use crate::app::Change;
 use crate::domain::{
     Bearing, Command, Order, Pauses, Rejection, Role, decide, evolve, react, wake_at,
 };
-use crate::store::{Commit, Entry, Stage, Task, TaskChange, Wake};
+use crate::store::{Commit, Entry, Task, TaskChange, Wake};
 use chassis::ids::Ids;
 use std::sync::Arc;
 
@@ -67,7 +67,7 @@ pub fn step(
     let folded = Arc::new(folded.ok_or(Rejection::UnknownOrder)?);
     Ok(Some(Commit {
         expected_version: version,
-        before: order.map(|order| Stage::of(order)),
+        before: order.cloned(),
         wake: wake_at(&folded, now).into(),
         order: folded,
         entries,
@@ -85,7 +85,7 @@ pub fn step(
 fn unmoved(order: &Arc<Order>, task: Option<TaskChange>, change: &Change) -> Commit {
     Commit {
         expected_version: order.version,
-        before: Some(Stage::of(order)),
+        before: Some(Arc::clone(order)),
         order: Arc::clone(order),
         entries: Vec::new(),
         tasks: task.into_iter().collect(),

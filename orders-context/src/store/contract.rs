@@ -23,8 +23,7 @@ pub mod tickets;
 pub mod tombstones;
 
 use super::{
-    Commit, Contact, Counted, Entry, JournalRow, Outcome, Remembered, Stage, Store, TaskChange,
-    Wake,
+    Commit, Contact, Counted, Entry, JournalRow, Outcome, Remembered, Store, TaskChange, Wake,
 };
 use crate::domain::tests::mother::{EVENING, Life, order_placed};
 use crate::domain::{Event, Order, Timestamp, wake_at};
@@ -204,7 +203,7 @@ pub fn moved(order: &Arc<Order>, at: Timestamp, event: Event) -> Commit {
         .expect("an order that exists evolves");
     Commit {
         expected_version: order.version,
-        before: Some(Stage::of(order)),
+        before: Some(Arc::clone(order)),
         entries: vec![entry(&after, at, event)],
         wake: wake_at(&after, at).into(),
         order: Arc::new(after),
@@ -222,7 +221,7 @@ pub fn moved(order: &Arc<Order>, at: Timestamp, event: Event) -> Commit {
 pub fn unmoved(order: &Arc<Order>, task: TaskChange) -> Commit {
     Commit {
         expected_version: order.version,
-        before: Some(Stage::of(order)),
+        before: Some(Arc::clone(order)),
         order: Arc::clone(order),
         entries: Vec::new(),
         tasks: vec![task],

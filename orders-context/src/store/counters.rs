@@ -132,7 +132,7 @@ impl Counters {
     /// Counts what a commit that stands changes, but for the tasks that were there before it: what
     /// becomes of those is found out when they are written.
     pub fn add_commit(&mut self, commit: &Commit) {
-        let mut standing = commit.before;
+        let mut standing = commit.before.as_deref().map(Stage::of);
         for entry in &commit.entries {
             let now = Stage { status: entry.status, since: entry.occurred_at };
             if standing.is_some_and(|standing| standing.status == now.status) {

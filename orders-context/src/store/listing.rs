@@ -4,9 +4,11 @@
 //! again later: what it says of time is relative to the moment it is used at.
 
 mod question;
+mod run;
 pub mod sql;
 
 pub use question::{Part, Question};
+pub use run::Merge;
 
 use crate::domain::{FlowVersion, Order, Status, Timestamp};
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! A question for a page, taken apart: which statuses may hold it, and one condition for each part.
 
 use super::sql::{Statement, Value};
-use super::{OrdersFilter, OrdersQuery, OrdersSort, TaskCondition};
+use super::{OrdersFilter, OrdersQuery, OrdersSort, Place, TaskCondition};
 use crate::domain::{Status, Timestamp};
 
 /// A question for a page.
@@ -38,6 +38,32 @@ pub enum Part {
     Range(Column),
     /// To have a task that stands so.
     Tasks,
+}
+
+/// A moment that a column lies on one side of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bound {
+    /// `<`, `<=` or `>=`.
+    pub sign: &'static str,
+    /// The moment.
+    pub at: Timestamp,
+}
+
+impl Bound {
+    /// As a condition on `column`.
+    pub fn written(self, column: Column, statement: &mut Statement) -> String {
+        let at = statement.value(Value::Number(self.at.0));
+        format!("{} {} {at}", column.name(), self.sign)
+    }
+
+    /// Whether it leaves nothing but what is behind `place` in the direction of `sign`.
+    pub fn is_within(self, sign: &str, place: &Place) -> bool {
+        match (sign, self.sign) {
+            ("<", "<") => self.at <= place.at,
+            ("<", _) => self.at < place.at,
+            _ => self.at > place.at,
+        }
+    }
 }
 
 impl Column {
@@ -169,9 +195,10 @@ impl Question<'_> {
             Part::Tasks => {
                 let standing = self.task_standings().join(") OR (");
                 let error = self.task_error(statement);
+                // Looked up order by order: without an offset PostgreSQL would rather read all tasks.
                 format!(
                     "EXISTS (SELECT 1 FROM tasks WHERE tasks.order_id = {table}.order_id
-                        AND (({standing})){error})"
+                        AND (({standing})){error} LIMIT 1 OFFSET 0)"
                 )
             }
         }
@@ -179,12 +206,19 @@ impl Question<'_> {
 
     /// ` AND …` for what is stuck in one status, if that is asked for.
     pub fn stuck(self, status: Status, statement: &mut Statement) -> String {
-        let before = self.stuck_before(status).filter(|_| self.0.filter.stuck);
-        let before = before.map(|before| statement.value(Value::Number(before.0)));
-        before.map(|before| format!(" AND since < {before}")).unwrap_or_default()
+        let bound = self.stuck_bound(status);
+        bound
+            .map(|bound| format!(" AND {}", bound.written(Column::Since, statement)))
+            .unwrap_or_default()
     }
 
     fn range(self, column: Column, statement: &mut Statement) -> String {
+        let bounds = self.bounds(column).into_iter().map(|bound| bound.written(column, statement));
+        bounds.collect::<Vec<_>>().join(" AND ")
+    }
+
+    /// Between which moments a column is asked to lie.
+    pub fn bounds(self, column: Column) -> Vec<Bound> {
         let OrdersFilter { placed_from, placed_before, age_ms, deadline_within_ms, .. } =
             &self.0.filter;
         let within = |ms: i64| self.0.now.plus_ms(ms);
@@ -193,11 +227,13 @@ impl Question<'_> {
             Column::Deadline => [("<=", deadline_within_ms.map(within)), ("<=", None)],
             Column::Since => [("<=", age_ms.map(|ms| within(ms.saturating_neg()))), ("<=", None)],
         };
-        let bounds = bounds.into_iter().filter_map(|(sign, at)| {
-            let at = statement.value(Value::Number(at?.0));
-            Some(format!("{} {sign} {at}", column.name()))
-        });
-        bounds.collect::<Vec<_>>().join(" AND ")
+        bounds.into_iter().filter_map(|(sign, at)| Some(Bound { sign, at: at? })).collect()
+    }
+
+    /// Before which moment what is stuck in this status stands there, if that is asked for.
+    pub fn stuck_bound(self, status: Status) -> Option<Bound> {
+        let before = self.stuck_before(status).filter(|_| self.0.filter.stuck);
+        before.map(|at| Bound { sign: "<", at })
     }
 
     /// How a task may stand that is asked for, each a condition that one index holds nothing but.

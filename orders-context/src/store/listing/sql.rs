@@ -7,10 +7,10 @@
 //! orders, whatever is asked, and no statement reads a whole table or sorts without a bound.
 
 use super::question::{Column, Part, Question};
-use crate::domain::Status;
+use super::run::{Merge, Run, runs};
 
 /// How many orders one page judges at most. Few in tests, so that all ways are gone there.
-pub const MOST_LOOKED_AT: usize = if cfg!(test) { 16 } else { 4_000 };
+pub const MOST_LOOKED_AT: usize = if cfg!(test) { 16 } else { 2_500 };
 
 /// How many it judges before it asks whether there is a shorter way.
 pub const FIRST_LOOKED_AT: usize = if cfg!(test) { 4 } else { 250 };
@@ -31,16 +31,6 @@ pub enum Value {
     Number(i64),
     /// An id or a word.
     Text(String),
-}
-
-/// Orders that stand in one index as they are asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Run {
-    All,
-    Status(Status),
-    Customer,
-    Restaurant,
-    Flow,
 }
 
 /// The parts of a question that alone may leave few orders: [`count_of`] finds out.
@@ -82,38 +72,36 @@ pub fn count(question: Question<'_>, narrow: Option<Part>) -> Statement {
 /// moment sorted by and the id of an order, in no order, one more than the page holds if there is one;
 /// and a row without a state for the place up to which was looked, if that was not the end.
 #[must_use]
-pub fn page(question: Question<'_>, narrow: Option<Part>, looked_at: usize) -> Statement {
+pub fn page(
+    question: Question<'_>,
+    narrow: Option<Part>,
+    looked_at: usize,
+    merge: Merge,
+) -> Statement {
     if question.statuses().is_empty() {
         let sql = "SELECT state, placed_at, order_id FROM orders WHERE false".to_owned();
         return Statement { sql, values: Vec::new() };
     }
     match narrow {
         Some(narrow) => page_among(question, narrow),
-        None => page_along(question, &runs(question), looked_at),
+        None => page_along(question, &runs(question), looked_at, merge),
     }
 }
 
-fn runs(question: Question<'_>) -> Vec<Run> {
-    let filter = &question.0.filter;
-    let in_any = filter.status.is_empty() && !question.is_awake();
-    match question.column() {
-        Column::Placed if filter.customer_id.is_some() => vec![Run::Customer],
-        Column::Placed if filter.restaurant_id.is_some() => vec![Run::Restaurant],
-        Column::Placed if in_any && filter.flow_version.is_some() => vec![Run::Flow],
-        Column::Placed if in_any => vec![Run::All],
-        _ => question.statuses().into_iter().map(Run::Status).collect(),
-    }
-}
-
-fn page_along(question: Question<'_>, runs: &[Run], looked_at: usize) -> Statement {
+fn page_along(question: Question<'_>, runs: &[Run], looked_at: usize, merge: Merge) -> Statement {
     let mut statement = Statement::default();
     let mut judged = question.parts();
     judged.retain(|part| !runs.iter().all(|run| run.holds(*part, question.column())));
-    let rows: Vec<_> = runs.iter().map(|run| run.rows(question, &judged, &mut statement)).collect();
-    let (word, _) = question.direction();
-    let sorted = format!("ORDER BY moment {word}, order_id {word}");
     let wanted = question.0.limit + 1;
     let looked_at = if judged.is_empty() { wanted } else { looked_at.max(wanted) };
+    let end = match merge {
+        Merge::Open => String::new(),
+        Merge::Ended => format!(" LIMIT {looked_at}"),
+    };
+    let rows: Vec<_> =
+        runs.iter().map(|run| run.rows(question, &judged, &end, &mut statement)).collect();
+    let (word, _) = question.direction();
+    let sorted = format!("ORDER BY moment {word}, order_id {word}");
     let conditions = conditions(question, &judged, "looked", &mut statement);
     statement.sql = format!(
         "WITH looked AS MATERIALIZED ({} {sorted} LIMIT {looked_at}),
@@ -198,7 +186,8 @@ fn ids(question: Question<'_>, part: Part, statement: &mut Statement) -> String 
     each.join(" UNION ALL ")
 }
 
-fn awake(question: Question<'_>) -> &'static str {
+/// ` AND …` where no order at rest can be meant.
+pub fn awake(question: Question<'_>) -> &'static str {
     if question.is_awake() { " AND deadline IS NOT NULL" } else { "" }
 }
 
@@ -214,64 +203,12 @@ fn conditions(
 }
 
 /// ` AND …` for what is behind the place where the page begins.
-fn beyond(question: Question<'_>, order_id: &str, statement: &mut Statement) -> String {
+pub fn beyond(question: Question<'_>, order_id: &str, statement: &mut Statement) -> String {
     let Some(place) = &question.0.after else { return String::new() };
     let (column, (_, sign)) = (question.column().name(), question.direction());
     let at = statement.value(Value::Number(place.at.0));
     let id = statement.value(Value::Text(place.order_id.clone()));
     format!(" AND ({column}, {order_id}) {sign} ({at}, {id})")
-}
-
-impl Run {
-    /// Whether `part` holds of each of its orders.
-    fn holds(self, part: Part, column: Column) -> bool {
-        match (self, part) {
-            (Self::Status(_), Part::Status | Part::Awake)
-            | (Self::Customer, Part::Customer)
-            | (Self::Restaurant, Part::Restaurant | Part::Awake)
-            | (Self::Flow, Part::Flow) => true,
-            (Self::Status(_), Part::Stuck) => column == Column::Since,
-            (_, Part::Range(of)) => of == column,
-            _ => false,
-        }
-    }
-
-    /// Its orders, with the columns that `judged` reads.
-    fn rows(self, question: Question<'_>, judged: &[Part], statement: &mut Statement) -> String {
-        let column = question.column();
-        let mut columns: Vec<&str> =
-            judged.iter().flat_map(|part| part.columns()).copied().collect();
-        columns.sort_unstable();
-        columns.dedup();
-        let columns: String = columns.iter().map(|name| format!(", {name}")).collect();
-        let mut conditions = match self {
-            Self::All => "true".to_owned(),
-            Self::Status(status) => {
-                let stuck = match column {
-                    Column::Since => question.stuck(status, statement),
-                    _ => String::new(),
-                };
-                format!("status = '{status}'{}{stuck}", column.awake())
-            }
-            Self::Customer => question.condition(Part::Customer, "orders", statement),
-            Self::Restaurant => {
-                question.condition(Part::Restaurant, "orders", statement) + awake(question)
-            }
-            Self::Flow => question.condition(Part::Flow, "orders", statement),
-        };
-        if question.parts().contains(&Part::Range(column)) {
-            let range = question.condition(Part::Range(column), "orders", statement);
-            conditions += &format!(" AND {range}");
-        }
-        conditions += &beyond(question, "order_id", statement);
-        let (name, (word, _)) = (column.name(), question.direction());
-        // Sorted here too, and not only when the runs are merged: PostgreSQL looks for the index of a
-        // run where its rows are, SQLite where they go.
-        format!(
-            "SELECT order_id, moment{columns} FROM (SELECT order_id, {name} AS moment{columns} FROM orders
-                WHERE {conditions} ORDER BY {name} {word}, order_id {word}) AS run"
-        )
-    }
 }
 
 impl Statement {

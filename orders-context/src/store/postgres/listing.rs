@@ -3,7 +3,7 @@
 use super::rows::{get, json, text};
 use crate::domain::Timestamp;
 use crate::store::listing::sql::{self, Value};
-use crate::store::listing::{Looked, Narrowest, Part, Question};
+use crate::store::listing::{Looked, Merge, Narrowest, Part, Question};
 use crate::store::{Error, OrdersPage, OrdersQuery, Place};
 use chassis::postgres::Client;
 use std::borrow::Cow;
@@ -17,12 +17,14 @@ pub async fn count(client: &Client, query: &OrdersQuery) -> Result<u64, Error> {
 
 pub async fn orders(client: &Client, query: &OrdersQuery) -> Result<OrdersPage, Error> {
     let question = Question(query);
-    let looked = look(client, &sql::page(question, None, sql::FIRST_LOOKED_AT)).await?;
+    let looked =
+        look(client, &sql::page(question, None, sql::FIRST_LOOKED_AT, Merge::Ended)).await?;
     if looked.is_enough(query.limit) {
         return Ok(looked.page(query));
     }
     let narrow = narrowest(client, question).await?;
-    let looked = look(client, &sql::page(question, narrow, sql::MOST_LOOKED_AT)).await?;
+    let looked =
+        look(client, &sql::page(question, narrow, sql::MOST_LOOKED_AT, Merge::Ended)).await?;
     Ok(looked.page(query))
 }
 

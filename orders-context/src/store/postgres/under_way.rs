@@ -2,8 +2,10 @@
 //! as the group changes it: of restaurants and of customers.
 
 use super::rows::get;
-use crate::store::{Commit, Error, Stage};
+use crate::domain::Order;
+use crate::store::{Commit, Error};
 use std::collections::HashMap;
+use std::sync::Arc;
 use tokio_postgres::Row;
 
 /// By the id of whose they are. Who was not counted stays so.
@@ -32,9 +34,9 @@ impl UnderWay {
     /// A commit of theirs stands.
     pub fn follow(&mut self, id: &str, commit: &Commit) {
         if let (Some(under_way), false) = (self.0.get_mut(id), commit.entries.is_empty()) {
-            let is_under_way = |stage: Stage| i64::from(!stage.status.is_at_rest());
+            let is_under_way = |order: &Arc<Order>| i64::from(!order.status.is_at_rest());
             *under_way +=
-                is_under_way(Stage::of(&commit.order)) - commit.before.map_or(0, is_under_way);
+                is_under_way(&commit.order) - commit.before.as_ref().map_or(0, is_under_way);
         }
     }
 }

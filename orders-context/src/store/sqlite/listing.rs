@@ -3,7 +3,7 @@
 use super::rows::json;
 use crate::domain::Timestamp;
 use crate::store::listing::sql::{self, Value};
-use crate::store::listing::{Looked, Narrowest, Part, Question};
+use crate::store::listing::{Looked, Merge, Narrowest, Part, Question};
 use crate::store::{Error, OrdersPage, OrdersQuery, Place};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, ToSql};
@@ -15,12 +15,12 @@ pub fn count(conn: &mut Connection, query: &OrdersQuery) -> Result<u64, Error> {
 
 pub fn orders(conn: &mut Connection, query: &OrdersQuery) -> Result<OrdersPage, Error> {
     let question = Question(query);
-    let looked = look(conn, sql::page(question, None, sql::FIRST_LOOKED_AT))?;
+    let looked = look(conn, sql::page(question, None, sql::FIRST_LOOKED_AT, Merge::Open))?;
     if looked.is_enough(query.limit) {
         return Ok(looked.page(query));
     }
     let narrow = narrowest(conn, question)?;
-    Ok(look(conn, sql::page(question, narrow, sql::MOST_LOOKED_AT))?.page(query))
+    Ok(look(conn, sql::page(question, narrow, sql::MOST_LOOKED_AT, Merge::Open))?.page(query))
 }
 
 fn narrowest(conn: &mut Connection, question: Question<'_>) -> Result<Option<Part>, Error> {

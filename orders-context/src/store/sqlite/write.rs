@@ -209,35 +209,48 @@ pub fn insert_order(
     Ok(inserted == 1)
 }
 
+/// Whatever a column is set to, setting it costs a change of every index that it stands in: what seldom
+/// changes is set where it does.
+const MOVE: &str =
+    "UPDATE orders SET version = ?3, status = ?4, since = ?5, wake_at = ?6, state = ?7
+    WHERE order_id = ?1 AND version = ?2";
+const MOVE_WITH_DEADLINE: &str =
+    "UPDATE orders SET version = ?3, status = ?4, since = ?5, wake_at = ?6,
+    state = ?7, deadline = ?8 WHERE order_id = ?1 AND version = ?2";
+
 fn move_order(
     tx: &mut Statements<'_>,
     commit: &Commit,
     wake_at: Option<i64>,
 ) -> Result<bool, Error> {
     let order = &commit.order;
-    let (since, deadline) = (order.since.0, order.deadline().map(|at| at.0));
-    let moved = if commit.entries.is_empty() {
-        tx.prepare_cached("UPDATE orders SET wake_at = ?3 WHERE order_id = ?1 AND version = ?2")?
-            .execute(params![order.order_id, commit.expected_version, wake_at])?
+    if commit.entries.is_empty() {
+        let moved = tx
+            .prepare_cached("UPDATE orders SET wake_at = ?3 WHERE order_id = ?1 AND version = ?2")?
+            .execute(params![order.order_id, commit.expected_version, wake_at])?;
+        return Ok(moved == 1);
+    }
+    let (before, deadline) = (commit.before.as_ref(), order.deadline());
+    let (status, state) = (order.status.as_str(), text(&**order, STATE_BYTES)?);
+    let values = params![
+        order.order_id,
+        commit.expected_version,
+        order.version,
+        status,
+        order.since.0,
+        wake_at,
+        state,
+        deadline.map(|at| at.0)
+    ];
+    let moved = if before.is_some_and(|before| before.deadline() == deadline) {
+        tx.prepare_cached(MOVE)?.execute(&values[..7])?
     } else {
-        let state = text(&**order, STATE_BYTES)?;
-        tx.prepare_cached(
-            "UPDATE orders SET version = ?3, status = ?4, since = ?5, deadline = ?6, wake_at = ?7,
-                state = ?8, flow_version = ?9
-             WHERE order_id = ?1 AND version = ?2",
-        )?
-        .execute(params![
-            order.order_id,
-            commit.expected_version,
-            order.version,
-            order.status.as_str(),
-            since,
-            deadline,
-            wake_at,
-            state,
-            order.flow_version.number()
-        ])?
+        tx.prepare_cached(MOVE_WITH_DEADLINE)?.execute(values)?
     };
+    if moved == 1 && before.is_none_or(|before| before.flow_version != order.flow_version) {
+        tx.prepare_cached("UPDATE orders SET flow_version = ?2 WHERE order_id = ?1")?
+            .execute(params![order.order_id, order.flow_version.number()])?;
+    }
     Ok(moved == 1)
 }
 

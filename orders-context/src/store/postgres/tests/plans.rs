@@ -4,8 +4,8 @@
 use super::super::customers::COUNT;
 use super::server::Place;
 use crate::store::contract::questions::every_question;
-use crate::store::listing::Question;
 use crate::store::listing::sql::{MOST_LOOKED_AT, Statement, Value, count_of, may_be_narrow, page};
+use crate::store::listing::{Merge, Question};
 
 /// The statement with its values in place.
 fn in_full(Statement { sql, values }: &Statement) -> String {
@@ -57,8 +57,9 @@ async fn for_every_page_there_is_a_way_along_an_index() {
         let question = Question(&query);
         let narrow = may_be_narrow(question);
         let counts = narrow.iter().map(|part| count_of(question, *part));
-        let pages = narrow.iter().map(|part| page(question, Some(*part), MOST_LOOKED_AT));
-        let along = std::iter::once(page(question, None, MOST_LOOKED_AT));
+        let pages =
+            narrow.iter().map(|part| page(question, Some(*part), MOST_LOOKED_AT, Merge::Ended));
+        let along = std::iter::once(page(question, None, MOST_LOOKED_AT, Merge::Ended));
         for statement in along.chain(pages).chain(counts) {
             let explain = format!("EXPLAIN {}", in_full(&statement));
             let rows = sql

@@ -3,8 +3,8 @@
 use super::super::schema;
 use super::super::write::COUNT_UNDER_WAY;
 use crate::store::contract::questions::every_question;
-use crate::store::listing::Question;
 use crate::store::listing::sql::{MOST_LOOKED_AT, Statement, count_of, may_be_narrow, page};
+use crate::store::listing::{Merge, Question};
 use rusqlite::Connection;
 
 /// One step: what it belongs to, and what it is.
@@ -64,9 +64,10 @@ fn no_page_reads_a_table_or_sorts_without_a_bound() {
             query.after = after;
             let question = Question(&query);
             let narrow = may_be_narrow(question);
-            let pages = narrow.iter().map(|part| page(question, Some(*part), MOST_LOOKED_AT));
+            let pages =
+                narrow.iter().map(|part| page(question, Some(*part), MOST_LOOKED_AT, Merge::Open));
             let counts = narrow.iter().map(|part| count_of(question, *part));
-            let along = page(question, None, MOST_LOOKED_AT);
+            let along = page(question, None, MOST_LOOKED_AT, Merge::Open);
             let along_all = along.sql.contains("WHERE true ORDER BY placed_at");
             for statement in std::iter::once(along).chain(pages).chain(counts) {
                 let steps = plan(&conn, &statement);
