@@ -5,7 +5,7 @@ mod relays;
 use crate::app::feed::Feeds;
 use crate::app::{App, EndpointTest};
 use crate::archiving::{self, OnTopic};
-use crate::config::{Config, CustomerChannel, Database};
+use crate::config::{Config, CustomerChannel, Database, MailServer};
 use crate::leases::Leases;
 use crate::store::Store;
 use crate::store::postgres::{self, Postgres};
@@ -127,13 +127,16 @@ fn add_feeds(loops: &mut Supervisor, feeds: Feeds) {
 }
 
 fn channels(config: &Config) -> anyhow::Result<Channels> {
-    let customers = match &config.customers {
-        CustomerChannel::Mail { smtp_url, from } => {
-            Customers::Mail(Mailer::new(smtp_url, from, mail::LIMIT).context("SMTP_URL")?)
-        }
-        CustomerChannel::Push(gateway) => Customers::Push(gateway.clone()),
+    let mailer = |MailServer { smtp_url, from }: &MailServer| {
+        Mailer::new(smtp_url, from, mail::LIMIT).context("SMTP_URL").map(Arc::new)
     };
-    Ok(Channels { poster: Arc::new(Poster::new(config.webhook_reach)?), customers })
+    let mailer = config.mail.as_ref().map(mailer).transpose()?;
+    let customers = match (&config.customers, &mailer) {
+        (CustomerChannel::Push(gateway), _) => Customers::Push(gateway.clone()),
+        (CustomerChannel::Mail, Some(mailer)) => Customers::Mail(Arc::clone(mailer)),
+        (CustomerChannel::Mail, None) => anyhow::bail!("SMTP_URL is not set"),
+    };
+    Ok(Channels { poster: Arc::new(Poster::new(config.webhook_reach)?), mailer, customers })
 }
 
 /// Has endpoints told what happens to orders, and tests sent that their owners ask for.
@@ -159,6 +162,7 @@ fn telling(
         app: app.clone(),
         store,
         poster: Arc::clone(&channels.poster),
+        mailer: channels.mailer.clone(),
         pause_after_ms: config.endpoint_pause_after_ms,
     }
 }

@@ -40,6 +40,9 @@ pub struct Config {
     pub registry_url: String,
     /// How customers are told.
     pub customers: CustomerChannel,
+    /// Where letters are handed in, to restaurants too; none where customers are told by push and
+    /// `SMTP_URL` is not set.
+    pub mail: Option<MailServer>,
     /// `ORDERS_WEBHOOK_ALLOW_PRIVATE`: `true` lets webhooks, and the push gateway's, reach private
     /// addresses.
     pub webhook_reach: Reach,
@@ -71,14 +74,18 @@ pub struct Config {
 #[derive(Clone, Debug)]
 pub enum CustomerChannel {
     /// By letters.
-    Mail {
-        /// `SMTP_URL`: where they are handed in.
-        smtp_url: String,
-        /// `ORDERS_MAIL_FROM`: the mailbox they come from.
-        from: String,
-    },
+    Mail,
     /// `ORDERS_PUSH_URL` and `ORDERS_PUSH_SECRET`: by a push gateway.
     Push(Webhook),
+}
+
+/// Where letters are handed in.
+#[derive(Clone, Debug)]
+pub struct MailServer {
+    /// `SMTP_URL`: its address, perhaps with a login.
+    pub smtp_url: String,
+    /// `ORDERS_MAIL_FROM`: the mailbox they come from.
+    pub from: String,
 }
 
 /// Of the 8,192 connections that a process takes.
@@ -166,6 +173,7 @@ impl Config {
         if endpoint_pause_after_ms < 0 {
             settings.problem("ORDERS_ENDPOINT_PAUSE_AFTER_MS", "must not be below 0");
         }
+        let customers = CustomerChannel::from_settings(settings, webhook_reach);
         Self {
             archive_after_ms,
             endpoint_pause_after_ms,
@@ -177,7 +185,8 @@ impl Config {
             database,
             kafka: KafkaConfig::from_settings(settings, "orders"),
             registry_url: settings.required("SCHEMA_REGISTRY_URL"),
-            customers: CustomerChannel::from_settings(settings, webhook_reach),
+            mail: MailServer::from_settings(settings, &customers),
+            customers,
             webhook_reach,
             terms,
             pauses: pauses(settings),
@@ -190,13 +199,24 @@ impl Config {
     }
 }
 
+impl MailServer {
+    /// Required where customers are told by mail.
+    fn from_settings(settings: &mut Settings, customers: &CustomerChannel) -> Option<Self> {
+        let from = "Takeaway <orders@takeaway.example>".to_owned();
+        let from = settings.or("ORDERS_MAIL_FROM", from);
+        let smtp_url = match customers {
+            CustomerChannel::Mail => Some(settings.required("SMTP_URL")),
+            CustomerChannel::Push(_) => settings.optional("SMTP_URL"),
+        };
+        smtp_url.map(|smtp_url| Self { smtp_url, from })
+    }
+}
+
 impl CustomerChannel {
     /// By push where a gateway is named, by mail where none is.
     fn from_settings(settings: &mut Settings, reach: Reach) -> Self {
         let Some(url) = settings.optional::<url::Url>("ORDERS_PUSH_URL") else {
-            let from = "Takeaway <orders@takeaway.example>".to_owned();
-            let from = settings.or("ORDERS_MAIL_FROM", from);
-            return Self::Mail { smtp_url: settings.required("SMTP_URL"), from };
+            return Self::Mail;
         };
         let is_plain = url.username().is_empty() && url.password().is_none();
         if !matches!(url.scheme(), "http" | "https") || !is_plain {

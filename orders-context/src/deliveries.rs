@@ -3,13 +3,15 @@
 //! receiver may then hear twice, under the same `webhook-id`.
 
 mod body;
+mod pauses;
 mod plan;
 
-use crate::app::App;
+use crate::app::{App, Failure};
 use crate::domain::{Attempt, Delivery, Endpoint};
 use crate::leases::{Held, STOP_WITHIN};
-use crate::store::{Error, Store};
+use crate::store::Store;
 use crate::tasks::Failed;
+use crate::tasks::mail::Mailer;
 use crate::tasks::post::{Message, Poster};
 use crate::tasks::schedule;
 use chassis::shutdown::Shutdown;
@@ -22,6 +24,9 @@ use tokio::time::{Instant, sleep_until};
 
 /// How often the journal is looked at, and what is due.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// How often paused endpoints are looked after.
+const LOOK_AFTER_PAUSED_EVERY: Duration = Duration::from_secs(30);
 
 /// How many attempts may be under way at once, and to one endpoint: a slow one does not hold up others.
 const AT_ONCE: usize = 256;
@@ -39,6 +44,8 @@ pub struct Parts {
     pub store: Arc<dyn Store>,
     /// The way out.
     pub poster: Arc<Poster>,
+    /// To the owners of endpoints; none where there is no mail server.
+    pub mailer: Option<Arc<Mailer>>,
     /// An endpoint of which every attempt failed for so long is paused.
     pub pause_after_ms: i64,
 }
@@ -51,11 +58,15 @@ pub struct Parts {
 pub async fn run(parts: Parts, held: Held, shutdown: Shutdown) -> anyhow::Result<()> {
     let mut planner = Planner::new(Arc::clone(&parts.store));
     let mut sending = Sending { parts, held, under_way: HashSet::new(), attempts: JoinSet::new() };
-    let mut look_at = Instant::now();
+    let (mut look_at, mut look_after_at) = (Instant::now(), Instant::now());
     loop {
         tokio::select! {
             biased;
             () = shutdown.cancelled() => break,
+            () = sleep_until(look_after_at) => {
+                sending.look_after_paused();
+                look_after_at = Instant::now() + LOOK_AFTER_PAUSED_EVERY;
+            }
             Some(ended) = sending.attempts.join_next() => {
                 sending.under_way.remove(&ended?);
             }
@@ -83,6 +94,23 @@ struct Sending {
 }
 
 impl Sending {
+    /// Looks after paused endpoints, beside what else is under way.
+    fn look_after_paused(&mut self) {
+        let key = (String::new(), "paused".to_owned());
+        if !self.held.is_valid() || !self.under_way.insert(key.clone()) {
+            return;
+        }
+        let parts = self.parts.clone();
+        self.attempts.spawn(async move {
+            let (given_up, told) =
+                (pauses::give_up(&parts).await, pauses::tell_owners(&parts).await);
+            if let Err(error) = given_up.map_err(Failure::from).and(told) {
+                tracing::warn!(%error, "paused endpoints wait");
+            }
+            key
+        });
+    }
+
     /// Makes deliveries of what is new, and starts what is due and not under way.
     async fn look(&mut self, planner: &mut Planner, shutdown: &Shutdown) -> anyhow::Result<()> {
         for _ in 0..PAGES {
@@ -124,11 +152,12 @@ async fn attempt(
     endpoint: &Endpoint,
     delivery: &Delivery,
     held: &Held,
-) -> Result<(), Error> {
+) -> Result<(), Failure> {
     let (store, now) = (&parts.store, parts.app.now());
     if now >= delivery.give_up_at {
         metrics::counter!(ATTEMPTS, "outcome" => "given_up").increment(1);
-        return store.replace_delivery(delivery.given_up()).await.map(drop);
+        store.replace_delivery(delivery.given_up()).await?;
+        return Ok(());
     }
     let message = Message {
         id: delivery.webhook_id(),
@@ -151,7 +180,10 @@ async fn attempt(
     store.replace_delivery(next).await?;
     if let Some(next) = endpoint.attempted(taken, ended, parts.pause_after_ms) {
         // Whoever changed it meanwhile was right: the next attempt says the same again.
-        store.replace_endpoint(next).await?;
+        let is_changed = store.replace_endpoint(next.clone()).await?;
+        if is_changed && next.pause.is_some() {
+            pauses::tell_owner(parts, &next).await?;
+        }
     }
     Ok(())
 }

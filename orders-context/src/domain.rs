@@ -51,6 +51,6 @@ pub use order::{Decided, Item, Order};
 pub use policy::Policy;
 pub use react::{Effect, react, wake_at};
 pub use rejection::Rejection;
-pub use restaurant::{MenuItem, Restaurant, Webhook};
+pub use restaurant::{MailAddress, MenuItem, Restaurant, Webhook};
 pub use terms::Terms;
 pub use time::Timestamp;

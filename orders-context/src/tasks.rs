@@ -6,6 +6,7 @@
 
 mod attempt;
 pub mod envelope;
+pub mod kitchen_letter;
 pub mod mail;
 pub mod post;
 mod push;
@@ -43,6 +44,8 @@ const READ_AT_ONCE: usize = 8 * AT_ONCE;
 pub struct Channels {
     /// To restaurants, and to the push gateway.
     pub poster: Arc<Poster>,
+    /// To restaurants that have a mail address; none where there is no mail server.
+    pub mailer: Option<Arc<Mailer>>,
     /// To customers.
     pub customers: Customers,
 }
@@ -50,7 +53,7 @@ pub struct Channels {
 /// How customers are told.
 pub enum Customers {
     /// By a letter to their mail address.
-    Mail(Mailer),
+    Mail(Arc<Mailer>),
     /// By this gateway, which knows how to reach a customer id.
     Push(Webhook),
 }

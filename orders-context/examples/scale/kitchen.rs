@@ -64,6 +64,7 @@ pub async fn open(
         currency: "EUR".to_owned(),
         menu: vec![margherita],
         webhook: None,
+        mail: None,
     })
     .await?;
     Ok((app, stop.drop_guard()))

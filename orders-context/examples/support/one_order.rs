@@ -65,6 +65,7 @@ pub fn trattoria() -> Restaurant {
             url: "https://nino.example/orders".to_owned(),
             secret: "whsec_bm9ib2R5IHNpZ25zIGFueXRoaW5nIGhlcmU=".to_owned(),
         }),
+        mail: None,
     }
 }
 

@@ -48,7 +48,10 @@ impl App {
             {
                 after = next;
             }
-            self.store.close_erasure(erasure.erasure_id, self.now()).await?;
+            let closed = self.store.close_erasure(erasure.erasure_id, self.now()).await;
+            // The mail address of a restaurant may have been that person's.
+            self.restaurants.forget_all();
+            closed?;
         }
         Ok(number)
     }

@@ -55,6 +55,13 @@ impl Restaurants {
         menus.kept.insert(id, (Instant::now(), known.clone()));
     }
 
+    /// What is remembered of all restaurants, or is being read, is no longer true.
+    pub(super) fn forget_all(&self) {
+        let mut menus = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        menus.changes += 1;
+        menus.kept.clear();
+    }
+
     /// What is remembered of the restaurant, or is being read, is no longer true.
     pub(super) fn forget(&self, id: &str) {
         let mut menus = self.0.write().unwrap_or_else(PoisonError::into_inner);
@@ -126,6 +133,9 @@ impl App {
     async fn announcing_to(&self, restaurant: &Restaurant) -> Result<Announce, Failure> {
         if restaurant.webhook.is_some() {
             return Ok(Announce::ByWebhook);
+        }
+        if restaurant.mail.is_some() {
+            return Ok(Announce::ByMailOrEndpoint);
         }
         let endpoints = self.store.endpoints(restaurant.restaurant_id.clone()).await?;
         Ok(match endpoints.iter().any(|to| to.events.contains(&Heard::OrderPlaced)) {

@@ -2,7 +2,7 @@
 //! endpoint that wants it, for rows and the position up to which they were made are one transaction.
 
 use super::body::body;
-use crate::domain::{Delivery, DeliveryState, Endpoint};
+use crate::domain::{Delivery, DeliveryState, Endpoint, Event, Status, Timestamp};
 use crate::store::{Error, JournalReader, JournalRow, Store};
 use anyhow::Context;
 use std::collections::BTreeSet;
@@ -12,21 +12,24 @@ use std::time::{Duration, Instant};
 /// How many rows of the journal are read at once.
 const PAGE: usize = 500;
 
-/// How often it is written down that the journal was passed over: the writer is everybody's.
+/// How often it is written down that nobody had anything to hear: the writer is everybody's.
 const PASS_EVERY: Duration = Duration::from_secs(10);
 
 /// Reads the journal for endpoints.
 pub struct Planner {
     store: Arc<dyn Store>,
     reader: Option<Box<dyn JournalReader>>,
-    /// When the journal was passed over last.
+    /// Up to which position nobody has anything to hear that is not kept. What lies between the position
+    /// that is written down and this one is read again by whoever takes over.
+    read_to: i64,
+    /// When that was written down last.
     passed_at: Option<Instant>,
 }
 
 impl Planner {
     /// Of this store.
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, reader: None, passed_at: None }
+        Self { store, reader: None, read_to: 0, passed_at: None }
     }
 
     /// Makes deliveries of the next page of the journal; whether there may be more. Where nobody has an
@@ -38,28 +41,44 @@ impl Planner {
         let from = self.store.deliveries_position().await?;
         // Asked first: what is written while it is looked for endpoints is not passed over.
         let newest = self.read(|reader| reader.newest()).await?;
-        if newest <= from {
+        let after = self.read_to.max(from);
+        if newest <= after {
+            self.pass(from, after).await?;
             return Ok(false);
         }
         if !self.store.has_endpoints().await? {
-            if self.passed_at.is_none_or(|at| at.elapsed() >= PASS_EVERY) {
-                self.store.add_deliveries(from, newest, Vec::new()).await?;
-                self.passed_at = Some(Instant::now());
-            }
+            self.pass(from, newest).await?;
             return Ok(false);
         }
         let rows = self.read(move |reader| {
             let mut rows = Vec::new();
-            reader.read_after(from, PAGE, &mut rows).map(|()| rows)
+            reader.read_after(after, PAGE, &mut rows).map(|()| rows)
         });
         let rows = rows.await?;
         let Some(last) = rows.last() else { return Ok(false) };
         let concerned: BTreeSet<&str> = rows.iter().map(|row| &*row.restaurant_id).collect();
         let concerned = concerned.into_iter().map(str::to_owned).collect();
         let endpoints = self.store.endpoints_of(concerned).await?;
-        let new = rows.iter().flat_map(|row| told_of(row, &endpoints)).collect();
+        let new = told_of(&*self.store, &rows, &endpoints).await?;
+        if new.is_empty() {
+            self.pass(from, last.position).await?;
+            return Ok(rows.len() == PAGE);
+        }
         let went_on = self.store.add_deliveries(from, last.position, new).await?;
+        if went_on {
+            (self.read_to, self.passed_at) = (last.position, Some(Instant::now()));
+        }
         Ok(went_on && rows.len() == PAGE)
+    }
+
+    /// Notes that nobody has anything to hear up to `to`, and now and then writes it down.
+    async fn pass(&mut self, from: i64, to: i64) -> Result<(), Error> {
+        self.read_to = to;
+        if to > from && self.passed_at.is_none_or(|at| at.elapsed() >= PASS_EVERY) {
+            self.store.add_deliveries(from, to, Vec::new()).await?;
+            self.passed_at = Some(Instant::now());
+        }
+        Ok(())
     }
 
     /// Asks the reader, on a thread that may block.
@@ -81,17 +100,41 @@ impl Planner {
     }
 }
 
-fn told_of<'a>(
-    row: &'a JournalRow,
-    endpoints: &'a [Endpoint],
-) -> impl Iterator<Item = Delivery> + 'a {
-    let hears = |endpoint: &&Endpoint| {
-        endpoint.restaurant_id == row.restaurant_id && endpoint.hears(&row.event, row.occurred_at)
-    };
-    endpoints.iter().filter(hears).map(|endpoint| delivery(row, endpoint))
+/// A delivery for each endpoint and each of these events that it is to hear of.
+async fn told_of(
+    store: &dyn Store,
+    rows: &[JournalRow],
+    endpoints: &[Endpoint],
+) -> Result<Vec<Delivery>, Error> {
+    let mut told = Vec::new();
+    for row in rows {
+        let hears = |endpoint: &&Endpoint| {
+            endpoint.restaurant_id == row.restaurant_id
+                && endpoint.hears(&row.event, row.occurred_at)
+        };
+        let mut hearing = endpoints.iter().filter(hears).peekable();
+        if hearing.peek().is_some() {
+            let answer_by = answer_by(store, row).await?;
+            told.extend(hearing.map(|endpoint| delivery(row, endpoint, answer_by)));
+        }
+    }
+    Ok(told)
 }
 
-fn delivery(row: &JournalRow, endpoint: &Endpoint) -> Delivery {
+/// By when the event asks for an answer, if it does.
+async fn answer_by(store: &dyn Store, row: &JournalRow) -> Result<Option<Timestamp>, Error> {
+    Ok(match &row.event {
+        Event::OrderPlaced { accept_by, .. }
+        | Event::OrderRedriven { from: Status::Expired, accept_by, .. } => Some(*accept_by),
+        Event::RestaurantReminded { .. } => {
+            let found = store.order(row.order_id.clone()).await?;
+            found.map(|found| found.order.accept_by)
+        }
+        _ => None,
+    })
+}
+
+fn delivery(row: &JournalRow, endpoint: &Endpoint, answer_by: Option<Timestamp>) -> Delivery {
     Delivery {
         endpoint_id: endpoint.endpoint_id.clone(),
         event_id: row.event_id.clone(),
@@ -106,6 +149,6 @@ fn delivery(row: &JournalRow, endpoint: &Endpoint) -> Delivery {
         attempts: 0,
         recent: Vec::new(),
         next_attempt_at: row.occurred_at,
-        give_up_at: endpoint.worth_until(&row.event, row.occurred_at),
+        give_up_at: endpoint.worth_until(row.occurred_at, answer_by),
     }
 }

@@ -2,15 +2,13 @@
 //! the next round of the delivery.
 
 use super::words::words;
-use super::{Endpoint, Event, Profile, Timestamp};
+use super::{Endpoint, Profile, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// How many attempts are remembered.
 const REMEMBERED: usize = 10;
 
-const SECOND_MS: i64 = 1_000;
-const MINUTE_MS: i64 = 60 * SECOND_MS;
-const HOUR_MS: i64 = 60 * MINUTE_MS;
+const HOUR_MS: i64 = 3_600_000;
 
 /// One event for one endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,15 +115,12 @@ impl Delivery {
 }
 
 impl Endpoint {
-    /// Until when it is worth telling this endpoint of an event. Where somebody cooks, a new order that
-    /// comes late does harm.
+    /// Until when it is worth telling this endpoint of an event that asks for an answer by `answer_by`, or
+    /// for none. Where somebody cooks, an order that comes late does harm.
     #[must_use]
-    pub fn worth_until(&self, event: &Event, occurred_at: Timestamp) -> Timestamp {
-        match (self.profile, event) {
-            (Profile::Urgent, Event::OrderPlaced { accept_by, .. }) => *accept_by,
-            (Profile::Urgent, Event::RestaurantReminded { .. }) => {
-                occurred_at.plus_ms(10 * MINUTE_MS)
-            }
+    pub fn worth_until(&self, occurred_at: Timestamp, answer_by: Option<Timestamp>) -> Timestamp {
+        match (self.profile, answer_by) {
+            (Profile::Urgent, Some(answer_by)) => answer_by,
             _ => self.worth_trying_until(occurred_at),
         }
     }

@@ -74,6 +74,9 @@ pub struct Pause {
     pub since: Timestamp,
     /// Why.
     pub why: PausedBy,
+    /// Whether its owner was told, or cannot be.
+    #[serde(default)]
+    pub owner_told: bool,
 }
 
 words! {
@@ -178,7 +181,19 @@ impl Endpoint {
     pub fn paused(&self, why: PausedBy, now: Timestamp) -> Self {
         match self.pause {
             Some(_) => self.clone(),
-            None => Self { pause: Some(Pause { since: now, why }), ..self.next() },
+            None => {
+                let owner_told = why == PausedBy::Request;
+                Self { pause: Some(Pause { since: now, why, owner_told }), ..self.next() }
+            }
+        }
+    }
+
+    /// The next round, in which its owner knows of the pause; this one if it is not paused.
+    #[must_use]
+    pub fn owner_told(&self) -> Self {
+        match self.pause {
+            Some(pause) => Self { pause: Some(Pause { owner_told: true, ..pause }), ..self.next() },
+            None => self.clone(),
         }
     }
 

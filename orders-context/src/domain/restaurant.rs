@@ -16,6 +16,20 @@ pub struct Restaurant {
     pub menu: Vec<MenuItem>,
     /// Where new orders are announced.
     pub webhook: Option<Webhook>,
+    /// Where letters about its orders go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail: Option<MailAddress>,
+}
+
+/// A mail address: as personal as whoever reads it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct MailAddress(pub String);
+
+impl std::fmt::Debug for MailAddress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("MailAddress(…)")
+    }
 }
 
 /// A dish and its price.

@@ -13,6 +13,9 @@ pub const ID_RULE: &str = "must be 1 to 64 of A-Z, a-z, 0-9, '.', '_', ':' and '
 /// What [`is_name`] asks for.
 pub const NAME_RULE: &str = "must be 1 to 200 characters on one line, not only spaces";
 
+/// What [`is_mail_address`] asks for.
+pub const MAIL_RULE: &str = "must be a mail address of at most 254 characters";
+
 /// What [`is_reason_code`] asks for.
 pub const REASON_CODE_RULE: &str =
     "must be a code of 2 to 40 of a-z and '_', beginning with a letter";
@@ -66,6 +69,11 @@ pub fn is_id(text: &str) -> bool {
 /// A name of a person, a restaurant or a dish.
 pub fn is_name(text: &str) -> bool {
     is_line(text, 200)
+}
+
+/// Where letters can go. The judge of addresses is who will send them.
+pub fn is_mail_address(text: &str) -> bool {
+    text.len() <= 254 && text.parse::<lettre::Address>().is_ok()
 }
 
 /// What an operator says about an action.

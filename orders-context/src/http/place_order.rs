@@ -2,7 +2,7 @@
 
 use super::document::ProblemView;
 use super::etag::etag;
-use super::faults::{Faults, ID_RULE, NAME_RULE, is_id, is_name};
+use super::faults::{Faults, ID_RULE, MAIL_RULE, NAME_RULE, is_id, is_mail_address, is_name};
 use super::principal::Caller;
 use super::problem::Answer;
 use super::view::OrderView;
@@ -169,9 +169,7 @@ fn check_customer(customer: &NewCustomer, faults: &mut Faults) {
     if !is_name(&customer.name) {
         faults.at("/customer/name", NAME_RULE);
     }
-    // The judge of addresses is who will send the mail.
-    let email = &customer.email;
-    if email.len() > 254 || email.parse::<lettre::Address>().is_err() {
-        faults.at("/customer/email", "must be a mail address of at most 254 characters");
+    if !is_mail_address(&customer.email) {
+        faults.at("/customer/email", MAIL_RULE);
     }
 }

@@ -9,7 +9,7 @@ use super::policy::{judge_restaurant, knows_webhooks, restaurant_not_found};
 use super::principal::Caller;
 use super::problem::Answer;
 use crate::app::App;
-use crate::domain::{MenuItem, Restaurant, Webhook};
+use crate::domain::{MailAddress, MenuItem, Restaurant, Webhook};
 use axum::extract::State;
 use axum::http::header::{ETAG, IF_MATCH};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
@@ -37,9 +37,13 @@ pub struct NewRestaurant {
     /// What can be ordered. Orders keep the prices they were placed at.
     #[schema(max_items = 500)]
     menu: Vec<Dish>,
-    /// Where new orders are announced. With neither a webhook nor an endpoint that wants them, the
-    /// restaurant asks for its orders itself.
+    /// Where new orders are announced. With no webhook, no mail and no endpoint that wants
+    /// them, the restaurant asks for its orders itself.
     webhook: Option<NewWebhook>,
+    /// Where letters go: about new orders and reminders, with a link to answer where links are offered,
+    /// and about endpoints that were paused.
+    #[schema(format = "email", max_length = 254, example = "kitchen@nino.example")]
+    mail: Option<String>,
 }
 
 /// A dish and its price.
@@ -94,6 +98,9 @@ pub struct RestaurantView<'a> {
     /// Where new orders are announced; null if nowhere, and for customers and other restaurants.
     #[schema(required)]
     webhook: Option<WebhookView<'a>>,
+    /// Where letters go; null if nowhere, and for customers and other restaurants.
+    #[schema(required, format = "email")]
+    mail: Option<&'a str>,
 }
 
 /// A dish and its price.
@@ -217,8 +224,9 @@ pub async fn show(
         return Ok((StatusCode::NOT_MODIFIED, [(ETAG, etag)]).into_response());
     }
     let view = RestaurantView::of(&restaurant);
-    let webhook = view.webhook.filter(|_| knows_webhooks(&caller.actor, &id));
-    Ok(([(ETAG, etag)], Json(RestaurantView { webhook, ..view })).into_response())
+    let knows = knows_webhooks(&caller.actor, &id);
+    let (webhook, mail) = (view.webhook.filter(|_| knows), view.mail.filter(|_| knows));
+    Ok(([(ETAG, etag)], Json(RestaurantView { webhook, mail, ..view })).into_response())
 }
 
 fn restaurant(restaurant_id: String, new: NewRestaurant) -> Restaurant {
@@ -230,6 +238,7 @@ fn restaurant(restaurant_id: String, new: NewRestaurant) -> Restaurant {
         currency: new.currency,
         menu: new.menu.into_iter().map(dish).collect(),
         webhook: new.webhook.map(webhook),
+        mail: new.mail.map(MailAddress),
     }
 }
 
@@ -246,6 +255,7 @@ impl<'a> RestaurantView<'a> {
             currency: &restaurant.currency,
             menu: restaurant.menu.iter().map(dish).collect(),
             webhook: restaurant.webhook.as_ref().map(|webhook| WebhookView { url: &webhook.url }),
+            mail: restaurant.mail.as_ref().map(|address| address.0.as_str()),
         }
     }
 }

@@ -209,7 +209,7 @@ fn served(app: App, issuer: &LocalIssuer, clock: &ManualClock) -> Router {
     chassis::http::router(api, Health::new(), metrics, super::BODY_LIMIT_BYTES)
 }
 
-/// Two dishes, and a webhook.
+/// Two dishes, a webhook and a mail address.
 fn trattoria() -> Value {
     json!({
         "name": "Trattoria da Nino",
@@ -222,6 +222,7 @@ fn trattoria() -> Value {
             "url": "https://nino.example/orders",
             "secret": "whsec_Rm9yIHRlc3RzIG9ubHksIG5vIHNlY3JldCE=",
         },
+        "mail": "kitchen@nino.example",
     })
 }
 

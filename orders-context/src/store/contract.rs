@@ -135,6 +135,8 @@ macro_rules! store_contract {
                 of_each_endpoint_the_most_overdue_are_due,
                 a_delivery_is_changed_by_one_at_a_time,
                 deliveries_are_listed_the_newest_first,
+                what_is_pointless_behind_a_pause_is_found,
+                pauses_for_failing_are_found_until_their_owner_knows,
                 deliveries_are_forgotten_by_age_and_with_their_endpoint,
             ]
             moments: [

@@ -29,6 +29,13 @@ pub trait Deliveries: Send + Sync {
         limit: usize,
     ) -> Answer<'_, Vec<(Endpoint, Delivery)>>;
 
+    /// Deliveries that are pending and pointless at `now`, to endpoints that are paused, at most `limit`.
+    fn stale_deliveries(&self, now: Timestamp, limit: usize) -> Answer<'_, Vec<Delivery>>;
+
+    /// Endpoints that are paused for failing, of which it was not noted that their owner was told, at
+    /// most `limit`.
+    fn untold_pauses(&self, limit: usize) -> Answer<'_, Vec<Endpoint>>;
+
     /// Replaces a delivery by its next round; whether the round before was the one kept.
     fn replace_delivery(&self, next: Delivery) -> Answer<'_, bool>;
 

@@ -44,7 +44,7 @@ pub struct Erased {
     pub scanned: i64,
     /// Orders of the person.
     pub orders: i64,
-    /// Contacts erased: name, address, note.
+    /// Contacts erased: name, address, note; and the mail addresses of restaurants.
     pub contacts: i64,
     /// Idempotency keys erased, with the hash of their request.
     pub keys: i64,

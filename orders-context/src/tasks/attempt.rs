@@ -150,7 +150,7 @@ async fn deliver(
                 if !held.is_valid() {
                     return Ok(Came::Nothing);
                 }
-                mailer.send(&letter).await?;
+                mailer.send(letter.addressed()?).await?;
                 Ok(Came::Taken("mail"))
             }
             Customers::Push(gateway) => {

@@ -1,4 +1,4 @@
-//! Mail to customers over SMTP.
+//! Mail over SMTP, and the letters to customers.
 
 use super::attempt::Failed;
 use crate::app::{Contact, Task};
@@ -26,6 +26,33 @@ pub struct Mailer {
     /// Of a whole letter. The library limits connecting only: a server that falls silent would be
     /// waited for without an end.
     limit: Duration,
+}
+
+/// A letter as it is handed in.
+#[derive(Debug)]
+pub struct Addressed {
+    to: Mailbox,
+    /// A line.
+    pub subject: String,
+    /// Names the letter: a mail server or reader recognises a repeated send.
+    id: String,
+    /// Plain.
+    pub text: String,
+}
+
+impl Addressed {
+    /// # Errors
+    /// `bad_address`.
+    pub fn new(
+        name: &str,
+        address: &str,
+        subject: String,
+        id: String,
+        text: String,
+    ) -> Result<Self, Failed> {
+        let address = address.parse().map_err(|_| Failed::ForGood("bad_address".to_owned()))?;
+        Ok(Self { to: Mailbox::new(Some(name.to_owned()), address), subject, id, text })
+    }
 }
 
 /// What a customer is told.
@@ -60,7 +87,7 @@ impl Mailer {
     ///
     /// # Errors
     /// A code: `bad_address`, `smtp_refused`, `smtp_later`, `smtp_timeout`, `smtp_connect`.
-    pub async fn send(&self, letter: &Letter<'_>) -> Result<(), Failed> {
+    pub async fn send(&self, letter: Addressed) -> Result<(), Failed> {
         let message = self.write(letter)?;
         let later = |code: &str| Failed::ForNow(code.to_owned());
         let _turn = self.connections.acquire().await.map_err(|_| later("stopping"))?;
@@ -79,25 +106,27 @@ impl Mailer {
         })
     }
 
-    fn write(&self, letter: &Letter<'_>) -> Result<Message, Failed> {
-        let bad = |_| Failed::ForGood("bad_address".to_owned());
-        let address = letter.contact.email.parse().map_err(bad)?;
-        let to = Mailbox::new(Some(letter.contact.name.clone()), address);
-        // Of order and event: a mail server or reader recognises a repeated send.
-        let message_id = format!(
-            "<{}.{}@{}>",
-            letter.task.order_id,
-            letter.task.sequence,
-            self.from.email.domain()
-        );
+    fn write(&self, letter: Addressed) -> Result<Message, Failed> {
         Message::builder()
             .from(self.from.clone())
-            .to(to)
-            .subject(subject(letter.notification))
-            .message_id(Some(message_id))
+            .to(letter.to)
+            .subject(letter.subject)
+            .message_id(Some(format!("<{}@{}>", letter.id, self.from.email.domain())))
             .header(header::ContentType::TEXT_PLAIN)
-            .body(text(letter))
+            .body(letter.text)
             .map_err(|_| Failed::ForGood("bad_letter".to_owned()))
+    }
+}
+
+impl Letter<'_> {
+    /// The letter to the customer. Of order and event: a repeated send is recognised.
+    ///
+    /// # Errors
+    /// `bad_address`.
+    pub fn addressed(&self) -> Result<Addressed, Failed> {
+        let Contact { name, email, .. } = self.contact;
+        let id = format!("{}.{}", self.task.order_id, self.task.sequence);
+        Addressed::new(name, email, subject(self.notification).to_owned(), id, text(self))
     }
 }
 
@@ -148,13 +177,20 @@ fn text(letter: &Letter<'_>) -> String {
     };
     let mut text = format!("Hello {},\n\n{said}\n\n", letter.contact.name);
     text.push_str(&reasons(letter));
-    for item in &letter.order.items {
-        text.push_str(&format!("  {} x {}\n", item.quantity, item.name));
-    }
-    let (whole, cents) = (letter.order.total_minor / 100, letter.order.total_minor % 100);
-    text.push_str(&format!("  Total {whole}.{cents:02} {}\n\n", letter.order.currency));
+    text.push_str(&bill(letter.order));
     text.push_str(&format!("Order {}\n", letter.order.order_id));
     text
+}
+
+/// What was ordered and what it costs, in lines.
+pub fn bill(order: &Order) -> String {
+    let mut lines = String::new();
+    for item in &order.items {
+        lines.push_str(&format!("  {} x {}\n", item.quantity, item.name));
+    }
+    let (whole, cents) = (order.total_minor / 100, order.total_minor % 100);
+    lines.push_str(&format!("  Total {whole}.{cents:02} {}\n\n", order.currency));
+    lines
 }
 
 #[cfg(test)]

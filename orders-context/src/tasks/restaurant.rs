@@ -1,15 +1,20 @@
-//! Telling a restaurant by every channel it has. A webhook is called here; endpoints hear by deliveries
-//! of their own (`deliveries`), and here it is seen whether one of them has taken it. The restaurant has
-//! been told once the first of its channels has; the others are tried on.
+//! Telling a restaurant by every channel it has. Its webhook is called and letters are sent here;
+//! endpoints hear by deliveries of their own (`deliveries`), and here it is seen whether one of them has
+//! taken it. The restaurant has been told once the first of its channels has; the others are tried on.
+//! Which of them is left stands in front of the code that is remembered: `mail:smtp_later`.
 
-use super::attempt::{Came, Failed};
+use super::attempt::{Came, Failed, contact_of};
+use super::kitchen_letter::OrderLetter;
 use super::{Channels, webhook};
 use crate::app::{App, Contact, HeardBy, Task};
-use crate::domain::{Order, Restaurant, TaskKind};
+use crate::domain::{MailAddress, Order, Restaurant, TaskKind, Webhook};
 use crate::leases::Held;
 
 /// Its webhook.
 const WEBHOOK: &str = "webhook";
+
+/// Letters to its mail address.
+const MAIL: &str = "mail";
 
 /// One of its endpoints.
 const ENDPOINT: &str = "endpoint";
@@ -20,9 +25,18 @@ const NOT_YET: &str = "endpoint_not_yet";
 /// Why no attempt helps.
 const NO_CHANNEL: &str = "no_channel";
 
+/// What came of one channel.
+type Tried = (&'static str, Result<(), Failed>);
+
 /// Whether the restaurant has been told over some channel before this attempt.
 pub fn is_told(task: &Task, order: &Order) -> bool {
-    task.kind == TaskKind::NotifyRestaurant && order.restaurant_told
+    left(task).is_some() || task.kind == TaskKind::NotifyRestaurant && order.restaurant_told
+}
+
+/// The one channel that is left, where another of those that are tried here has taken it.
+fn left(task: &Task) -> Option<&str> {
+    let (channel, _) = task.last_error.as_deref()?.split_once(':')?;
+    Some(channel)
 }
 
 /// One attempt over all channels that have not taken it yet.
@@ -34,55 +48,76 @@ pub async fn tell(
     contact: Option<Contact>,
     held: &Held,
 ) -> Result<Came, Failed> {
-    let restaurant = app.restaurant(&order.restaurant_id).await;
-    let restaurant = restaurant.map_err(|_| unread())?;
-    let posted = match restaurant.as_deref() {
-        Some(restaurant) => post(app, channels, task, order, contact, restaurant, held).await?,
-        None => None,
-    };
-    match posted {
-        Some(Ok(())) => return Ok(Came::Taken(WEBHOOK)),
-        _ if !held.is_valid() => return Ok(Came::Nothing),
-        _ => {}
+    let restaurant = app.restaurant(&order.restaurant_id).await.map_err(|_| unread())?;
+    let note = contact_of(app, task, contact).await?.and_then(|known| known.note);
+    if !held.is_valid() {
+        return Ok(Came::Nothing);
     }
-    let failed = posted.and_then(Result::err);
-    let heard_by = match is_told(task, order) {
+    let telling = Telling { app, channels, task, order, note: note.as_deref() };
+    let tried = match restaurant.as_deref() {
+        Some(restaurant) => telling.try_directly(restaurant).await,
+        None => Vec::new(),
+    };
+    let is_done = tried.iter().any(|(_, came)| came.is_ok()) || left(task).is_some();
+    let heard_by = match is_done || is_told(task, order) {
         true => HeardBy::Some,
         false => app.heard_by(task, &order.restaurant_id).await.map_err(|_| unread())?,
     };
-    together(failed, heard_by)
+    together(left(task), tried, heard_by)
 }
 
-/// What the attempt comes to, when its direct channels have failed, or there are none.
-fn together(failed: Option<Failed>, heard_by: HeardBy) -> Result<Came, Failed> {
-    match (failed, heard_by) {
-        (Some(Failed::ForNow(error)), HeardBy::Some) => {
-            Ok(Came::InPart { channel: ENDPOINT, error })
-        }
-        (_, HeardBy::Some) => Ok(Came::Taken(ENDPOINT)),
-        (Some(failed @ Failed::ForNow(_)), _) => Err(failed),
-        (_, HeardBy::NoneYet) => Err(Failed::ForNow(NOT_YET.to_owned())),
-        (Some(failed), HeardBy::Nobody) => Err(failed),
-        (None, HeardBy::Nobody) => Err(Failed::ForGood(NO_CHANNEL.to_owned())),
+struct Telling<'a> {
+    app: &'a App,
+    channels: &'a Channels,
+    task: &'a Task,
+    order: &'a Order,
+    note: Option<&'a str>,
+}
+
+impl Telling<'_> {
+    /// Tries the channels that are left, all at once.
+    async fn try_directly(&self, restaurant: &Restaurant) -> Vec<Tried> {
+        let is_left = |channel| left(self.task).is_none_or(|left| left == channel);
+        let hook = restaurant.webhook.as_ref().filter(|_| is_left(WEBHOOK));
+        let mail = restaurant.mail.as_ref().filter(|_| is_left(MAIL));
+        let post = async { Some((WEBHOOK, self.post(hook?).await)) };
+        let send = async { Some((MAIL, self.send(restaurant, mail?).await)) };
+        let (posted, sent) = tokio::join!(post, send);
+        posted.into_iter().chain(sent).collect()
+    }
+
+    async fn post(&self, hook: &Webhook) -> Result<(), Failed> {
+        let body = webhook::body(self.task, self.order, self.note, self.app.now());
+        self.channels.poster.post(hook, self.task, body, self.app.now()).await
+    }
+
+    async fn send(&self, restaurant: &Restaurant, address: &MailAddress) -> Result<(), Failed> {
+        let Self { app, channels, task, order, note } = self;
+        let mailer = channels.mailer.as_ref();
+        let mailer = mailer.ok_or_else(|| Failed::ForGood("no_mail_server".to_owned()))?;
+        let link = app.answer_link(order);
+        let letter = OrderLetter { task, order, restaurant, note: *note, link: link.as_deref() };
+        mailer.send(letter.to(address)?).await
     }
 }
 
-/// Calls the webhook, if there is one and the work is still ours.
-async fn post(
-    app: &App,
-    channels: &Channels,
-    task: &Task,
-    order: &Order,
-    contact: Option<Contact>,
-    restaurant: &Restaurant,
-    held: &Held,
-) -> Result<Option<Result<(), Failed>>, Failed> {
-    let Some(hook) = &restaurant.webhook else { return Ok(None) };
-    let note = super::attempt::contact_of(app, task, contact).await?.and_then(|known| known.note);
-    let body = webhook::body(task, order, note.as_deref(), app.now());
-    match held.is_valid() {
-        true => Ok(Some(channels.poster.post(hook, task, body, app.now()).await)),
-        false => Ok(None),
+/// What the attempt comes to, before which perhaps only one of the channels tried here was `left`.
+fn together(left: Option<&str>, tried: Vec<Tried>, heard_by: HeardBy) -> Result<Came, Failed> {
+    let taken = tried.iter().find(|(_, came)| came.is_ok()).map(|(channel, _)| *channel);
+    let is_one_left = left.or(taken).is_some();
+    let failed = |(channel, came): Tried| Some((channel, came.err()?));
+    let mut failed: Vec<_> = tried.into_iter().filter_map(failed).collect();
+    failed.sort_by_key(|(_, why)| matches!(why, Failed::ForGood(_)));
+    match (failed.into_iter().next(), heard_by) {
+        (Some((channel, Failed::ForNow(code))), HeardBy::Some) => {
+            let error = if is_one_left { format!("{channel}:{code}") } else { code };
+            Ok(Came::InPart { channel: taken.unwrap_or(ENDPOINT), error })
+        }
+        (_, HeardBy::Some) => Ok(Came::Taken(taken.unwrap_or(ENDPOINT))),
+        (Some((_, failed @ Failed::ForNow(_))), _) => Err(failed),
+        (_, HeardBy::NoneYet) => Err(Failed::ForNow(NOT_YET.to_owned())),
+        (Some((_, failed)), HeardBy::Nobody) => Err(failed),
+        (None, HeardBy::Nobody) => Err(Failed::ForGood(NO_CHANNEL.to_owned())),
     }
 }
 
@@ -94,25 +129,57 @@ fn unread() -> Failed {
 mod tests {
     use super::*;
 
+    /// What was left, what was tried, who has heard it, and what it comes to.
+    type Case = (Option<&'static str>, Vec<Tried>, HeardBy, Result<Came, Failed>);
+
+    fn now(code: &str) -> Failed {
+        Failed::ForNow(code.to_owned())
+    }
+
+    fn good(code: &str) -> Failed {
+        Failed::ForGood(code.to_owned())
+    }
+
+    fn in_part(channel: &'static str, error: &str) -> Result<Came, Failed> {
+        Ok(Came::InPart { channel, error: error.to_owned() })
+    }
+
     #[test]
     fn the_first_channel_that_takes_it_tells_the_restaurant_and_the_others_are_tried_on() {
-        let now = || Some(Failed::ForNow("http_503".to_owned()));
-        let good = || Some(Failed::ForGood("bad_address".to_owned()));
-        let err = |failed: Option<Failed>| failed.map_or(Ok(Came::Nothing), Err);
-        let in_part = Came::InPart { channel: ENDPOINT, error: "http_503".to_owned() };
-        let cases = [
-            (now(), HeardBy::Some, Ok(in_part)),
-            (good(), HeardBy::Some, Ok(Came::Taken(ENDPOINT))),
-            (None, HeardBy::Some, Ok(Came::Taken(ENDPOINT))),
-            (now(), HeardBy::NoneYet, err(now())),
-            (good(), HeardBy::NoneYet, Err(Failed::ForNow(NOT_YET.to_owned()))),
-            (None, HeardBy::NoneYet, Err(Failed::ForNow(NOT_YET.to_owned()))),
-            (now(), HeardBy::Nobody, err(now())),
-            (good(), HeardBy::Nobody, err(good())),
-            (None, HeardBy::Nobody, Err(Failed::ForGood(NO_CHANNEL.to_owned()))),
+        use HeardBy::{Nobody, NoneYet, Some as Heard};
+        let (hook, mail) = (|came| (WEBHOOK, came), |came| (MAIL, came));
+        let (down, later) = (|| Err(now("http_503")), || Err(now("smtp_later")));
+        let bad = || Err(good("bad_address"));
+        let not_yet = || Err(now(NOT_YET));
+        let cases: Vec<Case> = vec![
+            // By endpoints alone, or beside a channel that fails.
+            (None, vec![], Heard, Ok(Came::Taken(ENDPOINT))),
+            (None, vec![], NoneYet, not_yet()),
+            (None, vec![], Nobody, Err(good(NO_CHANNEL))),
+            (None, vec![hook(down())], Heard, in_part(ENDPOINT, "http_503")),
+            (None, vec![hook(down())], NoneYet, Err(now("http_503"))),
+            (None, vec![hook(down())], Nobody, Err(now("http_503"))),
+            (None, vec![hook(bad())], Heard, Ok(Came::Taken(ENDPOINT))),
+            (None, vec![hook(bad())], NoneYet, not_yet()),
+            (None, vec![hook(bad())], Nobody, Err(good("bad_address"))),
+            (None, vec![hook(down()), mail(later())], Heard, in_part(ENDPOINT, "http_503")),
+            // By one or both of those that are tried here.
+            (None, vec![hook(Ok(()))], Heard, Ok(Came::Taken(WEBHOOK))),
+            (None, vec![mail(Ok(()))], Heard, Ok(Came::Taken(MAIL))),
+            (None, vec![hook(Ok(())), mail(Ok(()))], Heard, Ok(Came::Taken(WEBHOOK))),
+            (None, vec![hook(Ok(())), mail(later())], Heard, in_part(WEBHOOK, "mail:smtp_later")),
+            (None, vec![hook(down()), mail(Ok(()))], Heard, in_part(MAIL, "webhook:http_503")),
+            (None, vec![hook(Ok(())), mail(bad())], Heard, Ok(Came::Taken(WEBHOOK))),
+            (None, vec![hook(bad()), mail(later())], Nobody, Err(now("smtp_later"))),
+            // The one that was left.
+            (Some(MAIL), vec![mail(later())], Heard, in_part(ENDPOINT, "mail:smtp_later")),
+            (Some(MAIL), vec![mail(Ok(()))], Heard, Ok(Came::Taken(MAIL))),
+            (Some(MAIL), vec![mail(bad())], Heard, Ok(Came::Taken(ENDPOINT))),
+            (Some(MAIL), vec![], Heard, Ok(Came::Taken(ENDPOINT))),
         ];
-        for (failed, heard_by, expected) in cases {
-            assert_eq!(together(failed.clone(), heard_by), expected, "{failed:?} {heard_by:?}");
+        for (left, tried, heard_by, expected) in cases {
+            let case = format!("{left:?} {tried:?} {heard_by:?}");
+            assert_eq!(together(left, tried, heard_by), expected, "{case}");
         }
     }
 }

@@ -5,7 +5,9 @@ use crate::sink::{Answer, Sink};
 use crate::support::{SECOND, Takeaway, bella_napoli, history, last_event, placed, told, until};
 use crate::tasks::{announcement, at_work, attempted};
 use orders_context::app::App;
-use orders_context::domain::{Announce, DeliveryState, Endpoint, Event, Heard, Status, TaskKind};
+use orders_context::domain::{
+    Announce, DeliveryState, Endpoint, Event, Heard, MailAddress, Restaurant, Status, TaskKind,
+};
 use orders_context::store::{Task, TaskState};
 
 /// Once the endpoint has taken so many events.
@@ -107,4 +109,29 @@ async fn a_channel_that_is_gone_is_given_up_and_what_wants_no_orders_is_none() {
     assert_eq!(told(&app, id).await, ["order_placed", "notification_failed"]);
     assert_eq!(placed(&app, "rosa-3").await.announce, Announce::NotAtAll);
     assert_eq!(history(&app, &unannounced.order_id).await.len(), 1);
+}
+
+/// The mail server takes calls and never says a word.
+#[tokio::test]
+async fn what_a_webhook_has_taken_is_not_told_to_it_again_while_a_letter_waits() {
+    let hook = Sink::open(&[Answer::Status(200)]).await;
+    let takeaway = Takeaway::open();
+    let (app, _stop) = at_work(&takeaway, &hook).await;
+    let mail = Some(MailAddress("kitchen@bella-napoli.example".to_owned()));
+    let house = Restaurant { mail, ..bella_napoli(Some(hook.url.clone())) };
+    app.register_restaurant(house).await.unwrap();
+    let order = placed(&app, "rosa-1").await;
+    let id = &order.order_id;
+    for (attempts, seconds) in [(1, 1), (2, 597)] {
+        let task = attempted(&app, id, attempts).await;
+        let error = task.last_error.as_deref();
+        assert_eq!((task.state, error), (TaskState::Open, Some("mail:smtp_timeout")));
+        let notified = Event::RestaurantNotified { channel: "webhook".to_owned(), attempts: 1 };
+        assert_eq!(last_event(&app, id).await, notified);
+        takeaway.clock.advance_us(seconds * SECOND);
+    }
+    // The last attempt before the answer is due.
+    assert_eq!(attempted(&app, id, 3).await.state, TaskState::Done);
+    assert_eq!(told(&app, id).await, ["order_placed", "restaurant_notified"], "that is no failure");
+    assert_eq!(hook.deliveries().len(), 1);
 }

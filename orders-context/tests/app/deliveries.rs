@@ -1,10 +1,10 @@
 //! The loop that tells endpoints, with a restaurant's system to talk to.
 
 use crate::sink::{Answer, Sink};
-use crate::support::{MINUTE, SECOND, Takeaway, cook, lease, placed, until};
+use crate::support::{MINUTE, SECOND, Takeaway, bella_napoli, cook, lease, placed, until};
 use chassis::clock::BootInstant;
 use chassis::shutdown::Shutdown;
-use orders_context::app::{App, Cause, EndpointChange, EndpointWanted, ListDeliveries};
+use orders_context::app::{App, Cause, EndpointChange, EndpointWanted, ListDeliveries, TaskReport};
 use orders_context::deliveries::{self, Parts};
 use orders_context::domain::{
     Decision, Delivery, DeliveryState, Endpoint, Heard, PausedBy, Profile, Signing, Url,
@@ -23,6 +23,7 @@ pub fn telling(takeaway: &Takeaway, app: &App, pause_after_ms: i64) -> Shutdown 
         app: app.clone(),
         store: takeaway.open_again(),
         poster: Arc::new(Poster::new(Reach::Anywhere).unwrap()),
+        mailer: None,
         pause_after_ms,
     };
     let stop = Shutdown::new();
@@ -141,6 +142,12 @@ async fn an_endpoint_that_fails_for_long_is_paused_and_hears_all_when_it_is_resu
     let id = &endpoint.endpoint_id;
     let paused = until("the pause", async || app.endpoint(HOUSE, id).await.unwrap().pause).await;
     assert_eq!(paused.why, PausedBy::Failing);
+    // Where nobody can be told, that is noted too.
+    until("the note", async || {
+        let pause = app.endpoint(HOUSE, id).await.unwrap().pause;
+        pause.filter(|pause| pause.owner_told)
+    })
+    .await;
     takeaway.clock.advance_us(MINUTE);
     app.interrupt_endpoint(HOUSE, id, EndpointChange::Resume).await.unwrap();
     let done = attempted(&app, &endpoint, 3).await;
@@ -172,6 +179,50 @@ async fn what_is_pointless_is_given_up_without_a_call_and_told_all_the_same_when
     assert_eq!(came.len(), 2);
     assert!(came.iter().all(|delivery| delivery.headers["webhook-id"] == given_up.webhook_id()));
     assert!(app.replay_delivery(HOUSE, id, "another").await.is_err());
+}
+
+#[tokio::test]
+async fn what_is_pointless_is_given_up_while_its_endpoint_is_paused() {
+    let sink = Sink::open(&[Answer::Status(500)]).await;
+    let takeaway = Takeaway::open();
+    let app = takeaway.app().await;
+    let endpoint = endpoint(&app, &sink.url, &[Heard::OrderPlaced]).await;
+    placed(&app, "rosa-1").await;
+    let first = telling(&takeaway, &app, 60_000);
+    attempted(&app, &endpoint, 1).await;
+    let id = &endpoint.endpoint_id;
+    app.interrupt_endpoint(HOUSE, id, EndpointChange::Pause).await.unwrap();
+    first.cancel();
+    takeaway.clock.advance_us(10 * MINUTE);
+    // Whoever begins looks after paused endpoints at once.
+    let _second = telling(&takeaway, &app, 60_000);
+    let given_up = until("giving up", async || {
+        let told = told(&app, &endpoint).await.pop();
+        told.filter(|delivery| delivery.state == DeliveryState::GivenUp)
+    })
+    .await;
+    assert_eq!((given_up.attempts, sink.deliveries().len()), (1, 1));
+}
+
+#[tokio::test]
+async fn an_urgent_reminder_is_worth_telling_until_the_answer_is_due() {
+    let sink = Sink::open(&[Answer::Status(204)]).await;
+    let takeaway = Takeaway::open();
+    let app = takeaway.app().await;
+    let endpoint = endpoint(&app, &sink.url, &[Heard::RestaurantReminded]).await;
+    app.register_restaurant(bella_napoli(Some(sink.url.clone()))).await.unwrap();
+    let order = placed(&app, "rosa-1").await;
+    let task = app.order(&order.order_id).await.unwrap().tasks.remove(0);
+    let told_it = TaskReport::Delivered { channel: "webhook" };
+    app.report_task(&task, 1, told_it, &lease()).await.unwrap();
+    takeaway.clock.advance_us(90 * SECOND);
+    app.wake_order(order.order_id.clone()).await.unwrap();
+    let _stop = telling(&takeaway, &app, 60_000);
+    let reminder = attempted(&app, &endpoint, 1).await;
+    assert_eq!(
+        (&*reminder.event_type, reminder.give_up_at),
+        ("restaurant_reminded", order.accept_by)
+    );
 }
 
 #[tokio::test]

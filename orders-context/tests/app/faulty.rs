@@ -166,6 +166,14 @@ impl Deliveries for Faulty {
         self.inner.due_deliveries(now, each, limit)
     }
 
+    fn stale_deliveries(&self, now: Timestamp, limit: usize) -> Answer<'_, Vec<Delivery>> {
+        self.inner.stale_deliveries(now, limit)
+    }
+
+    fn untold_pauses(&self, limit: usize) -> Answer<'_, Vec<Endpoint>> {
+        self.inner.untold_pauses(limit)
+    }
+
     fn replace_delivery(&self, next: Delivery) -> Answer<'_, bool> {
         self.inner.replace_delivery(next)
     }

@@ -14,7 +14,7 @@ fn by_push(url: &str, reach: Reach) -> Channels {
     let secret = "whsec_cHVzaGluZyBpcyBub3QgcHVsbGluZw==".to_owned();
     let gateway = Webhook { url: url.to_owned(), secret };
     let poster = Arc::new(Poster::new(reach).unwrap());
-    Channels { poster, customers: Customers::Push(gateway) }
+    Channels { poster, mailer: None, customers: Customers::Push(gateway) }
 }
 
 /// What tells the customer that the order was accepted, once it has had so many attempts.

@@ -85,6 +85,7 @@ pub fn bella_napoli(url: Option<String>) -> Restaurant {
             price_minor: 950,
         }],
         webhook: url.map(|url| Webhook { url, secret: "whsec_bm90LWEtc2VjcmV0".to_owned() }),
+        mail: None,
     }
 }
 

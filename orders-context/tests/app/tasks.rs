@@ -25,10 +25,17 @@ fn channels() -> Channels {
     let url = format!("smtp://{}", mute.local_addr().unwrap());
     // The kernel takes the calls for as long as it listens: until the test ends.
     std::mem::forget(mute);
+    over_mail(&url, Duration::from_millis(200))
+}
+
+/// With this mail server, which has so long for a letter.
+pub fn over_mail(url: &str, limit: Duration) -> Channels {
     let from = "Takeaway <orders@takeaway.example>";
+    let mailer = Arc::new(Mailer::new(url, from, limit).unwrap());
     Channels {
         poster: Arc::new(Poster::new(Reach::Anywhere).unwrap()),
-        customers: Customers::Mail(Mailer::new(&url, from, Duration::from_millis(200)).unwrap()),
+        mailer: Some(Arc::clone(&mailer)),
+        customers: Customers::Mail(mailer),
     }
 }
 

@@ -28,6 +28,8 @@ struct Canary {
     name: String,
     email: String,
     note: String,
+    /// Where their restaurant reads its mail: it stays, in the database alone.
+    kitchen: String,
 }
 
 impl Canary {
@@ -37,6 +39,7 @@ impl Canary {
             name: unique("Wilhelmina"),
             email: format!("{}@example.com", unique("mina")),
             note: unique("beware-of-the-count"),
+            kitchen: format!("{}@example.com", unique("kitchen")),
         }
     }
 
@@ -81,7 +84,9 @@ fn found_in_databases(addresses: &Addresses, words: &[&str]) -> Result<Vec<Strin
 /// One order of that person, all the way: its id, and the code of the voucher it brought.
 async fn order_and_eat(shared: &Shared, canary: &Canary) -> Result<(String, String)> {
     let (api, restaurant) = (&shared.api, unique("trattoria"));
-    api.put_restaurant(&restaurant, &trattoria(None)).await?;
+    let mut house = trattoria(None);
+    house["mail"] = json!(canary.kitchen);
+    api.put_restaurant(&restaurant, &house).await?;
     let mut order = dinner(&restaurant, &canary.customer, &canary.email);
     order.body["customer"]["name"] = json!(canary.name);
     order.body["note"] = json!(canary.note);
@@ -129,7 +134,7 @@ async fn of_an_erased_person_nothing_is_left_anywhere() -> Result<()> {
     assert_eq!(found_in_databases(addresses, &canary.words())?, [""; 0]);
     let mut secrets = canary.words().to_vec();
     // Every token begins so, and this is the person's voucher.
-    secrets.extend(["eyJ0eXAiOiJKV1Qi", code.as_str()]);
+    secrets.extend(["eyJ0eXAiOiJKV1Qi", code.as_str(), canary.kitchen.as_str()]);
     let in_logs = found_below(&addresses.var.join("log"), &secrets)?;
     // The mail server is where letters belong.
     let ours: Vec<_> = in_logs.iter().filter(|found| !found.ends_with("mail.log")).collect();

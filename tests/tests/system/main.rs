@@ -5,6 +5,7 @@
 mod canary;
 mod idempotency;
 mod language;
+mod letters;
 mod poison;
 mod registry;
 mod restart;

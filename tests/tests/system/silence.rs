@@ -25,21 +25,26 @@ use tokio::task::JoinHandle;
 use super::support::{LIMIT, shared};
 
 /// Orders inside this process; it stops when this is dropped.
-struct OrdersHere {
-    api: Api,
-    clock: ManualClock,
+pub struct OrdersHere {
+    pub api: Api,
+    pub clock: ManualClock,
+    /// Where people reach it.
+    pub url: String,
     shutdown: Shutdown,
     running: JoinHandle<Result<()>>,
 }
 
 impl OrdersHere {
-    fn start(folder: &Path, stack: &Addresses) -> Result<Self> {
+    pub fn start(folder: &Path, stack: &Addresses) -> Result<Self> {
         // Free a moment ago, and nobody else asks for a port of this range by number.
         let listen = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
         let database = format!("sqlite:{}", folder.join("orders.db").display());
         let key = folder.join("token.key");
         let tokens = Tokens::of(&key)?;
         let key = key.display().to_string();
+        let links = folder.join("links.key");
+        std::fs::write(&links, "0a".repeat(32))?;
+        let (url, links) = (format!("http://{listen}"), links.display().to_string());
         let mut settings = Settings::from_pairs([
             ("ORDERS_LISTEN", listen.as_str()),
             ("ORDERS_DATABASE_URL", &database),
@@ -47,6 +52,8 @@ impl OrdersHere {
             ("TOKEN_LOCAL_KEY", &key),
             ("ORDERS_PAUSE_AFTER_EXPIRED", "0"),
             ("SMTP_URL", &stack.smtp),
+            ("ORDERS_PUBLIC_URL", &url),
+            ("ORDERS_LINK_KEY_FILE", &links),
             // Port 1 is nobody's: the broker and the registry are down for good.
             ("KAFKA_BOOTSTRAP", "127.0.0.1:1"),
             ("SCHEMA_REGISTRY_URL", "http://127.0.0.1:1"),
@@ -57,11 +64,11 @@ impl OrdersHere {
         let shutdown = Shutdown::new();
         let (time, ids) = (Arc::new(clock.clone()), Arc::new(UuidV7Ids));
         let running = tokio::spawn(boot::run(config, time, ids, shutdown.clone()));
-        let api = Api::new(&format!("http://{listen}"), &stack.promotions, tokens)?;
-        Ok(Self { api, clock, shutdown, running })
+        let api = Api::new(&url, &stack.promotions, tokens)?;
+        Ok(Self { api, clock, url, shutdown, running })
     }
 
-    async fn stop(self) -> Result<()> {
+    pub async fn stop(self) -> Result<()> {
         self.shutdown.cancel();
         self.running.await?
     }

@@ -1,9 +1,8 @@
 //! Deliveries to endpoints: how long they are tried, and when an endpoint is paused.
 
-use super::mother::{ACCEPT_BY, EVENING, MINUTE, SECOND, after, order_accepted, order_placed};
+use super::mother::{ACCEPT_BY, EVENING, MINUTE, SECOND, after};
 use crate::domain::{
-    Attempt, Delivery, DeliveryState, Endpoint, Event, Heard, Key, PausedBy, Profile, Timestamp,
-    Url,
+    Attempt, Delivery, DeliveryState, Endpoint, Heard, Key, PausedBy, Profile, Timestamp, Url,
 };
 
 fn endpoint(profile: Profile) -> Endpoint {
@@ -46,17 +45,16 @@ fn attempt(at: Timestamp, outcome: Result<u16, &str>) -> Attempt {
 }
 
 #[test]
-fn a_new_order_is_urgent_until_the_answer_is_due_and_books_are_kept_for_days() {
-    let reminded = Event::RestaurantReminded { reminder: 1 };
+fn what_asks_for_an_answer_is_urgent_until_that_is_due_and_books_are_kept_for_days() {
     let day = 24 * 60 * MINUTE;
-    for (profile, event, until) in [
-        (Profile::Urgent, order_placed(), ACCEPT_BY),
-        (Profile::Urgent, reminded.clone(), after(10 * MINUTE)),
-        (Profile::Urgent, order_accepted(), after(60 * MINUTE)),
-        (Profile::Patient, order_placed(), after(3 * day)),
-        (Profile::Patient, reminded, after(3 * day)),
+    for (profile, answer_by, until) in [
+        (Profile::Urgent, Some(ACCEPT_BY), ACCEPT_BY),
+        (Profile::Urgent, None, after(60 * MINUTE)),
+        (Profile::Patient, Some(ACCEPT_BY), after(3 * day)),
+        (Profile::Patient, None, after(3 * day)),
     ] {
-        assert_eq!(endpoint(profile).worth_until(&event, EVENING), until, "{profile} {event:?}");
+        let worth_until = endpoint(profile).worth_until(EVENING, answer_by);
+        assert_eq!(worth_until, until, "{profile} {answer_by:?}");
     }
 }
 

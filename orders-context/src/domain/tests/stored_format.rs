@@ -4,7 +4,8 @@
 
 use super::mother;
 use crate::domain::{
-    Event, FlowVersion, MenuItem, Notification, Order, Restaurant, Status, TaskKind, Webhook,
+    Event, FlowVersion, MailAddress, MenuItem, Notification, Order, Restaurant, Status, TaskKind,
+    Webhook,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -172,11 +173,17 @@ fn every_restaurant_is_read_for_ever() {
             url: "https://bella-napoli.example/orders".to_owned(),
             secret: "whsec_bm90LWEtc2VjcmV0".to_owned(),
         }),
+        mail: None,
     };
+    let mail = Some(MailAddress("kitchen@bella-napoli.example".to_owned()));
+    let mailed = Restaurant { mail, ..bella_napoli.clone() };
     let without = Restaurant { webhook: None, ..bella_napoli.clone() };
     blessed::<Restaurant>("restaurant");
-    let today =
-        [("with_webhook".to_owned(), &bella_napoli), ("without_webhook".to_owned(), &without)];
+    let today = [
+        ("with_webhook".to_owned(), &bella_napoli),
+        ("without_webhook".to_owned(), &without),
+        ("with_mail".to_owned(), &mailed),
+    ];
     assert_sampled("restaurant", &today);
 }
 

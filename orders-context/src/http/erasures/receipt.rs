@@ -63,7 +63,10 @@ const OPAQUE: [(&str, &str); 8] = [
 /// What is out of our hands.
 const SENT: [(&str, &str); 2] = [
     ("letters", "none is kept here: those sent are with the mail server and in the mailbox"),
-    ("webhooks", "none is kept here: a note that was sent is with the restaurant"),
+    (
+        "webhooks and letters to restaurants",
+        "none is kept here: a note that was sent is with the restaurant",
+    ),
 ];
 
 impl<'a> ReceiptView<'a> {
@@ -73,7 +76,7 @@ impl<'a> ReceiptView<'a> {
         let mut places = vec![
             PlaceView {
                 place: "orders: contacts",
-                holds: "names, mail addresses, notes",
+                holds: "names, mail addresses, notes, and mail addresses of restaurants",
                 scanned: Some(erased.scanned),
                 erased: erased.contacts,
             },

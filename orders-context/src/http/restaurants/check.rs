@@ -1,6 +1,8 @@
 //! What a restaurant must be like before it is stored.
 
-use super::super::faults::{Faults, ID_RULE, NAME_RULE, is_id, is_name};
+use super::super::faults::{
+    Faults, ID_RULE, MAIL_RULE, NAME_RULE, is_id, is_mail_address, is_name,
+};
 use super::super::problem::Answer;
 use super::{NewRestaurant, NewWebhook};
 use base64::Engine;
@@ -23,6 +25,9 @@ pub fn restaurant(id: &str, new: &NewRestaurant) -> Answer<()> {
     menu(new, &mut faults);
     if let Some(new) = &new.webhook {
         webhook(new, &mut faults);
+    }
+    if new.mail.as_deref().is_some_and(|address| !is_mail_address(address)) {
+        faults.at("/mail", MAIL_RULE);
     }
     faults.none()
 }

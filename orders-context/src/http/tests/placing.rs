@@ -58,10 +58,11 @@ async fn an_order_is_answered_as_it_was_placed() {
 }
 
 #[tokio::test]
-async fn a_restaurant_without_a_webhook_has_nothing_to_be_told() {
+async fn a_restaurant_without_a_channel_has_nothing_to_be_told() {
     let takeaway = Takeaway::open().await;
     let mut quiet = trattoria();
     quiet["webhook"] = Value::Null;
+    quiet["mail"] = Value::Null;
     takeaway.call(Method::PUT, "/v1/restaurants/quiet", Some(quiet)).await.ok();
     let mut order = dinner();
     order["restaurant_id"] = json!("quiet");

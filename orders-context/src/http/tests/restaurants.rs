@@ -27,6 +27,7 @@ async fn where_a_restaurant_is_told_is_for_itself_to_know() {
         let token = takeaway.token_for(role, "somebody", restaurants);
         let shown = takeaway.call_as(&token, Method::GET, "/v1/restaurants/nino", None).await.ok();
         assert_eq!(shown["webhook"].is_object(), is_shown, "{role}");
+        assert_eq!(shown["mail"].is_string(), is_shown, "{role}");
         assert_eq!(shown["menu"].as_array().unwrap().len(), 2, "the menu is for everybody");
     }
 }
@@ -101,6 +102,9 @@ async fn limits_are_exact() {
         (with("menu", menu(501)), 422),
         (with("name", json!("ñ".repeat(200))), 200),
         (with("name", json!("ñ".repeat(201))), 422),
+        (with("mail", json!("kitchen at nino.example")), 422),
+        (with("mail", json!("")), 422),
+        (with("mail", Value::Null), 200),
         (with("webhook", secret(23)), 422),
         (with("webhook", secret(24)), 200),
         (with("webhook", secret(64)), 200),

@@ -178,3 +178,44 @@ pub async fn deliveries_are_forgotten_by_age_and_with_their_endpoint(
     assert_eq!(all_of(&*store, "endpoint-1").await, []);
     assert_eq!(all_of(&*store, "endpoint-2").await.len(), 1);
 }
+
+pub async fn what_is_pointless_behind_a_pause_is_found(open: impl Fn() -> Arc<dyn Store>) {
+    let store = open();
+    with_endpoints(&*store, &["endpoint-1", "endpoint-2"]).await;
+    let new = [("endpoint-1", "event-1"), ("endpoint-2", "event-1"), ("endpoint-2", "event-2")];
+    let new = new.map(|(endpoint, event)| delivery(endpoint, event, EVENING)).to_vec();
+    assert!(store.add_deliveries(0, 1, new).await.unwrap());
+    let stale = async |at, limit| {
+        let found = store.stale_deliveries(at, limit).await.unwrap();
+        assert!(found.iter().all(|delivery| delivery.endpoint_id == "endpoint-2"));
+        found.len()
+    };
+    let end = after(60 * MINUTE);
+    assert_eq!(stale(end, 9).await, 0, "neither is paused");
+    let paused = endpoint("endpoint-2").paused(PausedBy::Request, EVENING);
+    assert!(store.replace_endpoint(paused).await.unwrap());
+    assert_eq!(stale(Timestamp(end.0 - 1), 9).await, 0);
+    assert_eq!((stale(end, 9).await, stale(end, 1).await), (2, 1));
+    let given_up = delivery("endpoint-2", "event-1", EVENING).given_up();
+    assert!(store.replace_delivery(given_up).await.unwrap());
+    assert_eq!(stale(end, 9).await, 1);
+}
+
+pub async fn pauses_for_failing_are_found_until_their_owner_knows(
+    open: impl Fn() -> Arc<dyn Store>,
+) {
+    let store = open();
+    with_endpoints(&*store, &["endpoint-1", "endpoint-2", "endpoint-3"]).await;
+    assert_eq!(store.untold_pauses(9).await.unwrap(), []);
+    let asked_for = endpoint("endpoint-1").paused(PausedBy::Request, EVENING);
+    let failing =
+        ["endpoint-2", "endpoint-3"].map(|id| endpoint(id).paused(PausedBy::Failing, EVENING));
+    assert!(store.replace_endpoint(asked_for).await.unwrap());
+    for paused in &failing {
+        assert!(store.replace_endpoint(paused.clone()).await.unwrap());
+    }
+    assert_eq!(store.untold_pauses(9).await.unwrap(), failing);
+    assert_eq!(store.untold_pauses(1).await.unwrap(), failing[..1]);
+    assert!(store.replace_endpoint(failing[0].owner_told()).await.unwrap());
+    assert_eq!(store.untold_pauses(9).await.unwrap(), failing[1..]);
+}

@@ -33,6 +33,7 @@ pub fn house() -> Restaurant {
         currency: "EUR".to_owned(),
         menu: Vec::new(),
         webhook: None,
+        mail: None,
     }
 }
 

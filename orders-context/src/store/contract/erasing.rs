@@ -1,8 +1,9 @@
 //! Erasing persons.
 
 use super::archive::{ALL, archive, completed};
+use super::endpoints::house;
 use super::{commit, placed};
-use crate::domain::{Order, Timestamp};
+use crate::domain::{MailAddress, Order, Restaurant, Timestamp};
 use crate::store::{
     Commit, Contact, Erased, Erasure, Outcome, Person, Remembered, Store, TaskState, ToPublish,
     Wanted, key_scope,
@@ -117,10 +118,25 @@ fn buried(store: &dyn Store) -> Vec<String> {
 pub async fn a_mail_address_is_erased_however_it_is_written(open: impl Fn() -> Arc<dyn Store>) {
     let store = open();
     filled(&*store).await;
+    let of = |id: &str, address: &str| {
+        let mail = Some(MailAddress(address.to_owned()));
+        Restaurant { restaurant_id: id.to_owned(), mail, ..house() }
+    };
+    let (hers, other) = (of("rosas", "Rosa@example.org"), of("nino", "nino@example.org"));
+    for restaurant in [&hers, &other] {
+        store.put_restaurant(restaurant.clone()).await.unwrap();
+    }
     let person = Person::Mail("ROSA@example.org".to_owned());
     let erased = erase(&*store, erasure("erasure-1", person)).await;
-    assert_eq!(erased, Erased { scanned: 5, orders: 3, contacts: 3, keys: 3 });
+    assert_eq!(
+        erased,
+        Erased { scanned: 5, orders: 3, contacts: 4, keys: 3 },
+        "her restaurant's too"
+    );
     assert_eq!(left(&*store).await, (vec![2, 4], vec![2, 4]));
+    let found = async |id: &str| store.restaurant(id.to_owned()).await.unwrap().unwrap();
+    assert_eq!(found("rosas").await, Restaurant { mail: None, ..hers });
+    assert_eq!(found("nino").await, other);
 }
 
 pub async fn an_order_in_compact_history_is_erased_too(open: impl Fn() -> Arc<dyn Store>) {

@@ -95,6 +95,7 @@ fn restaurant(id: &str, name: &str, price_minor: i64, webhook: Option<Webhook>) 
             price_minor,
         }],
         webhook,
+        mail: None,
     }
 }
 

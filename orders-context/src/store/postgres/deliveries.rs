@@ -54,6 +54,30 @@ impl Deliveries for Postgres {
         Box::pin(ask(&self.readers, async move |client| due(client, now, each, limit).await))
     }
 
+    fn stale_deliveries(&self, now: Timestamp, limit: usize) -> Answer<'_, Vec<Delivery>> {
+        Box::pin(ask(&self.readers, async move |client| {
+            // Whatever is pointless was due before.
+            let sql = "SELECT deliveries.data, next_attempt_at FROM endpoints
+                    JOIN deliveries ON deliveries.endpoint_id = endpoints.endpoint_id
+                        AND state = 'pending' AND next_attempt_at <= $1
+                 WHERE NOT is_active AND (deliveries.data::json ->> 'give_up_at')::bigint <= $1
+                 LIMIT $2";
+            let rows = select(client, sql, &[&now.0, &(limit as i64)]).await?;
+            rows.iter().map(delivery).collect()
+        }))
+    }
+
+    fn untold_pauses(&self, limit: usize) -> Answer<'_, Vec<Endpoint>> {
+        Box::pin(ask(&self.readers, async move |client| {
+            let sql = "SELECT data FROM endpoints WHERE NOT is_active
+                    AND data::json -> 'pause' ->> 'why' = 'failing'
+                    AND NOT coalesce((data::json -> 'pause' ->> 'owner_told')::boolean, false)
+                 ORDER BY endpoint_id LIMIT $1";
+            let rows = select(client, sql, &[&(limit as i64)]).await?;
+            rows.iter().map(|row| json(row, 0)).collect()
+        }))
+    }
+
     fn replace_delivery(&self, next: Delivery) -> Answer<'_, bool> {
         Box::pin(ask(&self.readers, async move |client| replace(client, &next).await))
     }

@@ -95,7 +95,12 @@ async fn portion(client: &Client, after: &str, limit: usize) -> Result<Vec<Looke
 }
 
 pub async fn close(client: &Client, erasure_id: &str, at: Timestamp) -> Result<(), Error> {
-    let sql = "UPDATE erasures SET done_at = $2, customer_id = NULL, email = NULL
+    let sql = "WITH of_restaurants AS (
+            UPDATE restaurants SET data = (data::jsonb - 'mail')::text
+            WHERE lower(data::jsonb ->> 'mail') =
+                (SELECT lower(email) FROM erasures WHERE erasure_id = $1) RETURNING 1)
+        UPDATE erasures SET done_at = $2, customer_id = NULL, email = NULL,
+            contacts = contacts + (SELECT count(*) FROM of_restaurants)
         WHERE erasure_id = $1";
     select(client, sql, &[&text(erasure_id), &at.0]).await?;
     Ok(())

@@ -41,6 +41,34 @@ impl Deliveries for Sqlite {
         self.read(move |conn| due(conn, now, each, limit))
     }
 
+    fn stale_deliveries(&self, now: Timestamp, limit: usize) -> Answer<'_, Vec<Delivery>> {
+        self.read(move |conn| {
+            // Whatever is pointless was due before.
+            let mut statement = conn.prepare_cached(
+                "SELECT deliveries.data, next_attempt_at FROM endpoints
+                    JOIN deliveries ON deliveries.endpoint_id = endpoints.endpoint_id
+                        AND state = 'pending' AND next_attempt_at <= ?1
+                 WHERE NOT is_active AND json_extract(deliveries.data, '$.give_up_at') <= ?1
+                 LIMIT ?2",
+            )?;
+            let rows = statement.query_map(params![now.0, limit as i64], delivery)?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    fn untold_pauses(&self, limit: usize) -> Answer<'_, Vec<Endpoint>> {
+        self.read(move |conn| {
+            let mut statement = conn.prepare_cached(
+                "SELECT data FROM endpoints WHERE NOT is_active
+                    AND json_extract(data, '$.pause.why') = 'failing'
+                    AND NOT coalesce(json_extract(data, '$.pause.owner_told'), 0)
+                 ORDER BY endpoint_id LIMIT ?1",
+            )?;
+            let rows = statement.query_map([limit as i64], |row| json(row, 0))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
     fn replace_delivery(&self, next: Delivery) -> Answer<'_, bool> {
         self.write(move |conn| replace(conn, &next))
     }

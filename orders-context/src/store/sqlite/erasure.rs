@@ -112,10 +112,19 @@ fn erase_order(
 }
 
 pub fn close(conn: &mut Connection, erasure_id: &str, at: Timestamp) -> Result<(), Error> {
-    conn.execute(
-        "UPDATE erasures SET done_at = ?2, customer_id = NULL, email = NULL WHERE erasure_id = ?1",
-        params![erasure_id, at.0],
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let of_restaurants = tx.execute(
+        "UPDATE restaurants SET data = json_remove(data, '$.mail')
+         WHERE lower(json_extract(data, '$.mail')) =
+            (SELECT lower(email) FROM erasures WHERE erasure_id = ?1)",
+        [erasure_id],
     )?;
+    tx.execute(
+        "UPDATE erasures SET done_at = ?2, customer_id = NULL, email = NULL,
+             contacts = contacts + ?3 WHERE erasure_id = ?1",
+        params![erasure_id, at.0, of_restaurants as i64],
+    )?;
+    tx.commit()?;
     // Readers are short: this waits for none of them for long.
     conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
     Ok(())

@@ -56,6 +56,7 @@ async fn spoiled(folder: &TempDir, sql: &str) -> Sqlite {
         currency: "EUR".to_owned(),
         menu: Vec::new(),
         webhook: None,
+        mail: None,
     };
     store.put_restaurant(bella_napoli).await.expect("the store answers");
     let changed = Connection::open(path).and_then(|conn| conn.execute(sql, []));

@@ -29,6 +29,7 @@ async fn fill(store: &dyn Store) {
         currency: "EUR".to_owned(),
         menu: Vec::new(),
         webhook: Some(webhook),
+        mail: None,
     };
     store.put_restaurant(bella_napoli).await.expect("the store answers");
     let mut born = Vec::new();
