@@ -157,7 +157,9 @@ impl Store for Postgres {
     }
 
     fn orders(&self, query: OrdersQuery) -> Answer<'_, OrdersPage> {
-        Box::pin(ask(&self.readers, async move |client| listing::orders(client, &query).await))
+        Box::pin(ask_alone(&self.readers, async move |client| {
+            listing::orders(client, &query).await
+        }))
     }
 
     fn history(&self, order_id: String, after: i64, limit: usize) -> Answer<'_, Vec<JournalRow>> {
@@ -270,7 +272,7 @@ impl Store for Postgres {
     }
 
     fn count_orders(&self, query: OrdersQuery) -> Answer<'_, u64> {
-        Box::pin(ask(&self.readers, async move |client| listing::count(client, &query).await))
+        Box::pin(ask_alone(&self.readers, async move |client| listing::count(client, &query).await))
     }
 
     fn start_bulk(&self, new: NewBulk, most_open: usize) -> Answer<'_, Started> {
@@ -357,8 +359,16 @@ async fn ask<T>(
     pool: &Pool,
     question: impl AsyncFnOnce(&Client) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let client = pool.get().await.map_err(Error::Unavailable)?;
-    let error = match tokio::time::timeout(ANSWER_LIMIT, question(&client)).await {
+    ask_alone(pool, async |client| question(client).await).await
+}
+
+/// The same for what has a transaction of its own.
+async fn ask_alone<T>(
+    pool: &Pool,
+    question: impl AsyncFnOnce(&mut Client) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let mut client = pool.get().await.map_err(Error::Unavailable)?;
+    let error = match tokio::time::timeout(ANSWER_LIMIT, question(&mut client)).await {
         Ok(Ok(answer)) => return Ok(answer),
         Ok(Err(error)) => error,
         Err(late) => Error::Unavailable(late.into()),

@@ -1,7 +1,8 @@
-//! For every question for a page there is a way that reads no whole table and sorts nothing without a
-//! bound: PostgreSQL finds it where it is kept from scanning and sorting.
+//! Every question for a page is planned as it will be run: no plan reads a whole table or sorts anything without a
+//! bound.
 
 use super::super::customers::COUNT;
+use super::super::listing::ALONG_INDEXES;
 use super::server::Place;
 use crate::store::contract::questions::every_question;
 use crate::store::listing::sql::{MOST_LOOKED_AT, Statement, Value, count_of, may_be_narrow, page};
@@ -45,11 +46,7 @@ fn faults(plan: &[String]) -> Vec<String> {
 async fn for_every_page_there_is_a_way_along_an_index() {
     let place = Place::migrated();
     let sql = place.client().await;
-    sql.batch_execute(
-        "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off",
-    )
-    .await
-    .unwrap();
+    sql.batch_execute(&format!("BEGIN; {ALONG_INDEXES}")).await.unwrap();
     let mut wrong = Vec::new();
     for mut query in every_question() {
         let at_a_place = crate::store::Place { at: query.now, order_id: "o".to_owned() };
