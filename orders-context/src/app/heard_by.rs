@@ -19,7 +19,8 @@ pub enum HeardBy {
 
 impl App {
     /// Whether an endpoint of the restaurant has taken what this task, which is for the restaurant, is to
-    /// tell.
+    /// tell. What endpoints were told no more before the task ends is told again: an operator has given
+    /// the order more time.
     ///
     /// # Errors
     /// [`Failure::Unavailable`].
@@ -36,9 +37,19 @@ impl App {
         for endpoint in endpoints.iter().filter(|to| to.hears(&row.event, row.occurred_at)) {
             let delivery =
                 self.store.delivery(endpoint.endpoint_id.clone(), row.event_id.clone()).await?;
-            match delivery.map(|delivery| delivery.state) {
-                Some(DeliveryState::Done) => return Ok(HeardBy::Some),
-                _ => heard_by = HeardBy::NoneYet,
+            heard_by = HeardBy::NoneYet;
+            match delivery {
+                Some(delivery) if delivery.state == DeliveryState::Done => {
+                    return Ok(HeardBy::Some);
+                }
+                Some(delivery)
+                    if delivery.state == DeliveryState::GivenUp
+                        && delivery.give_up_at < task.give_up_at =>
+                {
+                    let again = delivery.replayed(self.now(), task.give_up_at);
+                    self.store.replace_delivery(again).await?;
+                }
+                _ => {}
             }
         }
         Ok(heard_by)

@@ -2,11 +2,14 @@
 
 use crate::deliveries::{endpoint, telling, told as deliveries_of};
 use crate::sink::{Answer, Sink};
-use crate::support::{SECOND, Takeaway, bella_napoli, history, last_event, placed, told, until};
+use crate::support::{
+    MINUTE, SECOND, Takeaway, bella_napoli, history, last_event, placed, told, until,
+};
 use crate::tasks::{announcement, at_work, attempted};
-use orders_context::app::App;
+use orders_context::app::{App, Cause};
 use orders_context::domain::{
-    Announce, DeliveryState, Endpoint, Event, Heard, MailAddress, Restaurant, Status, TaskKind,
+    Action, Announce, Deadline, DeliveryState, Endpoint, Event, Heard, Intervention, MailAddress,
+    Restaurant, Status, TaskKind, Until,
 };
 use orders_context::store::{Task, TaskState};
 
@@ -134,4 +137,38 @@ async fn what_a_webhook_has_taken_is_not_told_to_it_again_while_a_letter_waits()
     assert_eq!(attempted(&app, id, 3).await.state, TaskState::Done);
     assert_eq!(told(&app, id).await, ["order_placed", "restaurant_notified"], "that is no failure");
     assert_eq!(hook.deliveries().len(), 1);
+}
+
+#[tokio::test]
+async fn an_order_that_has_more_time_is_told_to_endpoints_for_as_long() {
+    let sink = Sink::open(&[Answer::Status(204)]).await;
+    let takeaway = Takeaway::open();
+    let (app, _stop) = at_work(&takeaway, &sink).await;
+    app.register_restaurant(bella_napoli(None)).await.unwrap();
+    let system = endpoint(&app, &sink.url, &[Heard::OrderPlaced]).await;
+    let order = placed(&app, "rosa-1").await;
+    let id = &order.order_id;
+    let until_then = Until::Later { by_ms: 15 * 60_000 };
+    let extend = Action::Extend { deadline: Deadline::AcceptBy, until: until_then };
+    let why = Intervention { actor: "operator-7".to_owned(), reason: "No power".to_owned() };
+    let extended = app.act(id, &extend, why, Cause::default()).await.unwrap();
+    attempted(&app, id, 1).await;
+    takeaway.clock.advance_us(11 * MINUTE);
+    // What the endpoint was to hear of is pointless by the time that the order had.
+    let _stop = telling(&takeaway, &app, 60_000);
+    until("giving up", async || {
+        let delivery = deliveries_of(&app, &system).await.pop()?;
+        (delivery.state != DeliveryState::Pending).then_some(())
+    })
+    .await;
+    takeaway.clock.advance_us(MINUTE);
+    taken(&app, &system, 1).await;
+    let heard = deliveries_of(&app, &system).await.remove(0);
+    assert_eq!((heard.attempts, heard.give_up_at), (1, extended.accept_by));
+    takeaway.clock.advance_us(MINUTE);
+    until("the notification", async || {
+        let told = told(&app, id).await;
+        (told == ["order_placed", "deadline_extended", "restaurant_notified"]).then_some(())
+    })
+    .await;
 }

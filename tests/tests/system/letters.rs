@@ -2,7 +2,7 @@
 //! the link in them. Orders runs inside this test, with a clock that is moved by hand.
 
 use anyhow::{Context, Result, ensure};
-use reqwest::{Client, redirect::Policy};
+use reqwest::{Client, Method, redirect::Policy};
 use serde_json::{Value, json};
 use system_tests::{
     api::{dinner, trattoria, unique},
@@ -24,18 +24,23 @@ async fn letters(server: &str, address: &str, number: usize) -> Result<Vec<Mail>
     .await
 }
 
+/// Orders, with a restaurant that has this mail address.
+async fn with_trattoria(here: &OrdersHere, kitchen: &str) -> Result<()> {
+    let mut restaurant = trattoria(None);
+    restaurant["mail"] = json!(kitchen);
+    eventually("orders answers", LIMIT, async || {
+        here.api.put_restaurant("trattoria", &restaurant).await.map(Some)
+    })
+    .await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restaurant_answers_by_the_link_in_its_letter() -> Result<()> {
     let shared = shared().await?;
     let folder = tempfile::tempdir()?;
     let here = OrdersHere::start(folder.path(), shared.addresses())?;
     let kitchen = format!("{}@example.com", unique("kitchen"));
-    let mut restaurant = trattoria(None);
-    restaurant["mail"] = json!(kitchen);
-    eventually("orders answers", LIMIT, async || {
-        here.api.put_restaurant("trattoria", &restaurant).await.map(Some)
-    })
-    .await?;
+    with_trattoria(&here, &kitchen).await?;
     let mut order = dinner("trattoria", "ada", &format!("{}@example.com", unique("ada")));
     order.body["note"] = json!("No olives");
     let placed = here.api.place("dinner", &order).await?;
@@ -72,5 +77,41 @@ async fn a_restaurant_answers_by_the_link_in_its_letter() -> Result<()> {
         here.api.history(&id).await?.iter().map(|e| e.event_type.clone()).collect();
     let whole = ["order_placed", "restaurant_notified", "restaurant_reminded", "order_accepted"];
     ensure!(history.as_array().is_some_and(|told| told.starts_with(&whole.map(Value::from))));
+    here.stop().await
+}
+
+/// Nobody listens at port 1, a day and an hour long.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_owner_of_an_endpoint_that_fails_for_long_is_told_by_mail() -> Result<()> {
+    let shared = shared().await?;
+    let folder = tempfile::tempdir()?;
+    let here = OrdersHere::start(folder.path(), shared.addresses())?;
+    let kitchen = format!("{}@example.com", unique("kitchen"));
+    with_trattoria(&here, &kitchen).await?;
+    let (token, path) =
+        (here.tokens.restaurant("trattoria")?, "/v1/restaurants/trattoria/webhook-endpoints");
+    let wanted = json!({ "url": "http://127.0.0.1:1/orders", "profile": "patient" });
+    let made = here.api.call_as(&token, Method::POST, path, Some("one"), Some(&wanted)).await?;
+    ensure!(made.status == 201, "{made:?}");
+    let id = made.body["id"].as_str().context("an id")?.to_owned();
+    let order = dinner("trattoria", "ada", &format!("{}@example.com", unique("ada")));
+    let placed = here.api.place("dinner", &order).await?;
+    ensure!(placed.status == 201, "{placed:?}");
+    let path = format!("{path}/{id}/deliveries");
+    eventually("an attempt", LIMIT, async || {
+        let told = here.api.call_as(&token, Method::GET, &path, None, None).await?;
+        let told = told.body["deliveries"].as_array().cloned().unwrap_or_default();
+        Ok(told.iter().any(|delivery| delivery["attempts"] == 1).then_some(()))
+    })
+    .await?;
+    here.clock.advance_us(25 * 3_600 * 1_000_000);
+    let server = &shared.addresses().mail;
+    let letter = eventually("the letter", LIMIT, async || {
+        let letters = mails(server, &kitchen).await?;
+        Ok(letters.into_iter().find(|mail| mail.subject == "Your webhook endpoint is paused"))
+    })
+    .await?;
+    let text = letter.text();
+    ensure!(text.contains(&id) && !text.contains("127.0.0.1"), "{text}");
     here.stop().await
 }

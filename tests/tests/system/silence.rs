@@ -27,6 +27,7 @@ use super::support::{LIMIT, shared};
 /// Orders inside this process; it stops when this is dropped.
 pub struct OrdersHere {
     pub api: Api,
+    pub tokens: Tokens,
     pub clock: ManualClock,
     /// Where people reach it.
     pub url: String,
@@ -64,8 +65,8 @@ impl OrdersHere {
         let shutdown = Shutdown::new();
         let (time, ids) = (Arc::new(clock.clone()), Arc::new(UuidV7Ids));
         let running = tokio::spawn(boot::run(config, time, ids, shutdown.clone()));
-        let api = Api::new(&url, &stack.promotions, tokens)?;
-        Ok(Self { api, clock, url, shutdown, running })
+        let api = Api::new(&url, &stack.promotions, tokens.clone())?;
+        Ok(Self { api, tokens, clock, url, shutdown, running })
     }
 
     pub async fn stop(self) -> Result<()> {
