@@ -88,6 +88,7 @@ pub async fn run(
         Ok(Came::Nothing) => return,
         Ok(Came::Taken(_)) => "delivered",
         Ok(Came::InPart { .. }) => "in_part",
+        Err(failed) if restaurant::is_waiting(failed) => "waiting",
         Err(Failed::ForNow(_)) => "failed",
         Err(Failed::ForGood(_)) => "hopeless",
     };

@@ -33,6 +33,11 @@ pub fn is_told(task: &Task, order: &Order) -> bool {
     left(task).is_some() || task.kind == TaskKind::NotifyRestaurant && order.restaurant_told
 }
 
+/// Whether nothing has failed: a delivery to an endpoint is on its way.
+pub fn is_waiting(failed: &Failed) -> bool {
+    matches!(failed, Failed::ForNow(code) if code == NOT_YET)
+}
+
 /// The one channel that is left, where another of those that are tried here has taken it.
 fn left(task: &Task) -> Option<&str> {
     let (channel, _) = task.last_error.as_deref()?.split_once(':')?;
@@ -179,7 +184,10 @@ mod tests {
         ];
         for (left, tried, heard_by, expected) in cases {
             let case = format!("{left:?} {tried:?} {heard_by:?}");
-            assert_eq!(together(left, tried, heard_by), expected, "{case}");
+            let came = together(left, tried, heard_by);
+            let is_waiting = came.as_ref().is_err_and(is_waiting);
+            assert_eq!(is_waiting, expected == not_yet(), "{case}");
+            assert_eq!(came, expected, "{case}");
         }
     }
 }
