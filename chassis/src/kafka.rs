@@ -9,14 +9,17 @@
 //!   and decides itself what "done" means, in its own transaction.
 
 pub mod admin;
+mod admission;
 pub mod consumer;
 mod context;
 pub mod dead_letter;
+mod refusal;
 pub mod relay;
 pub mod scan;
 pub mod settings;
 mod topic;
 
+pub use admission::watch_admission;
 pub use consumer::Incoming;
 pub use relay::Outgoing;
 pub use settings::KafkaConfig;

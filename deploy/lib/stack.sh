@@ -19,7 +19,7 @@ declare -rA base_ports=(
   [orders]=8080 [promotions]=8082 [analytics]=8083
   [orders-2]=8084 [orders-3]=8085
   [postgres]=5432
-  [secured]=9392 [secured-controller]=9393
+  [secured]=9392 [secured-controller]=9393 [secured-tls]=9394 [secured-mutual]=9395
 )
 contexts=(orders promotions analytics)
 
@@ -60,7 +60,7 @@ ports_of() {
   case $1 in
     kafka*) printf '%s\n' "$1" "$1-controller" ;;
     registry) printf '%s\n' registry registry-management ;;
-    secured) printf '%s\n' secured secured-controller ;;
+    secured) printf '%s\n' secured secured-controller secured-tls secured-mutual ;;
     mail) printf '%s\n' mail mail-smtp mail-imap ;;
     *) printf '%s\n' "$1" ;;
   esac

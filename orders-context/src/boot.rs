@@ -22,6 +22,7 @@ use chassis::clock::Clock;
 use chassis::http::auth::Guard;
 use chassis::http::{Health, Tls};
 use chassis::ids::{Ids, UuidV7Ids};
+use chassis::kafka::watch_admission;
 use chassis::postgres::Migrated;
 use chassis::shutdown::Shutdown;
 use chassis::supervisor::Supervisor;
@@ -110,6 +111,7 @@ pub async fn run(
     loops.spawn("presences", |stop| present.note_presences(UuidV7Ids, stop));
     loops.spawn("erasures", |stop| erasures::run(erasing.0, erasing.1, stop));
     loops.spawn("housekeeping", |stop| housekeeping::run(app, clock, stop));
+    loops.spawn("kafka", |stop| watch_admission(config.kafka, health.check("kafka"), stop));
     loops.spawn("http", |stop| chassis::http::serve_over(tls, listener, router, stop));
     add_feeds(&mut loops, feeds);
     tracing::info!(address = %config.listen, "orders are taken");

@@ -4,10 +4,12 @@
 # checkout.
 #
 #   BENCH_CORES   the cores to use                    (0,1)
+#   BENCH_PROFILE release, or dev for what is compiled already  (release)
 
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}
 export TAKEAWAY_VAR=$CARGO_TARGET_DIR/stacks/bench TAKEAWAY_PORT_OFFSET=17000
-export TAKEAWAY_BIN=$CARGO_TARGET_DIR/release
+profile=${BENCH_PROFILE:-release}
+export TAKEAWAY_BIN=$CARGO_TARGET_DIR/${profile/#dev/debug}
 sink=127.0.0.1:7070
 export ORDERS_PUSH_URL=http://$sink/push
 # Of a gateway that exists nowhere else.
@@ -17,7 +19,7 @@ pinned() { taskset -c "${BENCH_CORES:-0,1}" "$@"; }
 
 # start_stack builds what is in the checkout, never measures an older build, and starts without data.
 start_stack() {
-  cargo build -q --release --workspace --bin orders --bin load
+  cargo build -q --profile "$profile" --workspace --bin orders --bin load
   mkdir -p "$TAKEAWAY_VAR"
   deploy/local clean >/dev/null
   trap 'deploy/local down >/dev/null' EXIT

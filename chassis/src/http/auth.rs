@@ -5,6 +5,7 @@
 //! tokens is here. Three algorithms are taken and no other: RS256, ES256 and EdDSA, each only with a
 //! key of its kind.
 
+mod deprecation;
 mod guard;
 mod keys;
 mod known;
@@ -13,6 +14,7 @@ mod rates;
 mod settings;
 mod verify;
 
+pub use deprecation::Deprecation;
 pub use guard::{Caller, Guard, Policy, Routes};
 pub use keys::Keys;
 pub use local::LocalIssuer;

@@ -14,6 +14,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -33,6 +34,13 @@ const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
 
 /// How long a client may take to send the head of a request, and how long a connection may be idle.
 const HEAD_TIME: Duration = Duration::from_secs(75);
+
+/// How long a connection may stay whose client has vanished, in a tunnel or with a phone that was switched off:
+/// so long may what was sent to it stay without an acknowledgement.
+const GONE_AFTER: Duration = Duration::from_secs(30);
+
+/// An idle client is asked after so long whether it is still there.
+const ASK_AFTER: Duration = Duration::from_secs(15);
 
 /// What is waited when no connection can be taken, for want of file descriptors for instance.
 const BREATH: Duration = Duration::from_millis(100);
@@ -74,6 +82,9 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) async fn run(self, listener: TcpListener) -> anyhow::Result<()> {
+        if let Err(cause) = miss_the_vanished(&listener) {
+            tracing::warn!(error = %cause, "clients that vanish are missed late");
+        }
         let room = Arc::new(Semaphore::new(MOST_CONNECTIONS as usize));
         loop {
             let taken = tokio::select! {
@@ -129,6 +140,15 @@ impl Server {
             tracing::debug!("a connection broke: {cause}");
         }
     }
+}
+
+/// Ends connections whose clients are gone without a word, which otherwise lasts a quarter of an hour. What a
+/// listener is told holds for each connection that it accepts (Linux, `tcp(7)`).
+pub(super) fn miss_the_vanished(listener: &TcpListener) -> std::io::Result<()> {
+    let asking = TcpKeepalive::new().with_time(ASK_AFTER).with_interval(ASK_AFTER / 3);
+    let socket = SockRef::from(listener);
+    socket.set_tcp_keepalive(&asking)?;
+    socket.set_tcp_user_timeout(Some(GONE_AFTER))
 }
 
 /// The next connection, once there is room for it.

@@ -8,7 +8,11 @@ use rdkafka::admin::{
     ResourceSpecifier, TopicReplication,
 };
 
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use super::admission::refusal;
 use super::context::Plain;
+use super::refusal::explained;
 use super::settings::{KafkaConfig, admin_config};
 
 /// How long one request may take.
@@ -71,10 +75,11 @@ pub async fn apply_topics(
     kafka: &KafkaConfig,
     topics: &[TopicSpec],
 ) -> anyhow::Result<Vec<(String, Applied)>> {
-    let client: AdminClient<Plain> = admin_config(kafka).create_with_context(Plain)?;
-    let (client, cluster) = tokio::task::spawn_blocking(move || {
-        let cluster = Cluster::ask(&client);
-        cluster.map(|cluster| (client, cluster))
+    let client: AdminClient<Plain> = admin_config(kafka).create_with_context(Plain::default())?;
+    let asked = kafka.clone();
+    let (client, cluster) = tokio::task::spawn_blocking(move || match Cluster::ask(&client) {
+        Ok(cluster) => Ok((client, cluster)),
+        Err(cause) => Err(refusal(&asked).map_or(cause, |why| anyhow!(why))),
     })
     .await?
     .with_context(|| format!("Kafka cannot be reached at {}", kafka.bootstrap))?;
@@ -105,7 +110,7 @@ pub async fn apply_topics(
 ///
 /// When Kafka cannot be reached.
 pub async fn cluster_id(kafka: &KafkaConfig) -> anyhow::Result<String> {
-    let client: AdminClient<Plain> = admin_config(kafka).create_with_context(Plain)?;
+    let client: AdminClient<Plain> = admin_config(kafka).create_with_context(Plain::default())?;
     tokio::task::spawn_blocking(move || client.inner().fetch_cluster_id(REQUEST))
         .await?
         .with_context(|| format!("Kafka cannot be reached at {}", kafka.bootstrap))
@@ -162,6 +167,10 @@ fn options() -> AdminOptions {
     AdminOptions::new().request_timeout(Some(REQUEST)).operation_timeout(Some(REQUEST))
 }
 
+fn refused(code: RDKafkaErrorCode) -> anyhow::Error {
+    explained(KafkaError::Global(code))
+}
+
 async fn create(
     client: &AdminClient<Plain>,
     topic: &TopicSpec,
@@ -174,7 +183,7 @@ async fn create(
     let results = client.create_topics([&new], &options()).await?;
     match results.into_iter().next() {
         Some(Ok(_)) => Ok(Applied::Created),
-        Some(Err((_, code))) => Err(anyhow!("Kafka refused to make it: {code}")),
+        Some(Err((_, code))) => Err(refused(code).context("Kafka refused to make it")),
         None => Err(anyhow!("Kafka did not answer for it")),
     }
 }
@@ -189,7 +198,7 @@ async fn grow(
         client.create_partitions([&NewPartitions::new(&topic.name, count)], &options()).await?;
     match results.into_iter().next() {
         Some(Ok(_)) => Ok(Applied::Grown { from }),
-        Some(Err((_, code))) => Err(anyhow!("Kafka refused to add partitions: {code}")),
+        Some(Err((_, code))) => Err(refused(code).context("Kafka refused to add partitions")),
         None => Err(anyhow!("Kafka did not answer for its partitions")),
     }
 }
@@ -237,7 +246,7 @@ async fn alter(
     let results = client.alter_configs([&alter], &options()).await?;
     match results.into_iter().next() {
         Some(Ok(_)) => Ok(()),
-        Some(Err((_, code))) => Err(anyhow!("Kafka refused its settings: {code}")),
+        Some(Err((_, code))) => Err(refused(code).context("Kafka refused its settings")),
         None => Err(anyhow!("Kafka did not answer for its settings")),
     }
 }

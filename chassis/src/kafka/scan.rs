@@ -47,7 +47,8 @@ pub fn scan(
     isolation: Isolation,
     each: impl FnMut(Incoming) -> anyhow::Result<()>,
 ) -> anyhow::Result<Vec<Range>> {
-    let consumer: BaseConsumer<Plain> = scan_config(kafka, isolation).create_with_context(Plain)?;
+    let consumer: BaseConsumer<Plain> =
+        scan_config(kafka, isolation).create_with_context(Plain::default())?;
     let ranges = begin(&consumer, topic);
     let outcome = ranges.and_then(|ranges| {
         read_to_end(&consumer, topic, &ranges, each)?;
@@ -69,7 +70,8 @@ pub(super) fn scan_ranges(
     ranges: &[Range],
     each: impl FnMut(Incoming) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let consumer: BaseConsumer<Plain> = scan_config(kafka, isolation).create_with_context(Plain)?;
+    let consumer: BaseConsumer<Plain> =
+        scan_config(kafka, isolation).create_with_context(Plain::default())?;
     let outcome =
         assign(&consumer, topic, ranges).and_then(|()| read_to_end(&consumer, topic, ranges, each));
     retire(consumer);
@@ -83,7 +85,7 @@ pub(super) fn scan_ranges(
 /// When the topic is missing or Kafka does not answer.
 pub fn ranges(kafka: &KafkaConfig, topic: &str) -> anyhow::Result<Vec<Range>> {
     let consumer: BaseConsumer<Plain> =
-        scan_config(kafka, Isolation::Committed).create_with_context(Plain)?;
+        scan_config(kafka, Isolation::Committed).create_with_context(Plain::default())?;
     let ranges = begin(&consumer, topic);
     retire(consumer);
     ranges

@@ -1,6 +1,7 @@
 //! Every setting of every Kafka client, each with why it is not left at its default.
 
 use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
 
 use crate::config::Settings;
 
@@ -67,8 +68,10 @@ fn common(config: &KafkaConfig) -> ClientConfig {
         .set("socket.keepalive.enable", "true")
         // Names that resolve to ::1 first would cost a refused connection at each attempt.
         .set("broker.address.family", "v4")
-        // Brokers close idle connections; that is no news.
-        .set("log.connection.close", "false")
+        // With this level and as a log line it is told that a broker hung up, and a guess why: what is
+        // told is written to our log at the level debug.
+        .set("log.connection.close", "true")
+        .set_log_level(RDKafkaLogLevel::Info)
         // Topics are declared and applied, never created by asking for them.
         .set("allow.auto.create.topics", "false");
     config.security.add_to(&mut client);

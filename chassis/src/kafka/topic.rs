@@ -9,24 +9,46 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::Offset;
 
+use super::refusal::{Refusals, explained};
+
+/// How many of the things that a client has to tell are heard, to find out why it was not let in.
+const HEARD: usize = 64;
+
 /// How long the end of a consumer is waited for.
 const FAREWELL: Duration = Duration::from_millis(500);
 
-/// The number of partitions of `topic`, asked for at most `limit`.
+/// The number of partitions of `topic`, asked for at most `limit`. Of a consumer that is assigned nothing yet.
 ///
 /// # Errors
 ///
-/// When Kafka cannot be reached or the topic does not exist; the text says which and what to do.
-pub(super) fn partition_count<C: ConsumerContext>(
+/// When Kafka cannot be reached or refuses, or the topic does not exist; the text says which and what to do.
+pub(super) fn partition_count<C: ConsumerContext + AsRef<Refusals>>(
     consumer: &BaseConsumer<C>,
     topic: &str,
     limit: Duration,
 ) -> anyhow::Result<i32> {
-    let metadata = consumer.fetch_metadata(Some(topic), limit).context("Kafka is away")?;
-    let partitions = metadata.topics().iter().find(|known| known.name() == topic);
-    match partitions.map(|known| known.partitions().len()) {
+    let metadata = consumer.fetch_metadata(Some(topic), limit).map_err(|error| {
+        hear(consumer);
+        let context: &C = consumer.context();
+        context.as_ref().or(anyhow!(error).context("Kafka is away"))
+    })?;
+    let known = metadata.topics().iter().find(|known| known.name() == topic);
+    let denied = known.and_then(|known| known.error()).map(RDKafkaErrorCode::from);
+    if denied == Some(RDKafkaErrorCode::TopicAuthorizationFailed) {
+        let denied = KafkaError::MetadataFetch(RDKafkaErrorCode::TopicAuthorizationFailed);
+        return Err(explained(denied).context(format!("topic {topic} cannot be seen")));
+    }
+    match known.map(|known| known.partitions().len()) {
         None | Some(0) => Err(anyhow!("topic {topic} is missing: run `topics apply`")),
         Some(count) => Ok(i32::try_from(count)?),
+    }
+}
+
+/// Hears what the client has to tell of itself: why it was not let in. Only before it is assigned anything,
+/// for records would be lost.
+pub(super) fn hear<C: ConsumerContext>(consumer: &BaseConsumer<C>) {
+    for _ in 0..HEARD {
+        drop(consumer.poll(Duration::ZERO));
     }
 }
 
@@ -40,6 +62,7 @@ pub(super) fn watermarks<C: ConsumerContext>(
 ) -> anyhow::Result<(i64, i64)> {
     consumer
         .fetch_watermarks(topic, partition, limit)
+        .map_err(explained)
         .with_context(|| format!("cannot ask for the offsets of {topic}/{partition}"))
 }
 
@@ -90,7 +113,7 @@ pub(super) fn tolerate(error: KafkaError) -> anyhow::Result<()> {
             | UnknownPartition
             | UnknownTopic
             | UnknownTopicOrPartition,
-        ) => Err(anyhow!(error)),
+        ) => Err(explained(error)),
         _ => Ok(()),
     }
 }

@@ -25,6 +25,9 @@ struct Options {
     /// Instead: so many orders a second, whatever becomes of them.
     #[arg(long, conflicts_with = "in_flight")]
     rate: Option<f64>,
+    /// Most orders that are open at once when they come at a rate.
+    #[arg(long, default_value_t = 1_024)]
+    most_open: usize,
     /// How long to bring orders and count them, in seconds.
     #[arg(long, default_value_t = 20)]
     seconds: u64,
@@ -50,7 +53,8 @@ async fn main() -> Result<()> {
         Some(rate) => Pace::PerSecond(rate),
         None => Pace::InFlight(options.in_flight),
     };
-    let is_something = options.in_flight > 0 && options.rate.is_none_or(|rate| rate > 0.0);
+    let is_something =
+        options.in_flight.min(options.most_open) > 0 && options.rate.is_none_or(|rate| rate > 0.0);
     ensure!(
         is_something && options.seconds > 0,
         "nothing to do: -c, --rate, --seconds are above 0"
@@ -58,6 +62,7 @@ async fn main() -> Result<()> {
     let load = Load {
         name: options.name,
         pace,
+        most_open: options.most_open,
         warm_up: Duration::from_secs(options.warmup),
         measured: Duration::from_secs(options.seconds),
         sink: options.sink,

@@ -29,6 +29,14 @@ impl Message {
         (200..300).contains(&self.status())
     }
 
+    /// The seconds of `Retry-After`, when it has them.
+    pub fn retry_after(&self) -> Option<u64> {
+        let head = std::str::from_utf8(&self.bytes[..self.head]).unwrap_or_default();
+        let mut fields = head.split("\r\n").filter_map(|line| line.split_once(':'));
+        let (_, value) = fields.find(|(name, _)| name.eq_ignore_ascii_case("retry-after"))?;
+        value.trim().parse().ok()
+    }
+
     /// The first line.
     pub fn first_line(&self) -> &str {
         let head = std::str::from_utf8(&self.bytes[..self.head]).unwrap_or_default();
@@ -159,14 +167,17 @@ mod tests {
                 stream.flush().await.unwrap();
                 tokio::task::yield_now().await;
             }
-            stream.write_all(b" HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
+            let refusal = b" HTTP/1.1 503 Service Unavailable\r\nretry-after: 2\r\n\r\n";
+            stream.write_all(refusal).await.unwrap();
             String::from_utf8_lossy(&request[..length]).into_owned()
         });
         let mut connection = Connection::open(&address).await.unwrap();
         let answer = connection.call("POST", "/v1/orders", "t", Some("k"), "{}").await.unwrap();
         assert_eq!((answer.status(), answer.field("id")), (201, Some("42")));
+        assert_eq!(answer.retry_after(), None);
         assert!(server.await.unwrap().contains("Idempotency-Key: \"k\"\r\nContent-Length: 2"));
-        assert_eq!(connection.receive().await.unwrap().unwrap().status(), 204);
+        let refusal = connection.receive().await.unwrap().unwrap();
+        assert_eq!((refusal.status(), refusal.retry_after()), (503, Some(2)));
         assert!(connection.receive().await.unwrap().is_none());
     }
 }

@@ -6,11 +6,11 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use super::{
-    http1::Connection,
+    http1::{Connection, Message},
     sink::{Doorbells, Who, restaurants_at},
     visible::Step,
 };
@@ -34,6 +34,8 @@ pub struct Notes {
     pub totals: Vec<Duration>,
     /// When what was answered.
     pub acknowledged: Vec<(Uuid, Step, Instant)>,
+    /// How long it took to refuse: 429 or 503, with the time after which to come back.
+    pub refusals: Vec<Duration>,
     /// What went wrong and how often.
     pub failures: HashMap<String, u64>,
 }
@@ -84,9 +86,15 @@ impl Pair {
 
     async fn order_patiently(&mut self, due: Instant, note: &mut impl FnMut(Noted)) -> Result<()> {
         let key = Uuid::now_v7().to_string();
+        let asked = Instant::now();
         let placed =
             self.connection.call("POST", "/v1/orders", &self.customer, Some(&key), &self.order);
         let placed = placed.await?;
+        if refused(&placed)?.is_some() {
+            // A customer who is sent away does not come back; the next one comes in any case.
+            note(Noted::Refused(asked.elapsed()));
+            return Ok(());
+        }
         ensure!(placed.status() == 201, "placed: {}", placed.status());
         let id = placed.field("id").context("the order has no id")?.to_owned();
         note(Noted::answer(Step::Placed, &id, due));
@@ -105,13 +113,20 @@ impl Pair {
         id: &str,
         note: &mut impl FnMut(Noted),
     ) -> Result<()> {
-        let asked = Instant::now();
         let path = format!("/v1/orders/{id}/{word}");
-        let answer = self.connection.call("POST", &path, &self.kitchen, None, "").await?;
+        let first_asked = Instant::now();
+        let answer = loop {
+            let asked = Instant::now();
+            let answer = self.connection.call("POST", &path, &self.kitchen, None, "").await?;
+            // A restaurant has work to finish: it comes back when it was told to.
+            let Some(after) = refused(&answer)? else { break answer };
+            note(Noted::Refused(asked.elapsed()));
+            sleep(after).await;
+        };
         if answer.status() != 200 {
             bail!("{word}: {} {}", answer.status(), answer.field("code").unwrap_or_default());
         }
-        note(Noted::answer(step, id, asked));
+        note(Noted::answer(step, id, first_asked));
         Ok(())
     }
 }
@@ -131,6 +146,8 @@ pub enum Noted {
     },
     /// An order was completed in this time.
     Done(Duration),
+    /// Something was refused, to be asked again later: after this time.
+    Refused(Duration),
 }
 
 impl Noted {
@@ -138,6 +155,16 @@ impl Noted {
         let at = Instant::now();
         Self::Answer { step, order: id.parse().ok(), at, took: at - asked }
     }
+}
+
+/// After what time to come back, if the answer is that it is too much now. One that does not say it is a failure.
+fn refused(answer: &Message) -> Result<Option<Duration>> {
+    if !matches!(answer.status(), 429 | 503) {
+        return Ok(None);
+    }
+    let status = answer.status();
+    let after = answer.retry_after().with_context(|| format!("{status} without Retry-After"))?;
+    Ok(Some(Duration::from_secs(after)))
 }
 
 fn restaurant(number: usize) -> String {

@@ -40,6 +40,8 @@ pub struct Report {
     pub cpu_s_per_order: f64,
     /// CPU of this tool.
     pub driver_cpu_s_per_order: f64,
+    /// Memory of orders before anything was counted.
+    pub memory_before_mb: f64,
     /// Largest memory of orders that was seen.
     pub memory_peak_mb: f64,
     /// Growth of the database's files.
@@ -73,8 +75,20 @@ pub struct Report {
     pub visible_p99_ms: Option<f64>,
     /// Answers whose event was never read; their number must be 0.
     pub unseen: usize,
+    /// Answers 429 and 503 that said when to come back.
+    pub refused: usize,
+    /// How long those took.
+    pub refused_p50_ms: f64,
+    /// The same.
+    pub refused_p99_ms: f64,
     /// What went wrong and how often.
     pub failures: BTreeMap<String, u64>,
+}
+
+/// What orders held in memory.
+pub(super) struct Memory {
+    pub(super) before_mb: f64,
+    pub(super) peak_mb: f64,
 }
 
 impl Report {
@@ -84,7 +98,7 @@ impl Report {
         mut notes: Notes,
         seen: Option<Seen>,
         used: Cost,
-        memory_peak_mb: f64,
+        memory: Memory,
     ) -> Self {
         let orders = notes.totals.len();
         let an_order = |amount: f64| amount / orders.max(1) as f64;
@@ -92,6 +106,7 @@ impl Report {
         let (start, accept, complete) =
             (call(Step::Placed), call(Step::Accepted), call(Step::Completed));
         let total = Percentiles::of(std::mem::take(&mut notes.totals));
+        let refused = Percentiles::of(std::mem::take(&mut notes.refusals));
         let visible = seen.map(|seen| visible(&notes, &seen));
         let percent = |ticks: f64| 100.0 * ticks / used.ticks.max(1.0);
         let (in_flight, rate) = match load.pace {
@@ -111,7 +126,8 @@ impl Report {
             start_p99_ms: round(start.p99_ms, 2),
             cpu_s_per_order: round(an_order(used.orders_s), 6),
             driver_cpu_s_per_order: round(an_order(used.own_s), 6),
-            memory_peak_mb: round(memory_peak_mb, 0),
+            memory_before_mb: round(memory.before_mb, 0),
+            memory_peak_mb: round(memory.peak_mb, 0),
             disk_bytes_per_order: round(an_order(used.disk_bytes), 0),
             device_bytes_per_order: round(an_order(used.device_bytes), 0),
             device_flushes_per_order: round(an_order(used.device_flushes), 2),
@@ -127,6 +143,9 @@ impl Report {
             visible_p50_ms: visible.map(|times| round(times.p50_ms, 2)),
             visible_p99_ms: visible.map(|times| round(times.p99_ms, 2)),
             unseen: visible.map_or(0, |times| notes.acknowledged.len() - times.count),
+            refused: refused.count,
+            refused_p50_ms: round(refused.p50_ms, 2),
+            refused_p99_ms: round(refused.p99_ms, 2),
             failures: notes.failures.into_iter().collect(),
         }
     }
@@ -165,6 +184,10 @@ impl fmt::Display for Report {
             ("complete", Some((self.complete_p50_ms, self.complete_p99_ms))),
             ("whole order", Some((self.latency_p50_ms, self.latency_p99_ms))),
             ("acknowledged to visible", visible),
+            (
+                "to be refused",
+                (self.refused > 0).then_some((self.refused_p50_ms, self.refused_p99_ms)),
+            ),
         ];
         for (name, times) in times {
             if let Some((p50, p99)) = times {
@@ -181,6 +204,9 @@ impl fmt::Display for Report {
             ("device was flushed", self.device_flushes_per_order, "times"),
         ] {
             writeln!(f, "{name:<30}{amount:>10.2} {unit}")?;
+        }
+        if self.refused > 0 {
+            writeln!(f, "\n{} times refused, to come back later", self.refused)?;
         }
         if self.unseen > 0 {
             writeln!(f, "\nNOT SEEN on the topic: {} acknowledged events", self.unseen)?;

@@ -15,7 +15,7 @@ use tokio::{
 use super::{
     cost::Watched,
     order::{Noted, Notes, Pair, register_restaurants},
-    report::Report,
+    report::{Memory, Report},
     sink::{self, Doorbells},
     visible::Watcher,
 };
@@ -30,10 +30,6 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// How long the last event may take until it is seen on the topic.
 const UNTIL_SEEN: Duration = Duration::from_secs(30);
 
-/// Most orders that are open at once when they come at a rate; more than that wait, and their time
-/// runs.
-const PAIRS_OF_A_RATE: usize = 1_024;
-
 /// What load, and for how long.
 #[derive(Clone, Debug)]
 pub struct Load {
@@ -41,6 +37,9 @@ pub struct Load {
     pub name: String,
     /// How orders come.
     pub pace: Pace,
+    /// Most orders that are open at once when they come at a rate; more than that wait, and their time
+    /// runs.
+    pub most_open: usize,
     /// How long nothing is counted yet.
     pub warm_up: Duration,
     /// How long orders are brought and counted.
@@ -68,7 +67,7 @@ pub async fn run(addresses: &Addresses, load: Load) -> Result<Report> {
 async fn run_locally(addresses: &Addresses, load: Load) -> Result<Report> {
     let pairs = match load.pace {
         Pace::InFlight(number) => number,
-        Pace::PerSecond(_) => PAIRS_OF_A_RATE,
+        Pace::PerSecond(_) => load.most_open,
     };
     let doorbells: Doorbells = Rc::new((0..pairs).map(|_| Default::default()).collect());
     sink::open(&load.sink, doorbells.clone()).await?;
@@ -85,7 +84,8 @@ async fn run_locally(addresses: &Addresses, load: Load) -> Result<Report> {
     let watched = Watched::of_stack(&addresses.var)?;
     book.bring(&load, &free, load.warm_up).await;
     book.0.borrow_mut().counting = true;
-    let memory = Rc::new(Cell::new(0.0));
+    let memory_before_mb = watched.memory_mb();
+    let memory = Rc::new(Cell::new(memory_before_mb));
     let (began, before) = (Instant::now(), watched.cost());
     let sampler = spawn_local(sample_memory(watched.clone(), memory.clone()));
     book.bring(&load, &free, load.measured).await;
@@ -97,7 +97,8 @@ async fn run_locally(addresses: &Addresses, load: Load) -> Result<Report> {
         Some(watcher) => Some(seen(watcher, &notes).await?),
         None => None,
     };
-    Ok(Report::of(&load, seconds, notes, seen, used, memory.get()))
+    let memory = Memory { before_mb: memory_before_mb, peak_mb: memory.get() };
+    Ok(Report::of(&load, seconds, notes, seen, used, memory))
 }
 
 async fn seen(watcher: Watcher, notes: &Notes) -> Result<super::visible::Seen> {
@@ -197,6 +198,7 @@ impl Book {
                 notes.acknowledged.extend(order.map(|order| (order, step, at)));
             }
             Noted::Done(took) => notes.totals.push(took),
+            Noted::Refused(took) => notes.refusals.push(took),
         }
     }
 }

@@ -3,9 +3,11 @@
 
 mod access;
 mod asyncapi;
+mod encrypted;
 mod evolution;
 mod guide;
 mod kit;
 mod lake;
 mod republish;
+mod secured;
 mod support;

@@ -22,6 +22,7 @@ use utoipa::openapi::security::{
 use utoipa::openapi::{Components, OpenApi};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
+use super::deprecation::{Deprecation, operations};
 use super::rates::{Left, Rates};
 use super::{Denied, Principal, Quota, Verified, Verifier};
 use crate::http::{Problem, describe_refusals, problem};
@@ -103,7 +104,20 @@ impl<S: Clone + Send + Sync + 'static, P: Principal> Routes<S, P> {
     /// The same with these routes behind that policy, which is printed beside each as `x-policy`.
     #[must_use]
     pub fn route(self, policy: &'static Policy<P::Role>, routes: UtoipaMethodRouter<S>) -> Self {
-        self.guarded(policy, Shown::Token, routes)
+        let routes = self.guarded(policy, Shown::Token, routes);
+        self.add(routes)
+    }
+
+    /// The same for routes that are going to go, as every answer of theirs says.
+    #[must_use]
+    pub fn route_deprecated(
+        self,
+        policy: &'static Policy<P::Role>,
+        deprecation: &'static Deprecation,
+        routes: UtoipaMethodRouter<S>,
+    ) -> Self {
+        let routes = deprecation.told_by(self.guarded(policy, Shown::Token, routes));
+        self.add(routes)
     }
 
     /// The same for routes that a ticket in the query opens too, once: where a token cannot be sent.
@@ -120,32 +134,24 @@ impl<S: Clone + Send + Sync + 'static, P: Principal> Routes<S, P> {
         let document = self.router.get_openapi_mut();
         let components = document.components.get_or_insert_with(Components::new);
         components.add_security_scheme(TICKET, SecurityScheme::ApiKey(scheme));
-        self.guarded(policy, Shown::TokenOrTicket, routes)
+        let routes = self.guarded(policy, Shown::TokenOrTicket, routes);
+        self.add(routes)
     }
 
     fn guarded(
-        mut self,
+        &self,
         policy: &'static Policy<P::Role>,
         shown: Shown,
         (schemas, mut paths, methods): UtoipaMethodRouter<S>,
-    ) -> Self {
-        for item in paths.paths.values_mut() {
-            let operations = [
-                &mut item.get,
-                &mut item.put,
-                &mut item.post,
-                &mut item.delete,
-                &mut item.patch,
-                &mut item.head,
-            ];
-            operations
-                .into_iter()
-                .flatten()
-                .for_each(|operation| describe(operation, policy, shown));
-        }
+    ) -> UtoipaMethodRouter<S> {
+        let operations = paths.paths.values_mut().flat_map(operations);
+        operations.for_each(|operation| describe(operation, policy, shown));
         let guarding = Guarding { guard: Arc::clone(&self.guard), policy, shown };
-        let methods = methods.route_layer(from_fn_with_state(guarding, admit));
-        self.router = self.router.routes((schemas, paths, methods));
+        (schemas, paths, methods.route_layer(from_fn_with_state(guarding, admit)))
+    }
+
+    fn add(mut self, routes: UtoipaMethodRouter<S>) -> Self {
+        self.router = self.router.routes(routes);
         self
     }
 

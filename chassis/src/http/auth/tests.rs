@@ -1,5 +1,6 @@
 //! Tokens good and bad, keys that come and go, and the guard in front of a route.
 
+mod deprecating;
 mod guarding;
 mod rotation;
 mod tickets;

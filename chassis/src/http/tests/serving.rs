@@ -9,7 +9,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::http::server::Server;
+use crate::http::server::{Server, miss_the_vanished};
 use crate::http::{self, extract};
 use crate::shutdown::Shutdown;
 
@@ -158,6 +158,19 @@ async fn a_client_that_does_not_finish_its_head_is_not_waited_for() {
         let heard = talk(address, said).await.unwrap();
         assert!(!heard.contains("200 OK"), "the connection was closed: {heard}");
     }
+}
+
+#[tokio::test]
+async fn a_client_that_vanishes_is_missed_on_every_connection() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    miss_the_vanished(&listener).unwrap();
+    let _guest = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (connection, _) = listener.accept().await.unwrap();
+    let socket = socket2::SockRef::from(&connection);
+    assert_eq!(socket.tcp_user_timeout().unwrap(), Some(Duration::from_secs(30)));
+    assert!(socket.keepalive().unwrap());
+    assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_secs(15));
+    assert_eq!(socket.tcp_keepalive_interval().unwrap(), Duration::from_secs(5));
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use super::start::{Held, Start, begin};
 use super::{Batch, ConsumerConfig, Incoming, Position, Span};
 use crate::kafka::context::Lag;
+use crate::kafka::refusal::Refusals;
 use crate::kafka::settings::consumer_config;
 use crate::kafka::topic::{next_offsets, partition_count, retire, tolerate, watermarks};
 
@@ -54,7 +55,7 @@ impl Session {
     pub(super) fn begin(config: &ConsumerConfig, stored: &[Position]) -> Result<Self, Refusal> {
         let consumer: BaseConsumer<Lag> = consumer_config(&config.kafka, &config.group)
             .set("statistics.interval.ms", LAG_EVERY_MS)
-            .create_with_context(Lag { group: config.group.clone() })
+            .create_with_context(Lag { group: config.group.clone(), refusals: Refusals::default() })
             .context("cannot make a consumer")?;
         match assign(&consumer, &config.topics, stored) {
             Ok(at) => Ok(Self {

@@ -94,7 +94,8 @@ pub(super) fn asking<T>(
     isolation: Isolation,
     ask: impl FnOnce(&BaseConsumer<Plain>) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    let consumer: BaseConsumer<Plain> = scan_config(kafka, isolation).create_with_context(Plain)?;
+    let consumer: BaseConsumer<Plain> =
+        scan_config(kafka, isolation).create_with_context(Plain::default())?;
     let found = ask(&consumer);
     retire(consumer);
     found

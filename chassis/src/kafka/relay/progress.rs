@@ -120,7 +120,8 @@ pub(super) fn find_progress_in(
     partition: i32,
     key: &str,
 ) -> anyhow::Result<Option<Progress>> {
-    let consumer: BaseConsumer<Plain> = scan_config(kafka, isolation).create_with_context(Plain)?;
+    let consumer: BaseConsumer<Plain> =
+        scan_config(kafka, isolation).create_with_context(Plain::default())?;
     let found = find_last(&consumer, progress_topic, partition, key);
     retire(consumer);
     found

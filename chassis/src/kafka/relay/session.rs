@@ -10,7 +10,8 @@ use rdkafka::util::Timeout;
 
 use super::progress::Progress;
 use super::{Outgoing, RelayConfig};
-use crate::kafka::context::Deliveries;
+use crate::kafka::context::{Deliveries, Undelivered};
+use crate::kafka::refusal::{Refusals, explained};
 use crate::kafka::settings::producer_config;
 use crate::shutdown::Shutdown;
 
@@ -62,9 +63,10 @@ impl Session {
         match self.producer.init_transactions(limit) {
             Ok(()) => Ok(Fencing::Done),
             Err(KafkaError::Transaction(error)) if error.is_retriable() => {
-                Ok(Fencing::NotYet(error.string()))
+                let refusal = self.refusal().last();
+                Ok(Fencing::NotYet(refusal.unwrap_or_else(|| error.string())))
             }
-            Err(error) => Err(error).context("cannot begin to publish"),
+            Err(error) => Err(explained(error).context("cannot begin to publish")),
         }
     }
 
@@ -101,7 +103,8 @@ impl Session {
 
     fn commit(&self) -> anyhow::Result<()> {
         self.await_deliveries()?;
-        self.producer.commit_transaction(Timeout::Never).context("unknown outcome of a commit")
+        let committed = self.producer.commit_transaction(Timeout::Never).map_err(explained);
+        committed.context("unknown outcome of a commit")
     }
 
     /// Aborts a transaction that writes to each of `partitions`: its markers end whatever this
@@ -157,13 +160,20 @@ impl Session {
         }
     }
 
+    /// Why it is not let in or may not write, when everything is heard that it has to tell.
+    fn refusal(&self) -> &Refusals {
+        (0..POLL_EVERY).for_each(|_| self.producer.poll(Duration::ZERO));
+        &self.producer.context().refusals
+    }
+
     /// Fails when a delivery failed, or when the relay is to stop and this takes too long.
     fn check(&self, begun: Instant) -> anyhow::Result<()> {
         if let Some((_, reason)) = self.producer.client().fatal_error() {
             return Err(anyhow!(reason).context("the producer is of no more use"));
         }
-        if let Some(error) = self.producer.context().failure() {
-            return Err(anyhow!(error).context("a record was not delivered"));
+        if let Some(Undelivered { topic, cause }) = self.producer.context().failure() {
+            let what = format!("a record was not delivered to {topic}");
+            return Err(self.refusal().or(explained(cause)).context(what));
         }
         if self.shutdown.is_cancelled() && begun.elapsed() > STOP_GRACE {
             return Err(anyhow!("stopped while Kafka is away"));

@@ -7,9 +7,6 @@ use rdkafka::ClientConfig;
 
 use crate::config::Settings;
 
-/// Whether librdkafka was built with OpenSSL, which TLS and SCRAM need.
-const HAS_OPENSSL: bool = cfg!(feature = "kafka-tls");
-
 /// What every client of this process adds to its settings; nothing where Kafka trusts everybody.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Security(Vec<(&'static str, String)>);
@@ -70,9 +67,6 @@ impl Security {
             }
             return Self::default();
         }
-        if protocol.has_tls() && !HAS_OPENSSL {
-            settings.problem("KAFKA_SECURITY_PROTOCOL", needs_openssl("TLS"));
-        }
         let mut all = vec![("security.protocol", protocol.as_str().to_owned())];
         if protocol.has_sasl() {
             all.extend(sasl(settings));
@@ -98,16 +92,9 @@ impl fmt::Debug for Security {
     }
 }
 
-fn needs_openssl(what: &str) -> String {
-    format!("{what} needs a program built with OpenSSL: cargo build --features kafka-tls")
-}
-
 fn sasl(settings: &mut Settings) -> Vec<(&'static str, String)> {
     let mechanism: String = settings.required("KAFKA_SASL_MECHANISM");
     match mechanism.as_str() {
-        "SCRAM-SHA-256" | "SCRAM-SHA-512" if !HAS_OPENSSL => {
-            settings.problem("KAFKA_SASL_MECHANISM", needs_openssl("SCRAM"));
-        }
         // Nothing at all has been complained of already.
         "PLAIN" | "SCRAM-SHA-256" | "SCRAM-SHA-512" | "" => {}
         _ => {
@@ -137,16 +124,29 @@ fn password(settings: &mut Settings) -> String {
 }
 
 fn tls(settings: &mut Settings) -> Vec<(&'static str, String)> {
+    let mut file = |variable| pem_file(settings, variable);
     let files = [
-        ("ssl.ca.location", settings.optional("KAFKA_CA_FILE")),
-        ("ssl.certificate.location", settings.optional("KAFKA_CERT_FILE")),
-        ("ssl.key.location", settings.optional::<String>("KAFKA_KEY_FILE")),
+        ("ssl.ca.location", file("KAFKA_CA_FILE")),
+        ("ssl.certificate.location", file("KAFKA_CERT_FILE")),
+        ("ssl.key.location", file("KAFKA_KEY_FILE")),
     ];
     if files[1].1.is_some() != files[2].1.is_some() {
         let what = "goes with KAFKA_KEY_FILE: set both, or neither";
         settings.problem("KAFKA_CERT_FILE", what);
     }
     files.into_iter().filter_map(|(name, file)| Some((name, file?))).collect()
+}
+
+/// The path that `variable` names. A file that is none would only show itself much later, as a client
+/// that cannot be made.
+fn pem_file(settings: &mut Settings, variable: &'static str) -> Option<String> {
+    let path: String = settings.optional(variable)?;
+    match std::fs::read(&path) {
+        Ok(bytes) if String::from_utf8_lossy(&bytes).contains("-----BEGIN ") => {}
+        Ok(_) => settings.problem(variable, "names a file with no PEM in it"),
+        Err(cause) => settings.problem(variable, format!("cannot be read: {cause}")),
+    }
+    Some(path)
 }
 
 #[cfg(test)]
@@ -219,12 +219,32 @@ mod tests {
     }
 
     #[test]
-    fn without_openssl_tls_and_scram_are_refused_at_the_start() {
-        let scram = [LOGIN[0], ("KAFKA_SASL_MECHANISM", "SCRAM-SHA-512"), LOGIN[2], LOGIN[3]];
-        for pairs in [&[("KAFKA_SECURITY_PROTOCOL", "ssl")][..], &scram] {
-            let refused = read(pairs).err();
-            let told = refused.is_some_and(|refused| refused.contains("--features kafka-tls"));
-            assert_eq!(told, !HAS_OPENSSL);
+    fn the_client_is_built_with_tls_and_scram() {
+        let scram = [
+            ("KAFKA_SECURITY_PROTOCOL", "sasl_ssl"),
+            ("KAFKA_SASL_MECHANISM", "SCRAM-SHA-512"),
+            LOGIN[2],
+            LOGIN[3],
+        ];
+        let mut client = ClientConfig::new();
+        client.set("bootstrap.servers", "127.0.0.1:9");
+        read(&scram).unwrap().add_to(&mut client);
+        // A library without them refuses the settings.
+        client.create::<rdkafka::producer::BaseProducer>().unwrap();
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_refused_at_the_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let empty = folder.path().join("empty.pem");
+        std::fs::write(&empty, "").unwrap();
+        let (empty, tls) = (empty.to_string_lossy(), ("KAFKA_SECURITY_PROTOCOL", "ssl"));
+        for (path, cause) in [("/nowhere.pem", "cannot be read"), (&*empty, "no PEM")] {
+            let refused = read(&[tls, ("KAFKA_CA_FILE", path)]).unwrap_err();
+            assert!(refused.contains("KAFKA_CA_FILE") && refused.contains(cause), "{refused}");
+            let own = [tls, ("KAFKA_CERT_FILE", path), ("KAFKA_KEY_FILE", path)];
+            let refused = read(&own).unwrap_err();
+            assert!(refused.contains("KAFKA_KEY_FILE") && refused.contains(cause), "{refused}");
         }
     }
 }

@@ -10,6 +10,7 @@ struct Route {
     path: String,
     roles: Vec<Role>,
     objects: String,
+    is_deprecated: bool,
 }
 
 fn routes() -> Vec<Route> {
@@ -32,6 +33,7 @@ fn routes() -> Vec<Route> {
                 path: path.clone(),
                 roles: roles.iter().map(role).collect(),
                 objects: policy["objects"].as_str().unwrap().to_owned(),
+                is_deprecated: operation["deprecated"] == true,
             });
         }
     }
@@ -111,6 +113,25 @@ async fn nobody_without_a_good_token_gets_anywhere() {
             let answer = ask(&takeaway, &route, &id, token).await;
             assert_eq!(answer.refused(401)["code"], code, "{}", route.name);
             assert!(answer.header("www-authenticate").starts_with("Bearer"), "{}", route.name);
+        }
+    }
+}
+
+#[tokio::test]
+async fn deprecated_routes_say_so_and_no_others() {
+    let takeaway = Takeaway::open().await;
+    let id = takeaway.dinner("deprecated").await;
+    for route in routes() {
+        // A refusal says it like every answer, and a stream would not end.
+        let answer = ask(&takeaway, &route, &id, None).await;
+        for name in ["deprecation", "sunset"] {
+            assert_eq!(
+                answer.headers.contains_key(name),
+                route.is_deprecated,
+                "{} of {}",
+                name,
+                route.name
+            );
         }
     }
 }

@@ -1,0 +1,59 @@
+//! A secured broker of a test's own: TLS, SASL/SCRAM and the rights of `schemas/access.txt`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use system_tests::addresses::{binaries, checkout};
+
+/// What a user connects with, by the name of the setting.
+pub type User = BTreeMap<String, String>;
+
+/// The broker; it is gone when this is dropped.
+pub struct Secured {
+    var: PathBuf,
+    port_offset: u16,
+}
+
+impl Secured {
+    /// In a folder of that name, all ports moved by that. Blocks.
+    pub fn start(name: &str, port_offset: u16) -> Result<Self> {
+        let binaries = binaries()?;
+        let var = binaries.parent().unwrap_or(&binaries).join("stacks").join(name);
+        std::fs::create_dir_all(&var)?;
+        let secured = Self { var, port_offset };
+        secured.deploy(&["clean"])?;
+        secured.deploy(&["up"])?;
+        Ok(secured)
+    }
+
+    fn deploy(&self, arguments: &[&str]) -> Result<String> {
+        let output = Command::new(checkout().join("deploy/secured"))
+            .args(arguments)
+            .env("TAKEAWAY_VAR", &self.var)
+            .env("TAKEAWAY_PORT_OFFSET", self.port_offset.to_string())
+            .stdin(Stdio::null())
+            .output()
+            .context("deploy/secured does not start")?;
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        if !output.status.success() {
+            bail!("{arguments:?}:\n{said}{}", String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(said)
+    }
+
+    /// What that user connects with over that protocol. Blocks.
+    pub fn user(&self, name: &str, protocol: &str) -> Result<User> {
+        let said = self.deploy(&["user", name, protocol])?;
+        let pairs = said.lines().filter_map(|line| line.split_once('='));
+        Ok(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+    }
+}
+
+impl Drop for Secured {
+    fn drop(&mut self) {
+        // A failure shows itself at the next start, which stops what is left.
+        let _ = self.deploy(&["clean"]);
+    }
+}
