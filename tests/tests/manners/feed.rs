@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -27,6 +27,9 @@ const CUTS: usize = 100;
 /// So often the process goes, and not the client.
 const RESTART_EVERY: usize = 25;
 
+/// How many orders are made at most of which nothing has been read yet.
+const MOST_AHEAD: usize = 200;
+
 /// How long anything may take before it counts as missing.
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -38,6 +41,12 @@ struct News {
     sequence: i64,
 }
 
+impl News {
+    fn name(&self) -> (String, u64) {
+        (self.order_id.clone(), self.sequence as u64)
+    }
+}
+
 /// Somebody who follows a restaurant, and writes everything down.
 struct Follower {
     client: Client,
@@ -46,6 +55,10 @@ struct Follower {
     parser: Parser,
     /// By the ids they were told under, in the order they were told.
     seen: Vec<(i64, News)>,
+    /// The orders that were told of.
+    orders: BTreeSet<String>,
+    /// How many these are, for the cook to see.
+    told: Arc<AtomicUsize>,
 }
 
 impl Follower {
@@ -78,8 +91,11 @@ impl Follower {
 
     fn note(&mut self, events: Vec<Event>) -> Result<()> {
         for event in events {
-            self.seen.push((event.id.parse()?, serde_json::from_str(&event.data)?));
+            let news: News = serde_json::from_str(&event.data)?;
+            self.orders.insert(news.order_id.clone());
+            self.seen.push((event.id.parse()?, news));
         }
+        self.told.store(self.orders.len(), Ordering::SeqCst);
         Ok(())
     }
 
@@ -98,13 +114,42 @@ impl Follower {
         }
         Ok(true)
     }
+
+    /// Reads until it has been told of everything that is `missing`.
+    async fn read_all(
+        &mut self,
+        response: &mut Response,
+        mut missing: BTreeSet<(String, u64)>,
+    ) -> Result<()> {
+        let mut looked_at = 0;
+        loop {
+            for (_, news) in &self.seen[looked_at..] {
+                missing.remove(&news.name());
+            }
+            looked_at = self.seen.len();
+            if missing.is_empty() {
+                return Ok(());
+            }
+            let next = tokio::time::timeout(LIMIT, self.read(response, 1, false)).await;
+            let Ok(Ok(true)) = next else {
+                bail!("{} events never came, such as {:?}", missing.len(), missing.first());
+            };
+        }
+    }
 }
 
 /// Places orders and decides about them, one after the other, until it is told to stop; their ids.
-/// While nobody answers, it asks again.
-async fn cook(api: Api, stop: Arc<AtomicBool>) -> Result<Vec<String>> {
+/// While nobody answers, it asks again. It is so few orders ahead of the `told` ones that their events are
+/// not too many to be told of later.
+async fn cook(api: Api, told: Arc<AtomicUsize>, stop: Arc<AtomicBool>) -> Result<Vec<String>> {
     let mut orders = Vec::new();
     while !stop.load(Ordering::SeqCst) {
+        let made = orders.len();
+        let may_go_on = || made <= told.load(Ordering::SeqCst) + MOST_AHEAD;
+        eventually("the feed is read on", LIMIT, async || {
+            Ok((stop.load(Ordering::SeqCst) || may_go_on()).then_some(()))
+        })
+        .await?;
         let key = format!("\"dinner-{}\"", orders.len());
         let order = dinner("nino", "c-1815", "ada@example.org");
         let placed = eventually("an order is taken", LIMIT, async || {
@@ -139,10 +184,19 @@ async fn a_feed_that_is_cut_a_hundred_times_tells_everything_once() -> Result<()
     let client = Client::builder().no_proxy().build()?;
     let url = format!("{}/v1/restaurants/nino/feed", served.url);
     let (token, parser) = (served.tokens.restaurant("nino")?, Parser::default());
-    let mut follower = Follower { client, url, token, parser, seen: Vec::new() };
+    let told = Arc::new(AtomicUsize::new(0));
+    let mut follower = Follower {
+        client,
+        url,
+        token,
+        parser,
+        seen: Vec::new(),
+        orders: BTreeSet::new(),
+        told: Arc::clone(&told),
+    };
     let mut response = follower.connect().await?;
     let stop = Arc::new(AtomicBool::new(false));
-    let cooking = tokio::spawn(cook(served.api.clone(), Arc::clone(&stop)));
+    let cooking = tokio::spawn(cook(served.api.clone(), told, Arc::clone(&stop)));
     for cut in 1..=CUTS {
         let restarts = cut % RESTART_EVERY == 0;
         // Who tears a piece in two reads no further.
@@ -170,24 +224,13 @@ async fn a_feed_that_is_cut_a_hundred_times_tells_everything_once() -> Result<()
             happened.insert((id.clone(), entry.sequence), entry.event_id);
         }
     }
-    let told = |follower: &Follower| {
-        let told =
-            follower.seen.iter().map(|(_, news)| (news.order_id.clone(), news.sequence as u64));
-        told.collect::<BTreeSet<_>>()
-    };
-    while !happened.keys().all(|event| told(&follower).contains(event)) {
-        let next = tokio::time::timeout(LIMIT, follower.read(&mut response, 1, false)).await;
-        let Ok(Ok(true)) = next else {
-            let told = told(&follower);
-            let missing: Vec<_> = happened.keys().filter(|event| !told.contains(event)).collect();
-            bail!("{} events never came, such as {:?}", missing.len(), missing.first());
-        };
-    }
+    follower.read_all(&mut response, happened.keys().cloned().collect()).await?;
     let seen = &follower.seen;
-    ensure!(told(&follower).len() == seen.len(), "something came twice");
+    let told: BTreeSet<_> = seen.iter().map(|(_, news)| news.name()).collect();
+    ensure!(told.len() == seen.len(), "something came twice");
     ensure!(seen.is_sorted_by(|(one, _), (next, _)| one < next), "ids rise");
     for (_, news) in seen {
-        let event_id = happened.get(&(news.order_id.clone(), news.sequence as u64));
+        let event_id = happened.get(&news.name());
         ensure!(event_id.is_none_or(|event_id| *event_id == news.event_id), "{news:?}");
     }
     println!("{CUTS} cuts, {} orders, {} events", orders.len(), seen.len());
