@@ -25,7 +25,7 @@ mod task;
 pub mod ticket;
 
 pub use archive::{Archived, Portion};
-pub use counters::{Counted, Counter, Counters, FlowFigures, Stage};
+pub use counters::{Counted, Counter, Counters, FlowFigures};
 pub use deliveries::Deliveries;
 pub use division::{Division, Generation, MOST_SHARDS, Resharded, SLOTS, slot};
 pub use endpoints::{Added, Endpoints, NewEndpoint};

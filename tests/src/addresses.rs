@@ -8,6 +8,9 @@ use std::{
 
 use anyhow::{Context, Result};
 
+/// Nothing listens there: whoever is called there is away.
+pub const NOBODY: &str = "127.0.0.1:9";
+
 /// The addresses of one stack.
 #[derive(Clone, Debug)]
 pub struct Addresses {

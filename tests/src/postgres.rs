@@ -1,13 +1,10 @@
 //! A PostgreSQL beside a stack, through `deploy/postgres`. Who stops the stack afterwards removes it.
 
-use std::{
-    path::PathBuf,
-    process::{Command, Stdio},
-};
+use std::path::PathBuf;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 
-use crate::{addresses::checkout, stack::Stack};
+use crate::stack::{Stack, script};
 
 /// A running server.
 #[derive(Debug)]
@@ -43,16 +40,7 @@ impl Postgres {
     }
 
     fn deploy(&self, command: &str) -> Result<String> {
-        let output = Command::new(checkout().join("deploy/postgres"))
-            .arg(command)
-            .env("TAKEAWAY_VAR", &self.var)
-            .env("TAKEAWAY_PORT_OFFSET", self.port_offset.to_string())
-            .stdin(Stdio::null())
-            .output()
-            .context("deploy/postgres does not start")?;
-        let cause = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "deploy/postgres {command}: {cause}");
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        script("postgres", &self.var, self.port_offset, &[command], &[])
     }
 }
 

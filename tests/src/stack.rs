@@ -133,7 +133,11 @@ fn deploy(var: &Path, port_offset: u16, arguments: &[&str], settings: Settings) 
     script("local", var, port_offset, arguments, settings)
 }
 
-fn script(
+/// Runs a script of `deploy/` on the stack in that folder; what it printed.
+///
+/// # Errors
+/// What it said, when it failed.
+pub fn script(
     name: &str,
     var: &Path,
     port_offset: u16,

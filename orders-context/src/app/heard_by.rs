@@ -1,6 +1,6 @@
 //! Whether endpoints have heard what a task is to tell their restaurant: its deliveries say so.
 
-use super::{App, Failure, JournalRow, Task};
+use super::{App, Failure, Task};
 use crate::domain::{DeliveryState, Event, TaskKind};
 
 /// How many events of an order are looked through at most: more than one has.
@@ -30,7 +30,7 @@ impl App {
             return Ok(HeardBy::Nobody);
         }
         let rows = self.store.history(task.order_id.clone(), 0, ROWS).await?;
-        let Some(row) = rows.iter().rev().find(|row| is_told_by(task.kind, row)) else {
+        let Some(row) = rows.iter().rev().find(|row| is_told_by(task.kind, &row.event)) else {
             return Ok(HeardBy::Nobody);
         };
         let mut heard_by = HeardBy::Nobody;
@@ -57,12 +57,36 @@ impl App {
 }
 
 /// Whether the event is what a task of this kind tells.
-fn is_told_by(kind: TaskKind, row: &JournalRow) -> bool {
+fn is_told_by(kind: TaskKind, event: &Event) -> bool {
     match kind {
         TaskKind::NotifyRestaurant => {
-            matches!(row.event, Event::OrderPlaced { .. } | Event::OrderRedriven { .. })
+            matches!(event, Event::OrderPlaced { .. } | Event::OrderRedriven { .. })
         }
-        TaskKind::RemindRestaurant(_) => matches!(row.event, Event::RestaurantReminded { .. }),
+        TaskKind::RemindRestaurant(number) => {
+            matches!(event, Event::RestaurantReminded { reminder } if *reminder == number)
+        }
         TaskKind::NotifyUser(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Notification;
+    use crate::domain::tests::mother::{order_accepted, order_placed};
+
+    #[test]
+    fn a_task_tells_the_event_that_asked_for_it_and_no_other_reminder() {
+        let reminded = |reminder| Event::RestaurantReminded { reminder };
+        for (kind, event, tells) in [
+            (TaskKind::NotifyRestaurant, order_placed(), true),
+            (TaskKind::NotifyRestaurant, reminded(1), false),
+            (TaskKind::RemindRestaurant(1), reminded(1), true),
+            (TaskKind::RemindRestaurant(1), reminded(2), false),
+            (TaskKind::RemindRestaurant(1), order_placed(), false),
+            (TaskKind::NotifyUser(Notification::Accepted), order_accepted(), false),
+        ] {
+            assert_eq!(is_told_by(kind, &event), tells, "{kind:?} {event:?}");
+        }
     }
 }

@@ -13,15 +13,14 @@ const PORTION: usize = 200;
 /// Counts pauses for failing, by how their owner was told of it.
 const PAUSES: &str = "orders_endpoint_pauses_total";
 
-/// Gives up what is pointless by now; how much.
-pub async fn give_up(parts: &Parts) -> Result<usize, Error> {
-    let stale = parts.store.stale_deliveries(parts.app.now(), PORTION).await?;
-    for delivery in &stale {
+/// Gives up what is pointless by now.
+pub async fn give_up(parts: &Parts) -> Result<(), Error> {
+    for delivery in parts.store.stale_deliveries(parts.app.now(), PORTION).await? {
         if parts.store.replace_delivery(delivery.given_up()).await? {
             metrics::counter!(ATTEMPTS, "outcome" => "given_up").increment(1);
         }
     }
-    Ok(stale.len())
+    Ok(())
 }
 
 /// Tells the owners of paused endpoints who have not been told, after a crash too.

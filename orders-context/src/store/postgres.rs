@@ -272,7 +272,7 @@ impl Store for Postgres {
     }
 
     fn count_orders(&self, query: OrdersQuery) -> Answer<'_, u64> {
-        Box::pin(ask_alone(&self.readers, async move |client| listing::count(client, &query).await))
+        Box::pin(ask(&self.readers, async move |client| listing::count(client, &query).await))
     }
 
     fn start_bulk(&self, new: NewBulk, most_open: usize) -> Answer<'_, Started> {

@@ -86,6 +86,7 @@ mod tests {
     use crate::domain::Effect;
     use crate::domain::tests::mother::ACCEPT_BY;
     use crate::store::TaskChange;
+    use crate::store::contract::endpoints::house;
     use crate::store::contract::placed;
 
     fn letter(kind: TaskKind, note: Option<&str>, link: Option<&str>) -> Addressed {
@@ -95,14 +96,7 @@ mod tests {
         else {
             panic!("a task is opened");
         };
-        let restaurant = Restaurant {
-            restaurant_id: "bella-napoli".to_owned(),
-            name: "Bella Napoli".to_owned(),
-            currency: "EUR".to_owned(),
-            menu: Vec::new(),
-            webhook: None,
-            mail: None,
-        };
+        let restaurant = house();
         let letter =
             OrderLetter { task: &task, order: &commit.order, restaurant: &restaurant, note, link };
         letter.to(&MailAddress("kitchen@bella-napoli.example".to_owned())).unwrap()

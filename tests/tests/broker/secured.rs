@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail};
-use system_tests::addresses::{binaries, checkout};
+use anyhow::Result;
+use system_tests::addresses::binaries;
+use system_tests::stack::script;
 
 /// What a user connects with, by the name of the setting.
 pub type User = BTreeMap<String, String>;
@@ -29,18 +29,7 @@ impl Secured {
     }
 
     fn deploy(&self, arguments: &[&str]) -> Result<String> {
-        let output = Command::new(checkout().join("deploy/secured"))
-            .args(arguments)
-            .env("TAKEAWAY_VAR", &self.var)
-            .env("TAKEAWAY_PORT_OFFSET", self.port_offset.to_string())
-            .stdin(Stdio::null())
-            .output()
-            .context("deploy/secured does not start")?;
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        if !output.status.success() {
-            bail!("{arguments:?}:\n{said}{}", String::from_utf8_lossy(&output.stderr));
-        }
-        Ok(said)
+        script("secured", &self.var, self.port_offset, arguments, &[])
     }
 
     /// What that user connects with over that protocol. Blocks.

@@ -11,16 +11,13 @@ use anyhow::{Context, Result, bail, ensure};
 use reqwest::Method;
 use serde_json::Value;
 use system_tests::{
-    addresses::binaries,
+    addresses::{NOBODY, binaries},
     api::{Answer, Api, dinner, trattoria},
     eventually::eventually,
     stack::{await_end, signal},
     tokens::Tokens,
 };
 use tempfile::TempDir;
-
-/// Nothing listens there: whoever is called there is away.
-const NOBODY: &str = "127.0.0.1:9";
 
 /// How long it may take to become ready.
 const READY_LIMIT: Duration = Duration::from_secs(60);

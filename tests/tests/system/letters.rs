@@ -34,6 +34,17 @@ async fn with_trattoria(here: &OrdersHere, kitchen: &str) -> Result<()> {
     .await
 }
 
+/// The id of a new order there.
+async fn ordered(here: &OrdersHere, note: Option<&str>) -> Result<String> {
+    let mut order = dinner("trattoria", "ada", &format!("{}@example.com", unique("ada")));
+    if let Some(note) = note {
+        order.body["note"] = json!(note);
+    }
+    let placed = here.api.place("dinner", &order).await?;
+    ensure!(placed.status == 201, "{placed:?}");
+    Ok(placed.body["id"].as_str().context("an id")?.to_owned())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restaurant_answers_by_the_link_in_its_letter() -> Result<()> {
     let shared = shared().await?;
@@ -41,11 +52,7 @@ async fn a_restaurant_answers_by_the_link_in_its_letter() -> Result<()> {
     let here = OrdersHere::start(folder.path(), shared.addresses())?;
     let kitchen = format!("{}@example.com", unique("kitchen"));
     with_trattoria(&here, &kitchen).await?;
-    let mut order = dinner("trattoria", "ada", &format!("{}@example.com", unique("ada")));
-    order.body["note"] = json!("No olives");
-    let placed = here.api.place("dinner", &order).await?;
-    ensure!(placed.status == 201, "{placed:?}");
-    let id = placed.body["id"].as_str().context("an id")?.to_owned();
+    let id = ordered(&here, Some("No olives")).await?;
     let status = async |status: &str| {
         eventually(&format!("the order is {status}"), LIMIT, async || {
             Ok((here.api.order(&id).await?.status == status).then_some(()))
@@ -94,9 +101,7 @@ async fn the_owner_of_an_endpoint_that_fails_for_long_is_told_by_mail() -> Resul
     let made = here.api.call_as(&token, Method::POST, path, Some("one"), Some(&wanted)).await?;
     ensure!(made.status == 201, "{made:?}");
     let id = made.body["id"].as_str().context("an id")?.to_owned();
-    let order = dinner("trattoria", "ada", &format!("{}@example.com", unique("ada")));
-    let placed = here.api.place("dinner", &order).await?;
-    ensure!(placed.status == 201, "{placed:?}");
+    ordered(&here, None).await?;
     let path = format!("{path}/{id}/deliveries");
     eventually("an attempt", LIMIT, async || {
         let told = here.api.call_as(&token, Method::GET, &path, None, None).await?;

@@ -9,18 +9,16 @@ use chassis::postgres::Client;
 
 use std::borrow::Cow;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Row, Transaction};
+use tokio_postgres::{GenericClient, Row, Transaction};
 
 /// Each page goes along an index or is one of few orders, and says so; but the planner judges by averages, and
 /// for a large restaurant it would rather sort all its orders, or read whole tables. Here it may not.
 pub const ALONG_INDEXES: &str = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off";
 
-pub async fn count(client: &mut Client, query: &OrdersQuery) -> Result<u64, Error> {
-    let tx = client.build_transaction().read_only(true).start().await?;
-    let narrow = narrowest(&tx, Question(query)).await?;
-    let count = number(&tx, &sql::count(Question(query), narrow)).await?;
-    tx.commit().await?;
-    Ok(count.unsigned_abs())
+pub async fn count(client: &Client, query: &OrdersQuery) -> Result<u64, Error> {
+    let client: &tokio_postgres::Client = client;
+    let narrow = narrowest(client, Question(query)).await?;
+    Ok(number(client, &sql::count(Question(query), narrow)).await?.unsigned_abs())
 }
 
 pub async fn orders(client: &mut Client, query: &OrdersQuery) -> Result<OrdersPage, Error> {
@@ -42,16 +40,19 @@ async fn page(tx: &Transaction<'_>, query: &OrdersQuery) -> Result<OrdersPage, E
     Ok(looked.page(query))
 }
 
-async fn narrowest(tx: &Transaction<'_>, question: Question<'_>) -> Result<Option<Part>, Error> {
+async fn narrowest(
+    client: &impl GenericClient,
+    question: Question<'_>,
+) -> Result<Option<Part>, Error> {
     let mut narrowest = Narrowest::default();
     for part in sql::may_be_narrow(question) {
-        narrowest.consider(part, number(tx, &sql::count_of(question, part)).await?);
+        narrowest.consider(part, number(client, &sql::count_of(question, part)).await?);
     }
     Ok(narrowest.part())
 }
 
-async fn number(tx: &Transaction<'_>, statement: &sql::Statement) -> Result<i64, Error> {
-    let rows = run(tx, statement).await?;
+async fn number(client: &impl GenericClient, statement: &sql::Statement) -> Result<i64, Error> {
+    let rows = run(client, statement).await?;
     rows.first().map_or(Ok(0), |row| get(row, 0))
 }
 
@@ -68,10 +69,10 @@ async fn look(tx: &Transaction<'_>, statement: &sql::Statement) -> Result<Looked
 }
 
 /// Compiled each time: what is asked for seldom costs nothing afterwards.
-async fn run(tx: &Transaction<'_>, statement: &sql::Statement) -> Result<Vec<Row>, Error> {
+async fn run(client: &impl GenericClient, statement: &sql::Statement) -> Result<Vec<Row>, Error> {
     let values: Vec<Sent<'_>> = statement.values.iter().map(Sent::from).collect();
     let values: Vec<_> = values.iter().map(Sent::typed).collect();
-    Ok(tx.query_typed(&statement.sql, &values).await?)
+    Ok(client.query_typed(&statement.sql, &values).await?)
 }
 
 /// A value as PostgreSQL can hold it.

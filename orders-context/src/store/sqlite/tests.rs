@@ -7,7 +7,7 @@ mod versions;
 
 use super::Sqlite;
 use crate::domain::tests::mother::{EVENING, after};
-use crate::domain::{Restaurant, TaskKind, Timestamp};
+use crate::domain::{TaskKind, Timestamp};
 use crate::store::contract::reading::who_is_readable;
 use crate::store::contract::{commit, placed, store_contract};
 use crate::store::{
@@ -50,15 +50,10 @@ async fn spoiled(folder: &TempDir, sql: &str) -> Sqlite {
         ..placed("order-1")
     };
     commit(&store, vec![born]).await;
-    let bella_napoli = Restaurant {
-        restaurant_id: "bella-napoli".to_owned(),
-        name: "Bella Napoli".to_owned(),
-        currency: "EUR".to_owned(),
-        menu: Vec::new(),
-        webhook: None,
-        mail: None,
-    };
-    store.put_restaurant(bella_napoli).await.expect("the store answers");
+    store
+        .put_restaurant(crate::store::contract::endpoints::house())
+        .await
+        .expect("the store answers");
     let changed = Connection::open(path).and_then(|conn| conn.execute(sql, []));
     assert_eq!(changed, Ok(1), "{sql}");
     store

@@ -7,15 +7,12 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use system_tests::addresses::binaries;
+use system_tests::addresses::{NOBODY, binaries};
 use system_tests::eventually::eventually;
 use tempfile::TempDir;
 use tokio::task::block_in_place;
 
 use super::super::secured::User;
-
-/// Nothing listens there: whoever is called there is away.
-const NOBODY: &str = "127.0.0.1:9";
 
 const LIMIT: Duration = Duration::from_secs(60);
 

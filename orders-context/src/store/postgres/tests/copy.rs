@@ -6,6 +6,7 @@ use crate::config::Database;
 use crate::copy::copy;
 use crate::domain::tests::mother::{MINUTE, after, order_accepted};
 use crate::domain::{Restaurant, TaskKind, Webhook};
+use crate::store::contract::endpoints::house;
 use crate::store::contract::{commit, moved, placed, remembered, rosa};
 use crate::store::copy::{COPIED, Count, LEFT, Part, way};
 use crate::store::sqlite::Sqlite;
@@ -23,14 +24,7 @@ async fn fill(store: &dyn Store) {
         url: "https://bella-napoli.example/orders".to_owned(),
         secret: "whsec_bm90LWEtc2VjcmV0".to_owned(),
     };
-    let bella_napoli = Restaurant {
-        restaurant_id: "bella-napoli".to_owned(),
-        name: "Bella Napoli".to_owned(),
-        currency: "EUR".to_owned(),
-        menu: Vec::new(),
-        webhook: Some(webhook),
-        mail: None,
-    };
+    let bella_napoli = Restaurant { webhook: Some(webhook), ..house() };
     store.put_restaurant(bella_napoli).await.expect("the store answers");
     let mut born = Vec::new();
     for number in 0..ORDERS {
