@@ -25,6 +25,10 @@ mod deciding;
 mod deliveries;
 #[path = "app/faults.rs"]
 mod faults;
+#[path = "app/grouping.rs"]
+mod grouping;
+#[path = "app/histories.rs"]
+mod histories;
 #[path = "app/migrating.rs"]
 mod migrating;
 #[path = "app/pausing.rs"]

@@ -1,31 +1,39 @@
-//! Group commit: whatever queued while the previous transaction was being flushed goes into the
-//! next one, so that one flush serves many commands.
+//! Group commit: one group of commands is formed and decided while the one before it is written, so
+//! that one flush serves many commands, and who decides and who writes do not wait for each other.
+//!
+//! - One group is written at a time; they are written in the order in which they were decided.
+//! - Nothing is decided on what another group has not made durable yet: a command whose order or key is
+//!   being written waits until that has come to its end.
+//! - Commands about one order are decided in the order in which they came.
+//! - What must be read before it can be decided is read when nothing is being written, once for all
+//!   who wait: so a decision is as young as it can be when its commit finds out whether it still holds.
 
+mod forming;
 mod recent;
-mod undurable;
+mod turn;
+mod writing;
 
-use super::step::step;
-use super::{Failure, Reply, Submission};
-use crate::domain::{Command, Order, Pauses, Rejection};
-use crate::store::{self, Commit, Contact, Loaded, Outcome, Store, Task, TaskChange, Wake, Wanted};
+use super::Submission;
+use crate::domain::{Order, Pauses};
+use crate::store::{self, Contact, Loaded, Outcome, Store, Task, Wanted};
 use chassis::ids::Ids;
 use chassis::shutdown::Shutdown;
 use chassis::signal::Signal;
+use forming::{Forming, Rules};
 use recent::Recent;
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::Instant;
 use tokio::sync::mpsc;
-use undurable::{Held, Undurable};
-
-/// How often a command is decided again because its order moved meanwhile.
-const ATTEMPTS: usize = 6;
+use turn::{Turn, refuse};
+use writing::{Onward, Writing};
 
 /// Bounds of the queue and of a group.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// How many commands may wait; beyond that callers are told to come back.
     pub queue: usize,
-    /// How many commands one transaction takes at most.
+    /// How many commands one transaction takes at most. As many again may have been taken from the
+    /// queue while it is written.
     pub group: usize,
 }
 
@@ -51,23 +59,15 @@ pub struct StartedTask {
 /// The loop that commits.
 pub struct Group {
     store: Arc<dyn Store>,
-    ids: Arc<dyn Ids>,
     submissions: mpsc::Receiver<Submission>,
     limits: Limits,
-    journal_grew: Vec<Signal>,
-    started: Option<mpsc::Sender<StartedTask>>,
+    rules: Rules,
     recent: Recent,
-    pauses: Pauses,
-    most_open: Option<u32>,
-}
-
-/// What a decision rests on.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Trust {
-    /// What this process committed or read lately, checked by the commit: nothing is loaded for it.
-    Recent,
-    /// What the store says.
-    Store,
+    /// The next group to be written.
+    forming: Forming,
+    /// Those who cannot be decided while something is being written, in the order of their turns.
+    waiting: Vec<Turn>,
+    onward: Onward,
 }
 
 impl Group {
@@ -77,31 +77,37 @@ impl Group {
         submissions: mpsc::Receiver<Submission>,
         limits: Limits,
     ) -> Self {
-        let (journal_grew, recent) = (Vec::new(), Recent::default());
-        let (pauses, most_open) = (Pauses::NEVER, None);
-        let started = None;
-        Self { store, ids, submissions, limits, journal_grew, started, recent, pauses, most_open }
+        Self {
+            store,
+            submissions,
+            limits,
+            rules: Rules { ids, pauses: Pauses::NEVER, most_open: None },
+            recent: Recent::default(),
+            forming: Forming::default(),
+            waiting: Vec::new(),
+            onward: Onward::default(),
+        }
     }
 
     /// Pauses restaurants by themselves, by these times.
     pub fn pause_by(&mut self, pauses: Pauses) {
-        self.pauses = pauses;
+        self.rules.pauses = pauses;
     }
 
     /// Refuses a new order of a customer who has so many under way; `None`: any number.
     pub fn open_at_most(&mut self, most_open: Option<u32>) {
-        self.most_open = most_open;
+        self.rules.most_open = most_open;
     }
 
     /// Gives `signal` after each commit that adds to the journal.
     pub fn wake_on_journal(&mut self, signal: Signal) {
-        self.journal_grew.push(signal);
+        self.onward.journal_grew.push(signal);
     }
 
     /// Hands each new task to `queue` once it is durable. A full queue loses nothing: the task is a
     /// row and will be found.
     pub fn hand_tasks_to(&mut self, queue: mpsc::Sender<StartedTask>) {
-        self.started = Some(queue);
+        self.onward.started = Some(queue);
     }
 
     /// Commits until `shutdown`, then what is still queued, then ends.
@@ -109,234 +115,118 @@ impl Group {
     /// # Errors
     /// None so far: a database that does not answer is each caller's failure, not the loop's.
     pub async fn run(mut self, shutdown: Shutdown) -> anyhow::Result<()> {
-        let mut batch = Vec::with_capacity(self.limits.group);
+        let store = Arc::clone(&self.store);
+        let mut arrived = Vec::with_capacity(self.limits.group);
+        let mut stopping = pin!(shutdown.cancelled());
+        let (mut writing, mut is_over) = (None, false);
         loop {
-            let taken = tokio::select! {
+            // Who waits has been taken from the queue too: a store that hangs fills it.
+            let room = self.room().saturating_sub(self.waiting.len());
+            tokio::select! {
                 biased;
-                taken = self.submissions.recv_many(&mut batch, self.limits.group) => taken,
-                () = shutdown.cancelled(), if !self.submissions.is_closed() => {
+                outcomes = ended(&mut writing), if writing.is_some() => {
+                    if let Some(written) = writing.take() {
+                        self.settle(written, outcomes);
+                    }
+                }
+                taken = self.submissions.recv_many(&mut arrived, room), if room > 0 && !is_over => {
+                    is_over = taken == 0;
+                    arrived.drain(..).for_each(|each| self.take(each.into(), writing.as_ref()));
+                }
+                () = &mut stopping, if !self.submissions.is_closed() => {
                     self.submissions.close();
-                    continue;
                 }
-            };
-            if taken == 0 {
-                return Ok(());
             }
-            metrics::histogram!("orders_group_commands").record(taken as f64);
-            self.commit(std::mem::take(&mut batch)).await;
-        }
-    }
-
-    /// Decides and commits a group; those whose order moved meanwhile are decided again.
-    async fn commit(&mut self, mut pending: Vec<Submission>) {
-        let mut trust = Trust::Recent;
-        for _ in 0..ATTEMPTS {
-            match self.attempt(pending, trust).await {
-                again if again.is_empty() => return,
-                again => pending = again,
-            }
-            trust = Trust::Store;
-        }
-        for submission in pending {
-            submission.answer(Err(Failure::Contended));
-        }
-    }
-
-    /// Those that have to be decided again, on what the store says.
-    async fn attempt(&mut self, pending: Vec<Submission>, trust: Trust) -> Vec<Submission> {
-        let mut loaded = match self.load(&pending, trust).await {
-            Ok(loaded) => loaded,
-            Err(error) => return refuse_all(pending, &error.into()),
-        };
-        let mut group = Undurable::default();
-        let mut again = Vec::new();
-        for submission in pending {
-            let unsure = trust == Trust::Recent && self.known(&submission).is_some();
-            match self.decide(&mut loaded, &submission) {
-                Ok(Decided::Changes(commit)) if !unsure || commit.is_checked(&submission) => {
-                    group.change(submission, *commit);
+            if writing.is_none() {
+                self.catch_up().await;
+                writing = self.write(&*store);
+                if writing.is_none() && is_over {
+                    return Ok(());
                 }
-                // No commit will check this, and another instance may have moved the order.
-                _ if unsure => again.push(submission),
-                Ok(Decided::Changes(commit)) => group.change(submission, *commit),
-                Ok(Decided::Stands(reply)) => group.hold(&loaded, submission, Ok(reply)),
-                Err(failure) => group.hold(&loaded, submission, Err(failure)),
             }
         }
-        if !group.commits.is_empty() {
-            again.extend(self.write(group).await);
-        }
-        again
     }
 
-    /// What the group rests on. A new order and its idempotency key are not looked for at first: the
-    /// commit finds out whether they exist.
-    async fn load(&self, pending: &[Submission], trust: Trust) -> Result<Loaded, store::Error> {
-        let mut known = Loaded::default();
+    /// How many more the next group takes.
+    fn room(&self) -> usize {
+        self.limits.group.saturating_sub(self.forming.len())
+    }
+
+    /// Decides a command, unless something has to come to its end or to be read before.
+    fn take(&mut self, turn: Turn, writing: Option<&Writing<'_>>) {
+        let waits = self.is_behind_others(&turn)
+            || writing.is_some_and(|group| group.concerns(&turn))
+            || self.forming.lacks(&turn, &self.recent);
+        match waits {
+            true => self.waiting.push(turn),
+            false => self.decide(turn),
+        }
+    }
+
+    fn is_behind_others(&self, turn: &Turn) -> bool {
+        self.waiting.iter().any(|earlier| turn.is_behind(earlier))
+    }
+
+    fn decide(&mut self, turn: Turn) {
+        self.waiting.extend(self.forming.decide(turn, &self.recent, &self.rules));
+    }
+
+    /// Decides those who wait, as far as the next group has room. Those who then have to be decided
+    /// again are, behind that group, or at once if there is nothing in it.
+    async fn catch_up(&mut self) {
+        while !self.waiting.is_empty() {
+            let later = self.waiting.split_off(self.room().min(self.waiting.len()));
+            let turns = std::mem::take(&mut self.waiting);
+            self.forming.learn(Loaded::default());
+            match self.load(&turns).await {
+                Ok(found) => {
+                    self.forming.learn(found);
+                    for turn in turns {
+                        match self.is_behind_others(&turn) {
+                            true => self.waiting.push(turn),
+                            false => self.decide(turn),
+                        }
+                    }
+                }
+                Err(error) => refuse(turns.into_iter(), &error.into()),
+            }
+            self.waiting.extend(later);
+            if !self.forming.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// What is not known of those who wait.
+    async fn load(&self, turns: &[Turn]) -> Result<Loaded, store::Error> {
         let mut wanted = Wanted::default();
-        for submission in pending {
-            let order_id = &submission.change.order_id;
-            let is_new = matches!(submission.change.command, Some(Command::Place(_)));
-            if trust == Trust::Store {
-                let key = submission.change.remember.as_ref().map(|remember| remember.key.clone());
-                wanted.idempotency_keys.extend(key);
-            } else if is_new {
-                continue;
-            } else if let Some(order) = self.known(submission) {
-                known.orders.insert(order_id.clone(), Arc::clone(order));
-                continue;
-            }
-            wanted.order_ids.push(order_id.clone());
+        for turn in turns.iter().filter(|turn| self.forming.lacks(turn, &self.recent)) {
+            wanted.order_ids.push(turn.order_id().to_owned());
+            let key = turn.key().filter(|_| turn.doubts_its_key());
+            wanted.idempotency_keys.extend(key.map(str::to_owned));
         }
-        if wanted.order_ids.is_empty() {
-            return Ok(known);
-        }
-        let mut loaded = self.store.load(wanted).await?;
-        for (order_id, order) in known.orders {
-            // What was loaded for another command of the group is newer than what was seen.
-            loaded.orders.entry(order_id).or_insert(order);
-        }
-        Ok(loaded)
-    }
-
-    /// The order as this process saw it last, if that is remembered; others may have moved it since.
-    fn known<'a>(&'a self, submission: &'a Submission) -> Option<&'a Arc<Order>> {
-        self.recent.get(&submission.change.order_id).or(submission.change.seen.as_ref())
-    }
-
-    /// Later commands of a group see what earlier ones will have made of their order.
-    fn decide(&self, loaded: &mut Loaded, submission: &Submission) -> Result<Decided, Failure> {
-        if let Some(remember) = &submission.change.remember
-            && let Some(used) = loaded.remembered.get(&remember.key)
-        {
-            if used.request_hash != remember.request_hash {
-                return Err(Failure::KeyReused);
-            }
-            return Ok(Decided::Stands(Reply::Replayed(used.order_id.clone())));
-        }
-        if let Some(cause) = loaded.unreadable.get(&submission.change.order_id) {
-            return Err(Failure::Unavailable(anyhow::anyhow!("an order cannot be read: {cause}")));
-        }
-        let order = loaded.orders.get(&submission.change.order_id);
-        match step(order, &submission.change, &*self.ids, &self.pauses, self.most_open)? {
-            Some(commit) => {
-                loaded.orders.insert(submission.change.order_id.clone(), Arc::clone(&commit.order));
-                if let Some(remember) = &commit.remember {
-                    loaded.remembered.insert(remember.key.clone(), remember.clone());
-                }
-                Ok(Decided::Changes(Box::new(commit)))
-            }
-            None => match order {
-                Some(order) => Ok(Decided::Stands(Reply::Order(Arc::clone(order)))),
-                None => Err(Rejection::UnknownOrder.into()),
-            },
+        match wanted.order_ids.is_empty() {
+            true => Ok(Loaded::default()),
+            false => self.store.load(wanted).await,
         }
     }
 
-    async fn write(&mut self, group: Undurable) -> Vec<Submission> {
-        let Undurable { commits, deciding, held, .. } = group;
-        let started = started_tasks(&commits);
-        let grew = commits.iter().any(|commit| !commit.entries.is_empty());
-        let began = Instant::now();
-        let outcomes = match self.store.commit(commits).await {
-            Ok(outcomes) => outcomes,
-            Err(error) => {
-                deciding
-                    .iter()
-                    .for_each(|(submission, _)| self.recent.forget(&submission.change.order_id));
-                let deciding = deciding.into_iter().map(|(submission, _)| submission);
-                let held = held.into_iter().map(|held| held.submission);
-                return refuse_all(deciding.chain(held).collect(), &error.into());
-            }
-        };
-        metrics::histogram!("orders_commit_seconds").record(began.elapsed().as_secs_f64());
-        if grew {
-            self.journal_grew.iter().for_each(Signal::notify);
-        }
-        let mut contended = Vec::new();
-        let answered = deciding.into_iter().zip(&outcomes).zip(started);
-        for (((submission, order), outcome), started) in answered {
-            match outcome {
-                Outcome::Committed => {
-                    self.recent.committed(&order);
-                    submission.answer(Ok(Reply::Order(order)));
-                    self.hand_over(started);
-                }
-                Outcome::Conflict => {
-                    self.recent.forget(&submission.change.order_id);
-                    contended.push(submission);
-                }
-                Outcome::Shut(shut) => {
-                    self.recent.forget(&submission.change.order_id);
-                    submission.answer(Err(Rejection::from(*shut).into()));
-                }
-                Outcome::Crowded => {
-                    self.recent.forget(&submission.change.order_id);
-                    submission.answer(Err(Rejection::TooManyOpen.into()));
-                }
-                Outcome::Fenced => {
-                    self.recent.forget(&submission.change.order_id);
-                    submission.answer(Err(Failure::Fenced));
-                }
-            }
-        }
-        for Held { submission, answer, relies_on } in held {
-            match outcomes.get(relies_on) {
-                Some(Outcome::Committed) => submission.answer(answer),
-                _ => contended.push(submission),
-            }
-        }
-        contended
+    /// Begins to write what has been decided, if anything has.
+    fn write<'s>(&mut self, store: &'s dyn Store) -> Option<Writing<'s>> {
+        let group = std::mem::take(&mut self.forming);
+        (!group.is_empty()).then(|| Writing::begin(group, store))
     }
 
-    fn hand_over(&self, started: Vec<StartedTask>) {
-        if let Some(queue) = &self.started {
-            for task in started {
-                let _ = queue.try_send(task);
-            }
-        }
+    /// Answers; those who have to be decided again come before those who have come since.
+    fn settle(&mut self, written: Writing<'_>, outcomes: Result<Vec<Outcome>, store::Error>) {
+        let again = written.settle(outcomes, &mut self.recent, &self.onward);
+        self.waiting.splice(..0, again);
     }
 }
 
-enum Decided {
-    Changes(Box<Commit>),
-    Stands(Reply),
-}
-
-impl Commit {
-    /// Whether writing it finds out that the order has moved since, should that matter: a report
-    /// that closes a task without a fact rests on the order and leaves its row alone.
-    fn is_checked(&self, submission: &Submission) -> bool {
-        self.wake != Wake::Unchanged || submission.change.command.is_none()
+async fn ended(writing: &mut Option<Writing<'_>>) -> Result<Vec<Outcome>, store::Error> {
+    match writing {
+        Some(group) => group.ended().await,
+        None => std::future::pending().await,
     }
-}
-
-impl Submission {
-    /// Whoever asked may have gone away: the change stands all the same.
-    fn answer(self, answer: Result<Reply, Failure>) {
-        let _ = self.reply.send(answer);
-    }
-}
-
-fn started_tasks(commits: &[Commit]) -> Vec<Vec<StartedTask>> {
-    let of_one = |commit: &Commit| {
-        let opened = commit.tasks.iter().filter_map(|change| match change {
-            TaskChange::Open(task) => Some(StartedTask {
-                task: task.clone(),
-                order: Arc::clone(&commit.order),
-                contact: commit.contact.clone(),
-            }),
-            _ => None,
-        });
-        opened.collect()
-    };
-    commits.iter().map(of_one).collect()
-}
-
-fn refuse_all(pending: Vec<Submission>, cause: &anyhow::Error) -> Vec<Submission> {
-    tracing::error!(commands = pending.len(), error = %format!("{cause:#}"), "a group was not committed");
-    for submission in pending {
-        submission.answer(Err(Failure::Unavailable(anyhow::anyhow!("{cause:#}"))));
-    }
-    Vec::new()
 }

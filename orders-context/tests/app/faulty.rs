@@ -14,8 +14,9 @@ use orders_context::store::{
     Store, Task, Wanted,
 };
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use tokio::sync::Semaphore;
 
 /// How a commit goes wrong.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +25,8 @@ pub enum Fault {
     Before,
     /// Everything is stored, and the answer is lost.
     After,
+    /// Nothing is stored, as if others had moved every order of it.
+    Moved,
 }
 
 /// Passes everything on but the commits it is told to spoil.
@@ -33,6 +36,9 @@ pub struct Faulty {
     writes: Mutex<VecDeque<Option<Fault>>>,
     commits: AtomicUsize,
     rounds: AtomicUsize,
+    /// Whether commits need leave, and how many have it.
+    is_held: AtomicBool,
+    leave: Semaphore,
 }
 
 impl Faulty {
@@ -43,7 +49,25 @@ impl Faulty {
             writes: Mutex::default(),
             commits: AtomicUsize::new(0),
             rounds: AtomicUsize::new(0),
+            is_held: AtomicBool::new(false),
+            leave: Semaphore::new(0),
         }
+    }
+
+    /// Commits that are asked for from now on are not begun before they are given leave.
+    pub fn hold(&self) {
+        self.is_held.store(true, Ordering::SeqCst);
+    }
+
+    /// Gives one commit leave.
+    pub fn let_one_go(&self) {
+        self.leave.add_permits(1);
+    }
+
+    /// Gives all of them leave.
+    pub fn let_go(&self) {
+        self.is_held.store(false, Ordering::SeqCst);
+        self.leave.add_permits(Semaphore::MAX_PERMITS / 2);
     }
 
     /// The next commits fail like this, one by one.
@@ -55,9 +79,12 @@ impl Faulty {
     /// actions.
     pub fn spoil_writes_after(&self, spared: usize, faults: impl IntoIterator<Item = Fault>) {
         let spared = std::iter::repeat_n(None, spared);
-        let mut writes = self.writes.lock().unwrap();
-        writes.clear();
-        writes.extend(spared.chain(faults.into_iter().map(Some)));
+        self.spoil_writes(spared.chain(faults.into_iter().map(Some)));
+    }
+
+    /// What becomes of the next writes, one by one.
+    pub fn spoil_writes(&self, faults: impl IntoIterator<Item = Option<Fault>>) {
+        *self.writes.lock().unwrap() = faults.into_iter().collect();
     }
 
     /// No write fails any more.
@@ -205,10 +232,15 @@ impl Store for Faulty {
     fn commit(&self, commits: Vec<Commit>) -> Answer<'_, Vec<Outcome>> {
         self.commits.fetch_add(1, Ordering::SeqCst);
         let fault = self.faults.lock().unwrap().pop_front().or_else(|| self.next_write());
+        let is_held = self.is_held.load(Ordering::SeqCst);
         Box::pin(async move {
+            if is_held {
+                self.leave.acquire().await.unwrap().forget();
+            }
             match fault {
                 None => self.inner.commit(commits).await,
                 Some(Fault::Before) => Err(lost()),
+                Some(Fault::Moved) => Ok(vec![Outcome::Conflict; commits.len()]),
                 Some(Fault::After) => self.inner.commit(commits).await.and(Err(lost())),
             }
         })
@@ -221,6 +253,7 @@ impl Store for Faulty {
             match fault {
                 None => self.inner.replace_bulk(next).await,
                 Some(Fault::Before) => Err(lost()),
+                Some(Fault::Moved) => Ok(false),
                 Some(Fault::After) => self.inner.replace_bulk(next).await.and(Err(lost())),
             }
         })
