@@ -17,7 +17,7 @@ use chassis::http::Health;
 use chassis::kafka::admin::{Partitioning, TopicSpec, apply_topics};
 use chassis::kafka::consumer::{Batch, ConsumerConfig, Failure, Inbox, Position, run_consumer};
 use chassis::kafka::relay::{Journal, RelayConfig, run_relay};
-use chassis::kafka::{KafkaConfig, Outgoing};
+use chassis::kafka::{Headers, KafkaConfig, Outgoing};
 use chassis::shutdown::Shutdown;
 use chassis::signal::Signal;
 
@@ -43,7 +43,7 @@ impl Rows {
                 topic: topic.clone(),
                 key: Some(format!("order-{}", position / 5).into_bytes()),
                 payload: Some(payload),
-                headers: vec![],
+                headers: Headers::default(),
                 timestamp_ms: now_us / 1_000,
             });
         });

@@ -13,6 +13,7 @@ mod admission;
 pub mod consumer;
 mod context;
 pub mod dead_letter;
+mod headers;
 mod refusal;
 pub mod relay;
 pub mod scan;
@@ -21,5 +22,6 @@ mod topic;
 
 pub use admission::watch_admission;
 pub use consumer::Incoming;
+pub use headers::Headers;
 pub use relay::Outgoing;
 pub use settings::KafkaConfig;

@@ -15,6 +15,7 @@ pub mod delivery;
 pub mod endpoint;
 pub mod event;
 pub mod evolve;
+mod fixed;
 pub mod flow;
 pub mod intervention;
 pub mod migrate;
@@ -45,6 +46,7 @@ pub use endpoint::{
 };
 pub use event::{Event, Migrated, Notification, TaskKind};
 pub use evolve::evolve;
+pub use fixed::Fixed;
 pub use flow::{FlowVersion, Status, Trigger};
 pub use intervention::{Deadline, Intervention, TaskWas};
 pub use order::{Decided, Item, Order};

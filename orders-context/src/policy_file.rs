@@ -45,7 +45,7 @@ fn parse(text: &str) -> Result<Terms, Vec<String>> {
         problems.extend(flow.as_ref().err().map(|what| format!("flow: {what}")));
     }
     match flow {
-        Ok(flow) if problems.is_empty() => Ok(Terms { flow, policy }),
+        Ok(flow) if problems.is_empty() => Ok(Terms { flow, policy: policy.into() }),
         _ => Err(problems),
     }
 }

@@ -19,7 +19,7 @@ use chassis::kafka::relay::{
     RelayConfig, claim, find_progress, publish_once, read_progress, run_relay,
 };
 use chassis::kafka::scan::ranges;
-use chassis::kafka::{KafkaConfig, Outgoing};
+use chassis::kafka::{Headers, KafkaConfig, Outgoing};
 use chassis::shutdown::Shutdown;
 use chassis::signal::Signal;
 use schemas::Topic;
@@ -134,7 +134,7 @@ impl Republish {
             topic: ORDERS_REPUBLISH.name.into(),
             key: Some(request.key(shard).into_bytes()),
             payload: None,
-            headers: Vec::new(),
+            headers: Headers::default(),
             timestamp_ms: self.clock.now_us() / 1_000,
         };
         let rows: Vec<Outgoing> = shards.map(forget).collect();

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Of a whole order: five events, two tasks, in five commits.
-const CEILING: u64 = 270;
+const CEILING: u64 = 240;
 
 const ORDERS: u64 = 100;
 

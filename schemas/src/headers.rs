@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::fmt::temporal::DateTimePrinter;
+use std::fmt::Write;
 
 /// The headers in the order in which they are written.
 pub const NAMES: [&str; 11] = [
@@ -46,19 +47,25 @@ pub struct Envelope<'a> {
 
 impl Envelope<'_> {
     /// The headers, those that are `None` left out.
-    ///
-    /// `ce_sequence` is padded with zeros to ten digits, for CloudEvents orders sequences as text.
     pub fn headers(&self) -> Vec<(&'static str, String)> {
         let mut headers = Vec::with_capacity(NAMES.len());
-        headers.push(("content-type", "application/avro".to_owned()));
-        headers.push(("ce_specversion", "1.0".to_owned()));
-        headers.push(("ce_id", self.event_id.to_owned()));
+        self.tell(|name, value| headers.push((name, value.to_owned())));
         headers
-            .push(("ce_type", ["takeaway.", self.context, ".", self.event_type, ".v1"].concat()));
-        headers.push(("ce_source", ["/takeaway/", self.context, self.aspect].concat()));
-        headers.push(("ce_subject", self.subject.to_owned()));
-        headers.push(("ce_time", rfc3339(self.time_us)));
-        headers.push(("ce_sequence", format!("{:010}", self.sequence)));
+    }
+
+    /// Tells each header with its value in the order of [`NAMES`], those that are `None` left out.
+    ///
+    /// `ce_sequence` is padded with zeros to ten digits, for CloudEvents orders sequences as text.
+    pub fn tell(&self, mut told: impl FnMut(&'static str, &str)) {
+        let mut text = String::with_capacity(64);
+        told("content-type", "application/avro");
+        told("ce_specversion", "1.0");
+        told("ce_id", self.event_id);
+        told("ce_type", join(&mut text, &["takeaway.", self.context, ".", self.event_type, ".v1"]));
+        told("ce_source", join(&mut text, &["/takeaway/", self.context, self.aspect]));
+        told("ce_subject", self.subject);
+        told("ce_time", rfc3339(&mut text, self.time_us));
+        told("ce_sequence", padded(&mut text, self.sequence));
         let optional = [
             ("traceparent", self.traceparent),
             ("ce_causationid", self.causation_id),
@@ -66,18 +73,35 @@ impl Envelope<'_> {
         ];
         for (name, value) in optional {
             if let Some(value) = value {
-                headers.push((name, value.to_owned()));
+                told(name, value);
             }
         }
-        headers
     }
+}
+
+/// The parts one after the other, in place of what was in `text`.
+fn join<'a>(text: &'a mut String, parts: &[&str]) -> &'a str {
+    text.clear();
+    parts.iter().for_each(|part| text.push_str(part));
+    text
+}
+
+/// The number with zeros in front, ten digits in all.
+fn padded(text: &mut String, number: i64) -> &str {
+    text.clear();
+    // Nothing that is written to a text fails.
+    let _ = write!(text, "{number:010}");
+    text
 }
 
 /// The moment in UTC with six digits after the second; what lies outside jiff's range is the nearest
 /// moment inside it.
-fn rfc3339(time_us: i64) -> String {
+fn rfc3339(text: &mut String, time_us: i64) -> &str {
     const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
     let nearest = if time_us < 0 { Timestamp::MIN } else { Timestamp::MAX };
     let time = Timestamp::from_microsecond(time_us).unwrap_or(nearest);
-    PRINTER.timestamp_to_string(&time)
+    text.clear();
+    // Nothing that is written to a text fails.
+    let _ = PRINTER.print_timestamp(&time, &mut *text);
+    text
 }

@@ -13,14 +13,14 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tracing::Instrument;
 
 use super::Problem;
 use crate::supervisor::panic_message;
-use crate::telemetry::trace::TraceParent;
+use crate::telemetry::trace::{TraceId, TraceParent};
 use measure::Measures;
 
 /// What the layer keeps from request to request.
@@ -50,7 +50,8 @@ pub(super) async fn observe(
     let trace = trace_of(request.headers());
     request.extensions_mut().insert(trace);
     let trace_id = trace.trace_id();
-    let span = tracing::info_span!("request", %method, path, %trace_id);
+    // Written for whoever looks closely: each field would otherwise be put into text for every request.
+    let span = tracing::debug_span!("request", %method, path, %trace_id);
 
     async {
         let response = bounded(next.run(request), observer.request_time).await;
@@ -63,7 +64,8 @@ pub(super) async fn observe(
         headers::add_careful(response.headers_mut());
         let elapsed = start.elapsed();
         observer.measures.record(&method, path, response.status(), elapsed);
-        log(response.status(), elapsed, refused.as_ref());
+        let said = Said { method: &method, path, trace_id, elapsed };
+        said.log(response.status(), refused.as_ref());
         response
     }
     .instrument(span)
@@ -103,15 +105,35 @@ async fn catch_panic<T>(future: impl Future<Output = T>) -> Result<T, Box<dyn An
     .await
 }
 
-/// One line for what is our fault. "Not now" is an answer that load gives, counted but not logged.
-fn log(status: StatusCode, elapsed: Duration, refused: Option<&Problem>) {
-    let duration_ms = elapsed.as_micros() as f64 / 1_000.0;
-    let code = refused.map(|problem| problem.code);
-    let status_code = status.as_u16();
-    if status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE {
+/// What a line of the log says of a request.
+struct Said<'a> {
+    method: &'a Method,
+    path: &'a str,
+    trace_id: TraceId,
+    elapsed: Duration,
+}
+
+impl Said<'_> {
+    /// One line for what is our fault, and one for what was not carried out with its cause. "Not now"
+    /// without a cause is an answer that load gives, counted but not logged.
+    fn log(&self, status: StatusCode, refused: Option<&Problem>) {
+        let Self { method, path, trace_id, elapsed } = self;
+        let duration_ms = elapsed.as_micros() as f64 / 1_000.0;
+        let code = refused.map(|problem| problem.code);
         let cause = refused.and_then(Problem::cause);
-        tracing::error!(status = status_code, duration_ms, code, cause, "request failed");
-    } else {
-        tracing::debug!(status = status_code, duration_ms, code, "request answered");
+        let status_code = status.as_u16();
+        if status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE {
+            tracing::error!(
+                status = status_code, %method, path, %trace_id, duration_ms, code, cause,
+                "request failed"
+            );
+        } else if cause.is_some() {
+            tracing::warn!(
+                status = status_code, %method, path, %trace_id, duration_ms, code, cause,
+                "request not carried out"
+            );
+        } else {
+            tracing::debug!(status = status_code, duration_ms, code, "request answered");
+        }
     }
 }

@@ -104,11 +104,14 @@ impl Problem {
     pub fn internal(cause: impl Into<anyhow::Error>) -> Self {
         let detail = "something went wrong on our side: try again, and report the trace_id if \
                       it stays";
-        let cause = Some(format!("{:#}", cause.into()));
-        Self {
-            beside: Some(Box::new(Beside { cause, challenge: None })),
-            ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
-        }
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail).because(&cause.into())
+    }
+
+    /// The same with what led to it, which goes to the log with its whole chain and never to the caller.
+    #[must_use]
+    pub fn because(mut self, cause: &anyhow::Error) -> Self {
+        self.beside.get_or_insert_default().cause = Some(format!("{cause:#}"));
+        self
     }
 
     /// The same with the member `key`.

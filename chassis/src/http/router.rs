@@ -48,6 +48,6 @@ pub(super) fn with_limits(
     api.route("/livez", get(health::livez))
         .route("/readyz", get(move || async move { health::readyz(&health) }))
         .route("/metrics", get(show))
-        .layer(DefaultBodyLimit::max(body_limit_bytes))
-        .layer(from_fn_with_state(observer, observe))
+        // In one layer: each one is cloned and boxed for every request.
+        .layer((from_fn_with_state(observer, observe), DefaultBodyLimit::max(body_limit_bytes)))
 }

@@ -3,8 +3,6 @@
 //! A dead letter travels through the consumer's own journal, a row in the same transaction as the
 //! position, and its relay publishes it: exactly once, nothing lost.
 
-use std::borrow::Cow;
-
 use super::consumer::Incoming;
 use super::relay::Outgoing;
 use crate::clock::rfc3339;
@@ -57,11 +55,7 @@ impl DeadLetter<'_> {
             topic: dead_letter_topic(self.group, &self.origin.topic).into(),
             key: self.origin.key.clone(),
             payload: self.origin.payload.clone(),
-            headers: self
-                .headers()
-                .into_iter()
-                .map(|(name, value)| (Cow::Owned(name), value))
-                .collect(),
+            headers: self.headers().into_iter().collect(),
             timestamp_ms: self.first_failed_at_us / 1_000,
         }
     }

@@ -23,13 +23,13 @@ mod readback;
 mod session;
 mod settled;
 
-use std::borrow::Cow;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use tracing::warn;
 
+use super::Headers;
 use super::settings::KafkaConfig;
 use crate::clock::Clock;
 use crate::shutdown::Shutdown;
@@ -54,7 +54,7 @@ pub struct Outgoing {
     /// The bytes; none is a tombstone in a compacted topic.
     pub payload: Option<Vec<u8>>,
     /// The record's headers, in this order.
-    pub headers: Vec<(Cow<'static, str>, Vec<u8>)>,
+    pub headers: Headers,
     /// The record's timestamp, milliseconds since the Unix epoch.
     pub timestamp_ms: i64,
 }

@@ -11,7 +11,7 @@ use chassis::clock::{Clock, SystemClock};
 use chassis::kafka::admin::{Partitioning, TopicSpec, apply_topics};
 use chassis::kafka::relay::{Journal, Outgoing, RelayConfig, run_relay};
 use chassis::kafka::scan::{Isolation, scan};
-use chassis::kafka::{Incoming, KafkaConfig};
+use chassis::kafka::{Headers, Incoming, KafkaConfig};
 use chassis::shutdown::Shutdown;
 use chassis::signal::Signal;
 
@@ -181,7 +181,7 @@ impl Notebook {
                 topic: topic.clone(),
                 key: Some(key.as_bytes().to_vec()),
                 payload: Some(position.to_string().into_bytes()),
-                headers: vec![("ce_id".into(), position.to_string().into_bytes())],
+                headers: Headers::from_iter([("ce_id", position.to_string())]),
                 timestamp_ms: SystemClock.now_us() / 1_000,
             });
         }

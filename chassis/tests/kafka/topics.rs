@@ -1,6 +1,7 @@
 //! Topics are made as declared; a whole topic can be read once.
 
 use chassis::clock::{Clock as _, SystemClock};
+use chassis::kafka::Headers;
 use chassis::kafka::admin::{Applied, Partitioning, TopicSpec, apply_topics, cluster_id};
 use chassis::kafka::relay::{Outgoing, RelayConfig};
 use chassis::kafka::scan::{Isolation, scan};
@@ -118,7 +119,7 @@ fn a_row_arrives_as_it_was_written() {
         topic: topic.as_str().into(),
         key: Some(b"d-1".to_vec()),
         payload: payload.map(<[u8]>::to_vec),
-        headers: vec![("a".into(), b"1".to_vec()), ("a".into(), vec![]), ("b".into(), vec![0])],
+        headers: Headers::from_iter([("a", &b"1"[..]), ("a", b""), ("b", b"\0")]),
         timestamp_ms: now_ms - position,
     };
     let journal = Notebook::default();

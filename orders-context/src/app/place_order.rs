@@ -77,7 +77,7 @@ impl App {
             order_id: order_id.to_owned(),
             restaurant_id: wanted.restaurant_id.clone(),
             customer_id: wanted.customer_id.clone(),
-            items: restaurant.price(&wanted.items)?,
+            items: restaurant.price(&wanted.items)?.into(),
             currency: restaurant.currency.clone(),
             announce,
             terms: (*self.terms).clone(),

@@ -1,7 +1,7 @@
 //! What somebody wants of an order: imperative, with the moment it is wanted.
 
 use super::words::words;
-use super::{Deadline, Intervention, Item, Notification, TaskKind, Terms, Timestamp};
+use super::{Deadline, Fixed, Intervention, Item, Notification, TaskKind, Terms, Timestamp};
 use serde::{Deserialize, Serialize};
 
 words! {
@@ -152,7 +152,7 @@ pub struct Placement {
     /// An opaque id.
     pub customer_id: String,
     /// At least one.
-    pub items: Vec<Item>,
+    pub items: Fixed<Vec<Item>>,
     /// ISO 4217 code of the prices.
     pub currency: String,
     /// Whether there is a channel to the restaurant that a task can use.

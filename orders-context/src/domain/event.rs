@@ -3,7 +3,8 @@
 use super::command::Announce;
 use super::words::words;
 use super::{
-    Deadline, FlowVersion, Intervention, Item, Policy, Role, Status, TaskWas, Timestamp, upcast,
+    Deadline, Fixed, FlowVersion, Intervention, Item, Policy, Role, Status, TaskWas, Timestamp,
+    upcast,
 };
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +20,7 @@ pub enum Event {
         /// Who ordered: an opaque id.
         customer_id: String,
         /// What was ordered, at the prices of that moment.
-        items: Vec<Item>,
+        items: Fixed<Vec<Item>>,
         /// Sum of the items, in minor units.
         total_minor: i64,
         /// ISO 4217.
@@ -30,7 +31,7 @@ pub enum Event {
         #[serde(default = "upcast::flow_version")]
         flow_version: FlowVersion,
         /// The times it lives by.
-        policy: Policy,
+        policy: Fixed<Policy>,
         /// The answer is due before this moment.
         accept_by: Timestamp,
         /// Delivery is due before this moment.
@@ -165,7 +166,7 @@ pub struct Migrated {
     /// The flow it follows now.
     pub flow_version: FlowVersion,
     /// The times it lives by now.
-    pub policy: Policy,
+    pub policy: Fixed<Policy>,
     /// The answer is due before this moment.
     pub accept_by: Timestamp,
     /// Delivery is due before this moment.

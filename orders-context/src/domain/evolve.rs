@@ -1,8 +1,8 @@
 //! Events → state. Total: whatever the journal holds can be folded, and replay equals live.
 
 use super::{
-    Deadline, Decided, Event, FlowVersion, Migrated, Notification, Order, Policy, Role, Status,
-    TaskKind, TaskWas, Timestamp, Trigger,
+    Deadline, Decided, Event, Fixed, FlowVersion, Migrated, Notification, Order, Policy, Role,
+    Status, TaskKind, TaskWas, Timestamp, Trigger,
 };
 
 /// The order after one more event. `None` comes back only when the first event is not
@@ -127,7 +127,7 @@ impl Order {
     }
 
     /// Reminders whose moment has passed under the new policy are over; the others come.
-    fn live_by(&mut self, flow_version: FlowVersion, policy: Policy, at: Timestamp) {
+    fn live_by(&mut self, flow_version: FlowVersion, policy: Fixed<Policy>, at: Timestamp) {
         self.flow_version = flow_version;
         self.policy = policy;
         if !self.status.awaits_answer() {

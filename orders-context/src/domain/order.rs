@@ -3,7 +3,7 @@
 use super::command::Announce;
 use super::flow::Transition;
 use super::{
-    FlowVersion, Notification, Policy, Role, Status, TaskKind, Timestamp, Trigger, upcast,
+    Fixed, FlowVersion, Notification, Policy, Role, Status, TaskKind, Timestamp, Trigger, upcast,
 };
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +24,7 @@ pub struct Order {
     /// Who ordered: an opaque id.
     pub customer_id: String,
     /// What was ordered, at the prices of that moment.
-    pub items: Vec<Item>,
+    pub items: Fixed<Vec<Item>>,
     /// Sum of the items, in minor units.
     pub total_minor: i64,
     /// ISO 4217.
@@ -35,7 +35,7 @@ pub struct Order {
     #[serde(default = "upcast::flow_version")]
     pub flow_version: FlowVersion,
     /// The times it lives by.
-    pub policy: Policy,
+    pub policy: Fixed<Policy>,
     /// When it was taken.
     pub placed_at: Timestamp,
     /// When the present acceptance window began: at placing, or when it was redriven.

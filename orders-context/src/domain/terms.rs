@@ -1,6 +1,6 @@
 //! What an order lives by: a version of the flow and a policy.
 
-use super::{FlowVersion, Policy};
+use super::{Fixed, FlowVersion, Policy};
 use serde::{Deserialize, Serialize};
 
 /// The flow and the policy of an order, from its placing until an operator moves it to others.
@@ -9,7 +9,7 @@ pub struct Terms {
     /// The table of its moves.
     pub flow: FlowVersion,
     /// Its times.
-    pub policy: Policy,
+    pub policy: Fixed<Policy>,
 }
 
 impl Terms {
@@ -22,6 +22,6 @@ impl Terms {
 
 impl From<Policy> for Terms {
     fn from(policy: Policy) -> Self {
-        Self { flow: FlowVersion::LATEST, policy }
+        Self { flow: FlowVersion::LATEST, policy: policy.into() }
     }
 }

@@ -100,8 +100,8 @@ fn of_failure(failure: &Failure) -> Problem {
             Problem::unavailable("fenced", detail).retry_after(COME_BACK_AFTER_SECONDS)
         }
         Failure::Unavailable(cause) => {
-            tracing::warn!(error = %format!("{cause:#}"), "a request was not carried out");
-            Problem::unavailable("unavailable", detail).retry_after(COME_BACK_AFTER_SECONDS)
+            let problem = Problem::unavailable("unavailable", detail).because(cause);
+            problem.retry_after(COME_BACK_AFTER_SECONDS)
         }
     }
 }

@@ -5,13 +5,15 @@ use super::times::Times;
 use super::to_event;
 use crate::domain::Timestamp;
 use crate::store::{JournalRow, Tombstone};
-use chassis::kafka::Outgoing;
+use chassis::kafka::{Headers, Outgoing};
 use schemas::order_state::ORDER_FORGOTTEN;
 use schemas::registry::{RegistryClient, RegistryError};
 use schemas::topics::{ORDER_EVENTS, ORDER_EVENTS_VALUE, ORDER_STATES, ORDER_STATES_VALUE};
 use schemas::{Encoder, Envelope, Event, OrderEvent, OrderState, Subject};
-use std::borrow::Cow;
 use std::sync::Arc;
+
+/// Room for the values of the headers of a record.
+const HEADER_BYTES: usize = 384;
 
 /// What the registry knows our schemas as.
 #[derive(Clone, Copy, Debug)]
@@ -136,13 +138,14 @@ fn record(
     envelope: &Envelope<'_>,
     payload: Option<Vec<u8>>,
 ) -> Outgoing {
-    let headers = envelope.headers().into_iter();
+    let mut headers = Headers::with_capacity(schemas::headers::NAMES.len(), HEADER_BYTES);
+    envelope.tell(|name, value| headers.push(name, value.as_bytes()));
     Outgoing {
         position,
         topic: Arc::clone(topic),
         key: Some(envelope.subject.as_bytes().to_vec()),
         payload,
-        headers: headers.map(|(name, value)| (Cow::Borrowed(name), value.into())).collect(),
+        headers,
         timestamp_ms: at.0 / 1_000,
     }
 }

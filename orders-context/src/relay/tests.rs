@@ -78,7 +78,7 @@ async fn the_last_state_of_each_order_follows_its_last_event() {
     let times = [order.placed_at, order.accept_by, order.complete_by];
     let told = [state.placed_at_us, state.accept_by_us, state.complete_by_us];
     assert_eq!(told.map(Timestamp), times);
-    let header = |name| records[5].headers.iter().find(|(other, _)| other == name);
+    let header = |name| records[5].headers.iter().find(|(other, _)| *other == name);
     assert_eq!(header("ce_source").expect("a source").1, b"/takeaway/orders/state");
 }
 

@@ -185,7 +185,7 @@ fn text(letter: &Letter<'_>) -> String {
 /// What was ordered and what it costs, in lines.
 pub fn bill(order: &Order) -> String {
     let mut lines = String::new();
-    for item in &order.items {
+    for item in order.items.iter() {
         lines.push_str(&format!("  {} x {}\n", item.quantity, item.name));
     }
     let (whole, cents) = (order.total_minor / 100, order.total_minor % 100);

@@ -2,14 +2,14 @@
 
 use super::envelope::enveloped;
 use crate::app::Task;
-use crate::domain::{Item, Order, TaskKind, Timestamp};
+use crate::domain::{Fixed, Item, Order, TaskKind, Timestamp};
 use serde::Serialize;
 
 #[derive(Serialize)]
 struct Data<'a> {
     order_id: &'a str,
     restaurant_id: &'a str,
-    items: &'a [Item],
+    items: &'a Fixed<Vec<Item>>,
     total_minor: i64,
     currency: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,11 +1,10 @@
 //! Rows of the journal as Kafka records: vouchers' events as Avro, dead letters as they came.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
-use chassis::kafka::Outgoing;
 use chassis::kafka::dead_letter::DeadLetter;
 use chassis::kafka::relay::Journal;
+use chassis::kafka::{Headers, Outgoing};
 use schemas::{Encoder, Envelope, Event, VoucherEvent, VoucherFact, topics, voucher_events};
 
 use crate::domain::VoucherState;
@@ -56,15 +55,14 @@ impl VoucherJournal {
             correlation_id: Some(&stored.correlation_id),
             ..event.envelope()
         };
-        let headers = envelope.headers().into_iter();
+        let mut headers = Headers::default();
+        envelope.tell(|name, value| headers.push(name, value.as_bytes()));
         Ok(Outgoing {
             position,
             topic: Arc::clone(&self.topic),
             key: Some(event.voucher_id.as_bytes().to_vec()),
             payload: Some(payload),
-            headers: headers
-                .map(|(name, value)| (Cow::Borrowed(name), value.into_bytes()))
-                .collect(),
+            headers,
             timestamp_ms: stored.occurred_at_us.div_euclid(1_000),
         })
     }

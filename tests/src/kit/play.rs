@@ -140,13 +140,12 @@ pub(super) fn message(
     record: &Value,
 ) -> Message {
     let text = |name: &str| record[name].as_str().unwrap_or_default().to_owned();
-    let headers = headers.iter().map(|(name, text)| ((*name).into(), text.clone().into_bytes()));
     let row = Outgoing {
         position: 0,
         topic: topic.name.into(),
         key: Some(key.clone().into_bytes()),
         payload: Some(value),
-        headers: headers.collect(),
+        headers: headers.iter().map(|(name, text)| (*name, text)).collect(),
         timestamp_ms: record["occurred_at"].as_i64().unwrap_or_default() / 1_000,
     };
     let published = Published {

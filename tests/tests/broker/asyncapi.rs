@@ -94,9 +94,11 @@ fn outgoing<E: Event>(encoder: &Encoder<E>, topic: &str, example: &Value) -> Res
     let event: E = serde_json::from_value(example["payload"].clone())?;
     let mut payload = Vec::new();
     encoder.encode(&event, &mut payload)?;
-    let headers = example["headers"].as_object().context("headers")?.iter().map(|(name, value)| {
-        (name.clone().into(), value.as_str().unwrap_or_default().as_bytes().to_vec())
-    });
+    let headers = example["headers"]
+        .as_object()
+        .context("headers")?
+        .iter()
+        .map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default()));
     Ok(Outgoing {
         position: 1,
         topic: topic.into(),

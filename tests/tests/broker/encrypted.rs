@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use chassis::config::Settings;
 use chassis::kafka::relay::publish_once;
-use chassis::kafka::{KafkaConfig, Outgoing};
+use chassis::kafka::{Headers, KafkaConfig, Outgoing};
 use schemas::topics;
 use system_tests::api::{Api, dinner, trattoria, unique};
 use system_tests::eventually::eventually;
@@ -125,7 +125,7 @@ fn publishes(user: &User, relay: &str) -> Result<()> {
         topic: topics::ORDER_EVENTS.name.into(),
         key: None,
         payload: Some(b"tried".to_vec()),
-        headers: Vec::new(),
+        headers: Headers::default(),
         timestamp_ms: 1,
     };
     publish_once(&settings.finish(kafka)?, relay, &[row])

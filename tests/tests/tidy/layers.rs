@@ -32,7 +32,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 
 /// What stands still may use: these crates and nothing that reads a clock, a disk or a network.
 const PURE: &[(&str, &[&str])] = &[
-    ("domain", &["std", "core", "alloc", "serde"]),
+    ("domain", &["std", "core", "alloc", "serde", "serde_json"]),
     (
         "projection",
         &[

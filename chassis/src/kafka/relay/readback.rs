@@ -62,7 +62,7 @@ pub(super) fn unseen(
 
 /// What becomes of a row.
 fn of(row: &Outgoing) -> Record {
-    let headers = row.headers.iter().map(|(name, value)| (name.to_string(), value.clone()));
+    let headers = row.headers.iter().map(|(name, value)| (name.to_owned(), value.to_vec()));
     (Arc::clone(&row.topic), row.key.clone(), row.payload.clone(), headers.collect())
 }
 

@@ -184,8 +184,8 @@ impl Session {
 
 fn record(row: &Outgoing) -> BaseRecord<'_, [u8], [u8]> {
     let mut headers = OwnedHeaders::new_with_capacity(row.headers.len());
-    for (name, value) in &row.headers {
-        headers = headers.insert(Header { key: name.as_ref(), value: Some(value) });
+    for (key, value) in row.headers.iter() {
+        headers = headers.insert(Header { key, value: Some(value) });
     }
     let mut record = BaseRecord::to(&row.topic).timestamp(row.timestamp_ms).headers(headers);
     record.key = row.key.as_deref();

@@ -7,8 +7,9 @@ use super::mother::{
 };
 use crate::domain::conformance::{Told, judge, judge_wake};
 use crate::domain::{
-    Announce, Command, Deadline, Decision, Event, FlowVersion, Notification, Operation, Order,
-    Placement, Policy, Role, Status, TaskKind, Terms, Timestamp, Trigger, decide, evolve, wake_at,
+    Announce, Command, Deadline, Decision, Event, Fixed, FlowVersion, Notification, Operation,
+    Order, Placement, Policy, Role, Status, TaskKind, Terms, Timestamp, Trigger, decide, evolve,
+    wake_at,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -107,13 +108,13 @@ pub fn terms() -> impl Strategy<Value = Terms> {
     (minutes(vec![1, 5, 10, 30]), minutes(vec![30, 120, 240]), reminders, 1..4u32).prop_map(
         |(accept_within_ms, complete_within_ms, reminders, version)| Terms {
             flow: FlowVersion::LATEST,
-            policy: Policy {
+            policy: Fixed::from(Policy {
                 version,
                 accept_within_ms,
                 complete_within_ms,
                 remind_after_ms: reminders.into_iter().map(|minutes| minutes * 60_000).collect(),
                 ..Policy::standard()
-            },
+            }),
         },
     )
 }

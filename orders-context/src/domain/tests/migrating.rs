@@ -91,7 +91,10 @@ fn reminders_are_those_of_the_new_policy_from_then_on() {
     let first = decide(Some(&moved), &Command::Wake { now: after(4 * MINUTE) });
     assert_eq!(first, Ok(vec![Event::RestaurantReminded { reminder: 1 }]));
 
-    let often = Policy { remind_after_ms: vec![30_000, 60_000, 300_000], ..times(15, 120).policy };
+    let often = Policy {
+        remind_after_ms: vec![30_000, 60_000, 300_000],
+        ..(*times(15, 120).policy).clone()
+    };
     let moved = done(&order(Status::Notified), &migrate(often.into(), after(70 * SECOND)));
     assert_eq!(moved.reminders, 2, "those are over");
     assert_eq!(wake_at(&moved, after(70 * SECOND)), Some(after(5 * MINUTE)));

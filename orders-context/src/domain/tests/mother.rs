@@ -70,7 +70,8 @@ pub fn placement(order_id: &str) -> Placement {
         items: vec![
             dish("margherita", "Pizza Margherita", 1, 950),
             dish("tiramisu", "Tiramisù", 2, 550),
-        ],
+        ]
+        .into(),
         currency: "EUR".to_owned(),
         announce: Announce::ByWebhook,
         terms: Terms::standard(),
@@ -300,7 +301,7 @@ pub fn evening() -> Terms {
         remind_after_ms: vec![240_000],
         ..Policy::standard()
     };
-    Terms { flow: FlowVersion::LATEST, policy }
+    policy.into()
 }
 
 /// An operator moved it to the rules of the evening before it was answered.

@@ -9,8 +9,8 @@ use super::mother::{
 };
 use crate::domain::flow::FLOW;
 use crate::domain::{
-    Command, Deadline, Decision, Event, FlowVersion, Notification, Operation, Order, Placement,
-    Rejection, Role, Status, TaskKind, Timestamp, Trigger, decide, evolve,
+    Command, Deadline, Decision, Event, FlowVersion, Item, Notification, Operation, Order,
+    Placement, Rejection, Role, Status, TaskKind, Timestamp, Trigger, decide, evolve,
 };
 use std::collections::HashSet;
 use table::SPEC;
@@ -157,15 +157,16 @@ fn nothing_can_be_done_to_an_order_that_was_never_placed() {
 
 #[test]
 fn an_order_needs_items_and_a_total_that_can_be_counted() {
-    let with = |change: fn(&mut Placement)| {
-        let mut placement = placement("order-1");
-        change(&mut placement);
-        decide(None, &Command::Place(Box::new(placement)))
+    let with = |change: fn(&mut Vec<Item>)| {
+        let placement = placement("order-1");
+        let mut items = (*placement.items).clone();
+        change(&mut items);
+        decide(None, &Command::Place(Box::new(Placement { items: items.into(), ..placement })))
     };
-    assert_eq!(with(|p| p.items.clear()), Err(Rejection::NoItems));
-    assert_eq!(with(|p| p.items[0].unit_price_minor = i64::MAX), Err(Rejection::TotalTooLarge));
-    assert_eq!(with(|p| p.items[1].unit_price_minor = i64::MAX), Err(Rejection::TotalTooLarge));
-    assert!(with(|p| p.items[0].unit_price_minor = i64::MAX - 1_100).is_ok(), "just fits");
+    assert_eq!(with(Vec::clear), Err(Rejection::NoItems));
+    assert_eq!(with(|items| items[0].unit_price_minor = i64::MAX), Err(Rejection::TotalTooLarge));
+    assert_eq!(with(|items| items[1].unit_price_minor = i64::MAX), Err(Rejection::TotalTooLarge));
+    assert!(with(|items| items[0].unit_price_minor = i64::MAX - 1_100).is_ok(), "just fits");
 }
 
 /// What any status has a cell for, every status must have one for.

@@ -40,7 +40,7 @@ impl PolicyBody {
             complete_within_ms,
             remind_after_ms,
             tell_user_within_ms,
-        } = terms.policy.clone();
+        } = (*terms.policy).clone();
         Self {
             version,
             accept_within_ms,
@@ -64,7 +64,7 @@ impl PolicyBody {
         let problems = policy.problems();
         problems.iter().for_each(|what| faults.at(pointer, *what));
         match flow {
-            Ok(flow) if problems.is_empty() => Some(Terms { flow, policy }),
+            Ok(flow) if problems.is_empty() => Some(Terms { flow, policy: policy.into() }),
             Ok(_) => None,
             Err(what) => {
                 faults.at(format!("{pointer}/flow"), what);

@@ -12,9 +12,9 @@ use crate::store::vouchers::insert_voucher;
 
 const SCHEMA_ID: u32 = 42;
 
-fn text(headers: &[(Cow<'static, str>, Vec<u8>)], name: &str) -> String {
-    let (_, value) = headers.iter().find(|(known, _)| known == name).unwrap();
-    String::from_utf8(value.clone()).unwrap()
+fn text(headers: &Headers, name: &str) -> String {
+    let (_, value) = headers.iter().find(|(known, _)| *known == name).unwrap();
+    String::from_utf8(value.to_vec()).unwrap()
 }
 
 #[test]
