@@ -63,12 +63,12 @@ pub async fn run(
 }
 
 /// One look, from where the first one found the journal's end; how many of its rows it took.
-async fn look(store: &dyn Store, watch: &mut Option<Watch>) -> Result<usize, Error> {
+pub(crate) async fn look(store: &dyn Store, watch: &mut Option<Watch>) -> Result<usize, Error> {
     let watch = match watch {
         Some(watch) => watch,
-        None => watch.insert(Watch::begin(store)?),
+        None => watch.insert(Watch::begin(store).await?),
     };
-    watch.read()?;
+    watch.read(store).await?;
     let Some(position) = watch.rows.last().map(|row| row.position) else { return Ok(0) };
     let order_ids: HashSet<&String> = watch.rows.iter().map(|row| &row.order_id).collect();
     let order_ids = order_ids.into_iter().cloned().collect();
@@ -79,7 +79,8 @@ async fn look(store: &dyn Store, watch: &mut Option<Watch>) -> Result<usize, Err
     Ok(watch.rows.len())
 }
 
-struct Watch {
+/// Where the check stands in the journal, and what it has told of.
+pub(crate) struct Watch {
     journal: Box<dyn JournalReader>,
     position: i64,
     rows: Vec<JournalRow>,
@@ -87,21 +88,21 @@ struct Watch {
 }
 
 impl Watch {
-    fn begin(store: &dyn Store) -> Result<Self, Error> {
-        let mut journal = store.journal_reader()?;
-        let position = journal.newest()?;
+    /// At a position below which nothing commits any more: who is under way now is looked at too.
+    async fn begin(store: &dyn Store) -> Result<Self, Error> {
+        let (journal, position) = (store.journal_reader()?, store.settled_end().await?);
         Ok(Self { journal, position, rows: Vec::new(), told: HashSet::new() })
     }
 
     /// What cannot be read is told of and passed over: the rest is looked at all the same.
-    fn read(&mut self) -> Result<(), Error> {
+    async fn read(&mut self, store: &dyn Store) -> Result<(), Error> {
         self.rows.clear();
         let read = self.journal.read_after(self.position, PORTION, &mut self.rows);
         let Err(Error::Corrupt(cause)) = read else { return read };
         tracing::error!(after = self.position, error = %cause, "the journal cannot be read");
         metrics::counter!(VIOLATIONS).increment(1);
         self.rows.clear();
-        self.position = self.journal.newest()?;
+        self.position = store.settled_end().await?;
         Ok(())
     }
 

@@ -4,7 +4,7 @@
 
 mod body;
 mod pauses;
-mod plan;
+pub(crate) mod plan;
 
 use crate::app::{App, Failure};
 use crate::domain::{Attempt, Delivery, Endpoint};

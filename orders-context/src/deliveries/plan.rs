@@ -46,8 +46,10 @@ impl Planner {
             self.pass(from, after).await?;
             return Ok(false);
         }
+        // Nor is what is under way now, and commits below what is there.
+        let settled = self.store.settled_end().await?;
         if !self.store.has_endpoints().await? {
-            self.pass(from, newest).await?;
+            self.pass(from, newest.min(settled).max(after)).await?;
             return Ok(false);
         }
         let rows = self.read(move |reader| {

@@ -17,10 +17,13 @@ use serde_json::json;
 use system_tests::{
     api::{Api, dinner},
     eventually::eventually,
+    postgres::Postgres,
     sse::{Event, Parser},
+    stack::Stack,
 };
+use tokio::task::block_in_place;
 
-use super::served::Served;
+use super::served::{Served, migrate};
 
 const CUTS: usize = 100;
 
@@ -29,6 +32,9 @@ const RESTART_EVERY: usize = 25;
 
 /// How many orders are made at most of which nothing has been read yet.
 const MOST_AHEAD: usize = 200;
+
+/// Added to every port of the database's stack.
+const PORT_OFFSET: u16 = 20_500;
 
 /// How long anything may take before it counts as missing.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -177,10 +183,27 @@ async fn cook(api: Api, told: Arc<AtomicUsize>, stop: Arc<AtomicBool>) -> Result
     Ok(orders)
 }
 
+/// A rejection as `closed` would close the restaurant.
+const NEVER_CLOSED: [(&str, &str); 2] = [("ORDERS_CLOSED_MS", "0"), ("ORDERS_PAUSE_MS", "0")];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_feed_that_is_cut_a_hundred_times_tells_everything_once() -> Result<()> {
-    // A rejection as `closed` would close the restaurant.
-    let mut served = Served::start(&[("ORDERS_CLOSED_MS", "0"), ("ORDERS_PAUSE_MS", "0")]).await?;
+    cut(Served::start(&NEVER_CLOSED).await?).await
+}
+
+/// There, what commits late lies before what was told already.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_feed_over_postgres_that_is_cut_a_hundred_times_tells_everything_once() -> Result<()> {
+    // Of the stack, which sees to the server's end, the smallest part is started.
+    let stack = block_in_place(|| Stack::start_parts("feed", PORT_OFFSET, &["mail"]))?;
+    let postgres = block_in_place(|| Postgres::beside(&stack))?;
+    let database = ("ORDERS_DATABASE_URL", postgres.url());
+    migrate(postgres.url())?;
+    let [closed, pause] = NEVER_CLOSED;
+    cut(Served::start(&[closed, pause, database]).await?).await
+}
+
+async fn cut(mut served: Served) -> Result<()> {
     let client = Client::builder().no_proxy().build()?;
     let url = format!("{}/v1/restaurants/nino/feed", served.url);
     let (token, parser) = (served.tokens.restaurant("nino")?, Parser::default());

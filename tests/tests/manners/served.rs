@@ -156,6 +156,16 @@ impl Served {
     }
 }
 
+/// Makes the tables of a database that several may share.
+pub fn migrate(database: &str) -> Result<()> {
+    let orders = binaries()?.join("orders");
+    let output =
+        Command::new(orders).arg("migrate").env("ORDERS_DATABASE_URL", database).output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "orders migrate: {said}");
+    Ok(())
+}
+
 /// Starts `orders serve`.
 fn serve(folder: &TempDir, settings: &[(String, String)]) -> Result<Child> {
     let log =

@@ -6,7 +6,7 @@ use super::statements::Statements;
 use crate::domain::{Availability, Bearing, Opening, Role, Shut, Timestamp};
 use crate::store::{Commit, Error};
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 const SELECT: &str = "SELECT version, opening, until, reason, set_by, since, capacity,
     expired_in_a_row FROM availability WHERE restaurant_id = ?1";
@@ -15,36 +15,46 @@ pub fn find(conn: &Connection, restaurant_id: &str) -> Result<Option<Availabilit
     Ok(conn.prepare_cached(SELECT)?.query_row([restaurant_id], row).optional()?)
 }
 
-/// Whether the version before was stored.
+/// Whether the version before was stored. Nobody else writes to the file between the two statements.
 pub fn put(conn: &Connection, restaurant_id: &str, next: &Availability) -> Result<bool, Error> {
-    let changed = conn
-        .prepare_cached(
-            "INSERT INTO availability (restaurant_id, version, opening, until, reason, set_by, since,
-                capacity, expired_in_a_row)
-             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 WHERE ?2 = 1 + coalesce(
-                (SELECT version FROM availability WHERE restaurant_id = ?1), 0)
-             ON CONFLICT (restaurant_id) DO UPDATE SET version = excluded.version,
-                opening = excluded.opening, until = excluded.until, reason = excluded.reason,
-                set_by = excluded.set_by, since = excluded.since, capacity = excluded.capacity,
-                expired_in_a_row = excluded.expired_in_a_row",
-        )?
-        .execute(params![
-            restaurant_id,
-            next.version,
-            next.opening.as_str(),
-            next.until.map(|at| at.0),
-            next.reason,
-            next.set_by.as_str(),
-            next.since.0,
-            next.capacity,
-            next.expired_in_a_row,
-        ])?;
-    Ok(changed == 1)
+    let before = find(conn, restaurant_id)?.map_or(0, |stored| stored.version);
+    let is_next = next.version == before + 1;
+    if is_next {
+        replace(conn, restaurant_id, next)?;
+    }
+    Ok(is_next)
 }
 
-/// Those that a group of commits concerns, each read once.
+fn replace(conn: &Connection, restaurant_id: &str, next: &Availability) -> Result<(), Error> {
+    conn.prepare_cached(
+        "INSERT INTO availability (restaurant_id, version, opening, until, reason, set_by, since,
+            capacity, expired_in_a_row)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+         ON CONFLICT (restaurant_id) DO UPDATE SET version = excluded.version,
+            opening = excluded.opening, until = excluded.until, reason = excluded.reason,
+            set_by = excluded.set_by, since = excluded.since, capacity = excluded.capacity,
+            expired_in_a_row = excluded.expired_in_a_row",
+    )?
+    .execute(params![
+        restaurant_id,
+        next.version,
+        next.opening.as_str(),
+        next.until.map(|at| at.0),
+        next.reason,
+        next.set_by.as_str(),
+        next.since.0,
+        next.capacity,
+        next.expired_in_a_row,
+    ])?;
+    Ok(())
+}
+
+/// Those that a group of commits concerns, each read once, and written once if it has moved.
 #[derive(Default)]
-pub struct Restaurants(HashMap<String, Option<Availability>>);
+pub struct Restaurants {
+    known: HashMap<String, Option<Availability>>,
+    moved: BTreeSet<String>,
+}
 
 impl Restaurants {
     /// Whether the order's restaurant takes it, if it is a new one. Nothing was written for it yet.
@@ -77,18 +87,28 @@ impl Restaurants {
         let known = self.find(tx, id)?;
         let before = known.clone().unwrap_or_else(Availability::unsaid);
         if let Some(after) = before.after(bearing, entry.occurred_at) {
-            put(tx.conn(), id, &after)?;
-            self.0.insert(id.clone(), Some(after));
+            self.known.insert(id.clone(), Some(after));
+            self.moved.insert(id.clone());
+        }
+        Ok(())
+    }
+
+    /// Writes what has become of them. Nobody else has moved them: they were read in the same transaction.
+    pub fn write(&self, conn: &Connection) -> Result<(), Error> {
+        for id in &self.moved {
+            if let Some(Some(after)) = self.known.get(id) {
+                replace(conn, id, after)?;
+            }
         }
         Ok(())
     }
 
     fn find(&mut self, tx: &mut Statements<'_>, id: &str) -> Result<&Option<Availability>, Error> {
-        if !self.0.contains_key(id) {
+        if !self.known.contains_key(id) {
             let found = tx.prepare_cached(SELECT)?.query_row([id], row).optional()?;
-            self.0.insert(id.to_owned(), found);
+            self.known.insert(id.to_owned(), found);
         }
-        Ok(self.0.get(id).unwrap_or(&None))
+        Ok(self.known.get(id).unwrap_or(&None))
     }
 }
 

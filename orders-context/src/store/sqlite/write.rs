@@ -32,6 +32,7 @@ pub fn commit(conn: &mut Connection, commits: &[Commit]) -> Result<Vec<Outcome>,
         }
         outcomes.push(outcome);
     }
+    restaurants.write(statements.conn())?;
     counters::add(&mut statements, &counters)?;
     drop(statements);
     tx.commit()?;

@@ -3,9 +3,13 @@
 use super::super::journal::FIRST;
 use super::read_on;
 use super::server::Place;
+use crate::conformance;
+use crate::deliveries::plan::Planner;
 use crate::domain::tests::mother::{after, order_accepted};
+use crate::store::contract::endpoints::{add, endpoint, house};
 use crate::store::contract::{commit, moved, placed};
-use crate::store::{JournalRow, Store};
+use crate::store::{Deliveries, JournalRow, Store};
+use std::sync::Arc;
 
 /// Writes event 2 of order 1 as an instance would, from a copy of event 1.
 pub fn write_late() -> String {
@@ -79,4 +83,37 @@ async fn who_only_reads_holds_nobody_back() {
     read_on(&mut *reader, &mut rows, 10);
     assert_eq!(names(&rows), [("order-1", 1)]);
     idle.batch_execute("ROLLBACK").await.unwrap();
+}
+
+#[tokio::test]
+async fn who_begins_at_the_end_looks_at_what_commits_late() {
+    let place = Place::migrated();
+    let store = place.store();
+    commit(&store, vec![placed("order-1")]).await;
+    let late = place.client().await;
+    late.batch_execute(&format!("BEGIN; {}", write_late())).await.unwrap();
+    commit(&store, vec![placed("order-2")]).await;
+    let mut watch = None;
+    assert_eq!(conformance::look(&store, &mut watch).await.unwrap(), 0);
+    late.batch_execute("COMMIT").await.unwrap();
+    assert_eq!(conformance::look(&store, &mut watch).await.unwrap(), 2, "below the end, and above");
+}
+
+#[tokio::test]
+async fn who_passes_over_what_nobody_hears_of_passes_over_nothing_that_commits_late() {
+    let place = Place::migrated();
+    let store = Arc::new(place.store());
+    store.put_restaurant(house()).await.unwrap();
+    commit(&*store, vec![placed("order-1")]).await;
+    let late = place.client().await;
+    late.batch_execute(&format!("BEGIN; {}", write_late())).await.unwrap();
+    commit(&*store, vec![placed("order-2")]).await;
+    let mut planner = Planner::new(Arc::<super::Postgres>::clone(&store));
+    assert!(!planner.go_on().await.unwrap(), "nobody has an endpoint");
+    add(&*store, endpoint("endpoint-1")).await;
+    late.batch_execute("COMMIT").await.unwrap();
+    planner.go_on().await.unwrap();
+    let told = store.deliveries("endpoint-1".to_owned(), None, None, 10).await.unwrap();
+    assert!(told.iter().any(|delivery| delivery.event_id == "event-late"), "{told:?}");
+    assert!(told.iter().all(|delivery| delivery.sequence == 2 || delivery.order_id != "order-1"));
 }
