@@ -31,6 +31,8 @@ mod grouping;
 mod histories;
 #[path = "app/migrating.rs"]
 mod migrating;
+#[path = "app/overload.rs"]
+mod overload;
 #[path = "app/pausing.rs"]
 mod pausing;
 #[path = "app/placing.rs"]

@@ -6,6 +6,9 @@ use crate::domain::{Command, Order, Placement, Timestamp, evolve};
 use crate::store::{Contact, Remembered, Wanted};
 use std::sync::Arc;
 
+/// New orders are refused once more than one of so many places in the queue is taken.
+const NEW_ORDERS_PART: usize = 4;
+
 /// What a customer asks for.
 #[derive(Clone, Debug)]
 pub struct PlaceOrder {
@@ -37,7 +40,8 @@ impl App {
     /// repetition gets the order as it was placed, whatever has become of order, menu or restaurant.
     ///
     /// # Errors
-    /// [`Failure`]; the restaurant unknown, an item not on its menu, the key used otherwise.
+    /// [`Failure`]; the restaurant unknown, an item not on its menu, the key used otherwise. More than
+    /// a quarter of the queue waits: [`Failure::Overloaded`], and nothing was done.
     pub async fn place_order(&self, wanted: PlaceOrder, cause: Cause) -> Result<Placed, Failure> {
         let order_id = self.ids.next().to_string();
         let now = self.now();
@@ -59,10 +63,22 @@ impl App {
             remember: Some(remember),
             ..Change::default()
         };
+        // Only now, for many may have waited for the menu together.
+        if !self.has_room_for_new_orders() {
+            return Err(Failure::Overloaded);
+        }
         match self.submit(change).await? {
             Reply::Order(order) => Ok(Placed { order, replayed: false }),
             Reply::Replayed(order_id) => self.as_placed(order_id).await,
         }
+    }
+
+    /// An order that is taken brings several more commands. Whatever is taken beyond what can be
+    /// finished crowds out what is under way, so most of the queue is kept for that.
+    fn has_room_for_new_orders(&self) -> bool {
+        let places = self.queue.max_capacity();
+        let waiting = places - self.queue.capacity();
+        waiting <= places / NEW_ORDERS_PART
     }
 
     async fn price(

@@ -199,14 +199,15 @@ async fn a_key_that_is_being_written_is_replayed_and_leads_to_one_order() {
 async fn a_store_that_hangs_fills_the_queue_and_no_more() {
     let takeaway = Takeaway::open();
     takeaway.app().await;
-    let (app, group) = takeaway.idle_app(Limits { queue: 3, group: 2 });
+    let (app, group) = takeaway.idle_app(Limits { queue: 8, group: 2 });
     tokio::spawn(group.run(Shutdown::new()));
     app.restaurant("bella-napoli").await.unwrap().unwrap();
     let before = takeaway.store.commits();
     takeaway.store.hold();
     let mut taken = vec![place(&app, "rosa-0")];
     until_commits(&takeaway, before, 1).await;
-    // Two are formed behind the one that is being written, three are queued.
+    // Two are formed behind the one that is being written; three are queued, for new orders get no more
+    // than a quarter of the queue and one place.
     for number in 1..=5 {
         taken.push(place(&app, &format!("rosa-{number}")));
         pause().await;

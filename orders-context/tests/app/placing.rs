@@ -1,6 +1,6 @@
 //! New orders: once for each key, bounded in number, kept once acknowledged.
 
-use crate::support::{Takeaway, bella_napoli, everything, margherite, placed};
+use crate::support::{Takeaway, bella_napoli, count, margherite, placed};
 use chassis::shutdown::Shutdown;
 use orders_context::app::group::Limits;
 use orders_context::app::{App, Cause, Failure, PlaceOrder, Placed};
@@ -22,10 +22,6 @@ async fn queued(app: &App, count: usize) -> Vec<Answer> {
     let waiting: Vec<Answer> = (0..count).map(place).collect();
     tokio::task::yield_now().await;
     waiting
-}
-
-async fn count(app: &App) -> usize {
-    app.orders(everything(1_000)).await.unwrap().orders.len()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -82,27 +78,10 @@ async fn a_repetition_gets_the_order_as_it_was_placed() {
 }
 
 #[tokio::test]
-async fn a_full_queue_sends_callers_away_and_keeps_whom_it_took() {
-    let takeaway = Takeaway::open();
-    takeaway.app().await;
-    let (app, group) = takeaway.idle_app(Limits { queue: 3, group: 10 });
-    let waiting = queued(&app, 3).await;
-    let one_more = app.place_order(margherite("one-more"), Cause::default()).await;
-    assert!(matches!(one_more, Err(Failure::Overloaded)));
-    assert_eq!(count(&app).await, 0);
-    tokio::spawn(group.run(Shutdown::new()));
-    for answer in waiting {
-        answer.await.unwrap().unwrap();
-    }
-    placed(&app, "one-more").await;
-    assert_eq!(count(&app).await, 4);
-}
-
-#[tokio::test]
 async fn stopping_commits_what_was_queued_and_takes_no_more() {
     let takeaway = Takeaway::open();
     takeaway.app().await;
-    let (app, group) = takeaway.idle_app(Limits { queue: 10, group: 2 });
+    let (app, group) = takeaway.idle_app(Limits { queue: 20, group: 2 });
     let waiting = queued(&app, 5).await;
     let stop = Shutdown::new();
     stop.cancel();

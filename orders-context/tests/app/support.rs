@@ -154,3 +154,8 @@ pub fn everything(limit: usize) -> ListOrders {
     let (filter, sort) = (OrdersFilter::default(), OrdersSort::Newest);
     ListOrders { filter, sort, cursor: None, limit }
 }
+
+/// How many orders there are, of a thousand at most.
+pub async fn count(app: &App) -> usize {
+    app.orders(everything(1_000)).await.unwrap().orders.len()
+}
