@@ -109,7 +109,7 @@ fn inbox(config: &Config, statuses: Statuses) -> anyhow::Result<LakeInbox> {
                 .with_context(|| format!("{} cannot be a table", topic.name))?;
         sinks.push(sink);
     }
-    let registry = RegistryClient::new(&config.registry_url)?;
+    let registry = RegistryClient::at(&config.registry)?;
     Ok(LakeInbox {
         lake: config.lake.clone(),
         sinks,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chassis::config::{ConfigError, Settings};
 use chassis::kafka::KafkaConfig;
+use schemas::RegistryAddress;
 
 use crate::ingest::FlushRules;
 use crate::lake::Lake;
@@ -14,8 +15,8 @@ use crate::lake::Lake;
 pub struct Config {
     /// `KAFKA_BOOTSTRAP`.
     pub kafka: KafkaConfig,
-    /// `SCHEMA_REGISTRY_URL`: base of a Confluent-compatible API.
-    pub registry_url: String,
+    /// `SCHEMA_REGISTRY_URL`, `SCHEMA_REGISTRY_CA_FILE`: base of a Confluent-compatible API.
+    pub registry: RegistryAddress,
     /// `ANALYTICS_LISTEN`: address of the HTTP server.
     pub listen: SocketAddr,
     /// `LAKE_URI`: a folder, or a `file://` URL of one.
@@ -41,13 +42,20 @@ impl Config {
         chassis::telemetry::init("analytics", &mut settings);
         let config = Self {
             kafka: KafkaConfig::from_settings(&mut settings, "analytics"),
-            registry_url: settings
-                .or("SCHEMA_REGISTRY_URL", "http://127.0.0.1:8081/apis/ccompat/v7".to_owned()),
+            registry: registry(&mut settings),
             listen: settings.or("ANALYTICS_LISTEN", SocketAddr::from(([127, 0, 0, 1], 8083))),
             lake: lake(&mut settings),
             flush: flush(&mut settings),
         };
         settings.finish(config)
+    }
+}
+
+fn registry(settings: &mut Settings) -> RegistryAddress {
+    let url = "http://127.0.0.1:8081/apis/ccompat/v7".to_owned();
+    RegistryAddress {
+        url: settings.or("SCHEMA_REGISTRY_URL", url),
+        ca_file: settings.optional("SCHEMA_REGISTRY_CA_FILE"),
     }
 }
 

@@ -20,6 +20,7 @@ declare -rA base_ports=(
   [orders-2]=8084 [orders-3]=8085
   [postgres]=5432
   [secured]=9392 [secured-controller]=9393 [secured-tls]=9394 [secured-mutual]=9395
+  [secured-registry]=9396 [secured-registry-management]=9397
 )
 contexts=(orders promotions analytics)
 
@@ -60,6 +61,7 @@ ports_of() {
   case $1 in
     kafka*) printf '%s\n' "$1" "$1-controller" ;;
     registry) printf '%s\n' registry registry-management ;;
+    secured-registry) printf '%s\n' secured-registry secured-registry-management ;;
     secured) printf '%s\n' secured secured-controller secured-tls secured-mutual ;;
     mail) printf '%s\n' mail mail-smtp mail-imap ;;
     *) printf '%s\n' "$1" ;;

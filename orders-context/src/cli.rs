@@ -10,7 +10,7 @@ mod republish;
 mod table;
 mod token;
 
-use crate::config::{Config, Database};
+use crate::config::{self, Config, Database};
 use crate::domain::Timestamp;
 use crate::{boot, check, copy, picture, plan, policy_file, reshard, verify};
 use anyhow::{Context, anyhow, bail};
@@ -250,8 +250,8 @@ async fn apply_own_topics() -> anyhow::Result<()> {
 
 async fn apply_own_schemas() -> anyhow::Result<()> {
     let mut settings = Settings::from_env();
-    let url: String = settings.required("SCHEMA_REGISTRY_URL");
-    let registry = RegistryClient::new(&settings.finish(url)?)?;
+    let registry = config::registry(&mut settings);
+    let registry = RegistryClient::at(&settings.finish(registry)?)?;
     for applied in registry::apply(&registry, Owner::Orders).await? {
         let registry::Applied { subject, version, id, outcome } = applied;
         print(&format!("{subject} version {version}: id {id}, {outcome:?}\n"))?;
@@ -262,10 +262,10 @@ async fn apply_own_schemas() -> anyhow::Result<()> {
 async fn verify(wait: Duration) -> anyhow::Result<()> {
     let mut settings = Settings::from_env();
     let kafka = KafkaConfig::from_settings(&mut settings, "orders-verify");
-    let url: String = settings.required("SCHEMA_REGISTRY_URL");
+    let registry = config::registry(&mut settings);
     let database = settings.or("ORDERS_DATABASE_URL", Database::default());
-    let (kafka, url, database) = settings.finish((kafka, url, database))?;
-    let registry = RegistryClient::new(&url)?;
+    let (kafka, registry, database) = settings.finish((kafka, registry, database))?;
+    let registry = RegistryClient::at(&registry)?;
     let store = boot::open_store(&database).await?;
     let runtime = tokio::runtime::Handle::current();
     let report = tokio::task::spawn_blocking(move || {

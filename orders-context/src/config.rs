@@ -14,6 +14,7 @@ use chassis::http::{Origins, TlsFiles};
 use chassis::kafka::KafkaConfig;
 use chassis::postgres::Address;
 use chassis::signing::secret_bytes;
+use schemas::RegistryAddress;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -36,8 +37,8 @@ pub struct Config {
     pub database: Database,
     /// `KAFKA_BOOTSTRAP` and what goes with it.
     pub kafka: KafkaConfig,
-    /// `SCHEMA_REGISTRY_URL`: with the path of its Confluent-compatible API.
-    pub registry_url: String,
+    /// `SCHEMA_REGISTRY_URL`, `SCHEMA_REGISTRY_CA_FILE`: with the path of its Confluent-compatible API.
+    pub registry: RegistryAddress,
     /// How customers are told.
     pub customers: CustomerChannel,
     /// Where letters are handed in, to restaurants too; none where customers are told by push and
@@ -184,7 +185,7 @@ impl Config {
             quotas: quotas(settings),
             database,
             kafka: KafkaConfig::from_settings(settings, "orders"),
-            registry_url: settings.required("SCHEMA_REGISTRY_URL"),
+            registry: registry(settings),
             mail: MailServer::from_settings(settings, &customers),
             customers,
             webhook_reach,
@@ -297,6 +298,12 @@ fn answer_links(settings: &mut Settings) -> Option<AnswerLinks> {
         settings.problem("ORDERS_PUBLIC_URL", "must be a URL with http or https");
     }
     links
+}
+
+/// Reads where the registry is.
+pub fn registry(settings: &mut Settings) -> RegistryAddress {
+    let url = settings.required("SCHEMA_REGISTRY_URL");
+    RegistryAddress { url, ca_file: settings.optional("SCHEMA_REGISTRY_CA_FILE") }
 }
 
 fn streams(settings: &mut Settings) -> StreamLimits {

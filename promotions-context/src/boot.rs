@@ -85,7 +85,7 @@ pub async fn start(
     let path = config.database.path();
     let store = Store::open(path)
         .with_context(|| format!("cannot open {}: PROMOTIONS_DATABASE_URL", path.display()))?;
-    let registry = RegistryClient::new(&config.registry_url)?;
+    let registry = RegistryClient::at(&config.registry)?;
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("cannot listen on {}: PROMOTIONS_LISTEN", config.listen))?;

@@ -8,6 +8,7 @@ use chassis::config::Settings;
 use chassis::http::auth::{AuthConfig, Quota, Rate};
 use chassis::http::{Origins, TlsFiles};
 use chassis::kafka::KafkaConfig;
+use schemas::RegistryAddress;
 
 use crate::app::CodeKey;
 use crate::domain::Campaign;
@@ -18,8 +19,8 @@ use crate::http::Role;
 pub struct Config {
     /// `KAFKA_BOOTSTRAP`: where Kafka is.
     pub kafka: KafkaConfig,
-    /// `SCHEMA_REGISTRY_URL`: where the registry's API begins.
-    pub registry_url: String,
+    /// `SCHEMA_REGISTRY_URL`, `SCHEMA_REGISTRY_CA_FILE`: where the registry's API begins.
+    pub registry: RegistryAddress,
     /// `PROMOTIONS_LISTEN`: address and port of the HTTP API; port 0 takes a free one.
     pub listen: SocketAddr,
     /// `TAKEAWAY_ENV`, `TOKEN_JWKS` and what goes with them: whose tokens count.
@@ -66,7 +67,7 @@ impl Config {
     pub fn from_settings(settings: &mut Settings) -> Self {
         Self {
             kafka: kafka(settings),
-            registry_url: registry_url(settings),
+            registry: registry(settings),
             listen: settings.or("PROMOTIONS_LISTEN", ([127, 0, 0, 1], 8082).into()),
             auth: AuthConfig::from_settings(settings),
             tls: TlsFiles::from_settings(settings, "PROMOTIONS_TLS_CERT", "PROMOTIONS_TLS_KEY"),
@@ -84,7 +85,7 @@ impl Config {
     pub fn for_testing(bootstrap: &str, registry_url: &str, database: &Path) -> Self {
         Self {
             kafka: KafkaConfig::for_testing(bootstrap),
-            registry_url: registry_url.to_owned(),
+            registry: RegistryAddress { url: registry_url.to_owned(), ca_file: None },
             listen: ([127, 0, 0, 1], 0).into(),
             auth: AuthConfig::for_testing(database.with_extension("token.key")),
             tls: None,
@@ -103,8 +104,12 @@ pub fn kafka(settings: &mut Settings) -> KafkaConfig {
 }
 
 /// Reads where the registry is; the local stack's by default.
-pub fn registry_url(settings: &mut Settings) -> String {
-    settings.or("SCHEMA_REGISTRY_URL", "http://127.0.0.1:8081/apis/ccompat/v7".to_owned())
+pub fn registry(settings: &mut Settings) -> RegistryAddress {
+    let url = "http://127.0.0.1:8081/apis/ccompat/v7".to_owned();
+    RegistryAddress {
+        url: settings.or("SCHEMA_REGISTRY_URL", url),
+        ca_file: settings.optional("SCHEMA_REGISTRY_CA_FILE"),
+    }
 }
 
 /// Reads where the database is; `sqlite:var/promotions.db` by default.

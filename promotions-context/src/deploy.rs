@@ -7,7 +7,7 @@ use chassis::kafka::KafkaConfig;
 use chassis::kafka::admin::{self, Applied, Partitioning, TopicSpec};
 use schemas::registry::{self, Outcome};
 use schemas::topics::{Owner, owned_by};
-use schemas::{RegistryClient, Topic};
+use schemas::{RegistryAddress, RegistryClient, Topic};
 
 /// Creates the topics that promotions writes, and corrects their settings. Fails if one differs in
 /// what cannot be changed.
@@ -40,8 +40,8 @@ pub async fn apply_topics(kafka: &KafkaConfig) -> anyhow::Result<ExitCode> {
 ///
 /// # Errors
 /// The registry cannot be asked, or refuses a schema.
-pub async fn apply_schemas(registry_url: &str) -> anyhow::Result<ExitCode> {
-    let registry = RegistryClient::new(registry_url)?;
+pub async fn apply_schemas(registry: &RegistryAddress) -> anyhow::Result<ExitCode> {
+    let registry = RegistryClient::at(registry)?;
     for one in registry::apply(&registry, Owner::Promotions).await? {
         let outcome = match one.outcome {
             Outcome::Registered => "registered",

@@ -75,13 +75,13 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             return deploy::apply_topics(&settings.finish(kafka)?).await;
         }
         Command::Schemas { command: Apply::Apply } => {
-            let registry_url = config::registry_url(&mut settings);
-            return deploy::apply_schemas(&settings.finish(registry_url)?).await;
+            let registry = config::registry(&mut settings);
+            return deploy::apply_schemas(&settings.finish(registry)?).await;
         }
         Command::Verify { wait } => {
             let subject = verify::Subject {
                 kafka: config::kafka(&mut settings),
-                registry_url: config::registry_url(&mut settings),
+                registry: config::registry(&mut settings),
                 database: config::database(&mut settings),
             };
             let subject = settings.finish(subject)?;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use chassis::kafka::scan::{Isolation, scan};
 use chassis::kafka::{Incoming, KafkaConfig};
-use schemas::{DecodeError, Decoder, RegistryClient, VoucherEvent, topics};
+use schemas::{DecodeError, Decoder, RegistryAddress, RegistryClient, VoucherEvent, topics};
 use tokio::runtime::Handle;
 
 use crate::config::DatabaseUrl;
@@ -31,7 +31,7 @@ pub struct Subject {
     /// Where the topics are.
     pub kafka: KafkaConfig,
     /// Where the schemas of their records are.
-    pub registry_url: String,
+    pub registry: RegistryAddress,
     /// Where the journal is.
     pub database: DatabaseUrl,
 }
@@ -55,7 +55,7 @@ fn run_blocking(
     let reader = Store::at(path)
         .reader()
         .with_context(|| format!("cannot open {}: PROMOTIONS_DATABASE_URL", path.display()))?;
-    let registry = RegistryClient::new(&subject.registry_url)?;
+    let registry = RegistryClient::at(&subject.registry)?;
     let started = Instant::now();
     loop {
         // The topics first: whatever is on them must be in the journal by then.

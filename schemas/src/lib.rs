@@ -19,6 +19,6 @@ pub use headers::Envelope;
 pub use order_events::{OrderEvent, OrderFact};
 pub use order_state::OrderState;
 pub use record::Event;
-pub use registry::{RegistryClient, RegistryError};
+pub use registry::{RegistryAddress, RegistryClient, RegistryError};
 pub use topics::{Owner, Subject, Topic};
 pub use voucher_events::{VoucherEvent, VoucherFact};

@@ -5,6 +5,7 @@
 //! says whether waiting helps.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use serde_json::{Value, json};
 
 mod apply;
 mod error;
+mod trust;
 
 pub use apply::{Applied, Outcome, apply};
 pub use error::RegistryError;
@@ -37,6 +39,15 @@ pub struct Registered {
     pub version: u32,
 }
 
+/// Where a registry is, and whose word is taken for its certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegistryAddress {
+    /// Where its API begins, for example `http://127.0.0.1:8081/apis/ccompat/v7`.
+    pub url: String,
+    /// PEM of the authorities that its certificate is checked by; those of the system when absent.
+    pub ca_file: Option<PathBuf>,
+}
+
 /// One registry. Clones share connections and what was fetched.
 #[derive(Debug, Clone)]
 pub struct RegistryClient {
@@ -49,18 +60,28 @@ impl RegistryClient {
     /// A client of the registry whose API begins at `url`, for example
     /// `http://127.0.0.1:8081/apis/ccompat/v7`. Connects to nothing yet.
     pub fn new(url: &str) -> Result<Self, RegistryError> {
+        Self::at(&RegistryAddress { url: url.to_owned(), ca_file: None })
+    }
+
+    /// A client of the registry at that address. Connects to nothing yet.
+    pub fn at(address: &RegistryAddress) -> Result<Self, RegistryError> {
         let bad = |cause: String| RegistryError::BadAddress { cause };
-        let base = Url::parse(url).map_err(|error| bad(error.to_string()))?;
+        let base = Url::parse(&address.url).map_err(|error| bad(error.to_string()))?;
         if !matches!(base.scheme(), "http" | "https") {
             return Err(bad(format!("it begins with `{}:`", base.scheme())));
         }
-        let http = Client::builder()
+        let builder = Client::builder()
             .connect_timeout(CONNECT_LIMIT)
             .timeout(CALL_LIMIT)
             // A registry is a neighbour; a proxy for the internet would only lose the way to it.
-            .no_proxy()
-            .build()
-            .map_err(|error| bad(error.to_string()))?;
+            .no_proxy();
+        let http = match &address.ca_file {
+            None => builder.build().map_err(|error| bad(error.to_string()))?,
+            Some(file) => builder
+                .tls_certs_only(trust::authorities(file)?)
+                .build()
+                .map_err(|error| trust::unusable(file, &error.to_string()))?,
+        };
         Ok(Self { base, http, by_id: Arc::default() })
     }
 
@@ -148,13 +169,18 @@ impl RegistryClient {
 
     fn unreachable(&self, error: reqwest::Error) -> RegistryError {
         let error = error.without_url();
+        let is_distrust = trust::is_distrust(&error);
         let mut cause = error.to_string();
         let mut source = std::error::Error::source(&error);
         while let Some(inner) = source {
             cause = format!("{cause}: {inner}");
             source = inner.source();
         }
-        RegistryError::Unreachable { url: self.shown(), cause }
+        let url = self.shown();
+        match is_distrust {
+            true => RegistryError::Untrusted { url, cause },
+            false => RegistryError::Unreachable { url, cause },
+        }
     }
 
     /// The address without the credentials it may carry.

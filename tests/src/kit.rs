@@ -49,12 +49,10 @@ struct Message {
 
 impl Kit {
     /// A kit for that broker and that registry. Connects to nothing yet.
-    ///
-    /// # Errors
-    /// When the registry's address is none.
-    pub fn new(kafka: KafkaConfig, registry: &str) -> Result<Self> {
+    #[must_use]
+    pub fn new(kafka: KafkaConfig, registry: RegistryClient) -> Self {
         let producer = format!("takeaway-kit-{}", Uuid::now_v7());
-        Ok(Self { kafka, registry: RegistryClient::new(registry)?, producer })
+        Self { kafka, registry, producer }
     }
 
     /// Makes the topics that others read, as they are declared, and registers every shipped

@@ -75,14 +75,7 @@ pub async fn apply_topics(
     kafka: &KafkaConfig,
     topics: &[TopicSpec],
 ) -> anyhow::Result<Vec<(String, Applied)>> {
-    let client: AdminClient<Plain> = admin_config(kafka).create_with_context(Plain::default())?;
-    let asked = kafka.clone();
-    let (client, cluster) = tokio::task::spawn_blocking(move || match Cluster::ask(&client) {
-        Ok(cluster) => Ok((client, cluster)),
-        Err(cause) => Err(refusal(&asked).map_or(cause, |why| anyhow!(why))),
-    })
-    .await?
-    .with_context(|| format!("Kafka cannot be reached at {}", kafka.bootstrap))?;
+    let (client, cluster) = ask(kafka, Cluster::ask).await?;
     let mut applied = Vec::with_capacity(topics.len());
     for topic in topics {
         let known = cluster.topics.iter().find(|known| known.name == topic.name);
@@ -110,10 +103,30 @@ pub async fn apply_topics(
 ///
 /// When Kafka cannot be reached.
 pub async fn cluster_id(kafka: &KafkaConfig) -> anyhow::Result<String> {
+    let id = |client: &AdminClient<Plain>| {
+        client.inner().fetch_cluster_id(REQUEST).context("it does not tell its id")
+    };
+    Ok(ask(kafka, id).await?.1)
+}
+
+/// What a new client is answered, and the client. Where Kafka does not let it in, that is said at once and
+/// with the remedy, which the client itself would not be told before its time is over.
+async fn ask<T: Send + 'static>(
+    kafka: &KafkaConfig,
+    question: impl FnOnce(&AdminClient<Plain>) -> anyhow::Result<T> + Send + 'static,
+) -> anyhow::Result<(AdminClient<Plain>, T)> {
     let client: AdminClient<Plain> = admin_config(kafka).create_with_context(Plain::default())?;
-    tokio::task::spawn_blocking(move || client.inner().fetch_cluster_id(REQUEST))
-        .await?
-        .with_context(|| format!("Kafka cannot be reached at {}", kafka.bootstrap))
+    let asked = kafka.clone();
+    let refused = move || refusal(&asked).map(|why| anyhow!(why));
+    let answer = tokio::task::spawn_blocking(move || {
+        if let Some(why) = refused() {
+            return Err(why);
+        }
+        // A Kafka that is slow may refuse later than that.
+        let answer = question(&client).map_err(|cause| refused().unwrap_or(cause))?;
+        Ok((client, answer))
+    });
+    answer.await?.with_context(|| format!("Kafka cannot be reached at {}", kafka.bootstrap))
 }
 
 /// What there is.

@@ -64,11 +64,17 @@ pub async fn watch_admission(
 /// two seconds at most.
 pub(super) fn refusal(kafka: &KafkaConfig) -> Option<String> {
     let guest = Guest::of(kafka).ok()?;
-    (0..UNANSWERED).find_map(|_| match guest.ask() {
-        Answer::LetIn => Some(None),
-        Answer::Refused(why) => Some(Some(why)),
-        Answer::None => None,
-    })?
+    let mut refused = None;
+    for _ in 0..UNANSWERED {
+        match guest.ask() {
+            Answer::LetIn => return None,
+            // A broker on its way up or down hangs up too, but not for long.
+            Answer::Refused(why) if refused.is_some() => return Some(why),
+            Answer::Refused(why) => refused = Some(why),
+            Answer::None => {}
+        }
+    }
+    refused
 }
 
 /// What a guest hears.

@@ -20,10 +20,10 @@ impl Refusals {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = why(error, reason);
     }
 
-    /// Notes a failure that librdkafka only logs: a broker that hung up at the first requests, as one does
-    /// that expects another protocol, and a transaction that may not write.
+    /// Notes a failure that librdkafka only logs: a broker that hung up, and a transaction that may not
+    /// write.
     pub(super) fn note_failure(&self, message: &str) {
-        let remedy = if message.contains("Disconnected") && is_young(message) {
+        let remedy = if hung_up(message) {
             HUNG_UP
         } else if message.contains("AUTHORIZATION_FAILED") {
             NO_RIGHT
@@ -43,6 +43,11 @@ impl Refusals {
     pub(super) fn or(&self, failure: Error) -> Error {
         self.last().map_or(failure, |why| anyhow!(why))
     }
+}
+
+/// Whether the broker hung up at the first requests, as one does that expects another protocol.
+fn hung_up(message: &str) -> bool {
+    message.contains("Disconnected") && is_young(message)
 }
 
 /// Whether the connection ended before anything was asked, or within two seconds: so librdkafka takes it too.
@@ -67,6 +72,7 @@ fn why(error: &KafkaError, reason: &str) -> Option<String> {
              KAFKA_BOOTSTRAP an address that they are for, KAFKA_CERT_FILE a certificate of ours if \
              it wants one, and KAFKA_SECURITY_PROTOCOL has TLS only where Kafka has"
         }
+        RDKafkaErrorCode::BrokerTransportFailure if hung_up(reason) => HUNG_UP,
         _ => return None,
     };
     Some(format!("{remedy} ({reason})"))
@@ -107,6 +113,14 @@ mod tests {
             (Code::SSL, "certificate verify failed", Some("KAFKA_CA_FILE")),
             (Code::BrokerTransportFailure, "Connection refused", None),
             (Code::AllBrokersDown, "1/1 brokers are down", None),
+            // With TLS on a port without it.
+            (
+                Code::BrokerTransportFailure,
+                "SSL handshake failed: Disconnected: connecting to a PLAINTEXT broker listener? \
+                 (after 3ms in state SSL_HANDSHAKE)",
+                Some("KAFKA_SECURITY_PROTOCOL"),
+            ),
+            (Code::BrokerTransportFailure, "Disconnected (after 2000ms in state UP)", None),
         ];
         assert_eq!(refusals.last(), None);
         for (code, reason, remedy) in cases {

@@ -48,7 +48,7 @@ impl Relays {
         };
         divide(&store, config.relay_shards).await?;
         let number = store.division().await.context("the number of relays")?.active.shards;
-        let registry = RegistryClient::new(&config.registry_url)?;
+        let registry = RegistryClient::at(&config.registry)?;
         let kafka = config.kafka.clone();
         let shards = Arc::new(Shards { store, kafka, registry, clock, look_every });
         let wakes = (0..most).map(|_| Signal::new()).collect();

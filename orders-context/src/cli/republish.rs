@@ -2,7 +2,7 @@
 
 use super::print;
 use crate::boot;
-use crate::config::Database;
+use crate::config::{self, Database};
 use crate::relay::records::SchemaIds;
 use crate::republish::{Bound, Full, Republish, Request, What};
 use anyhow::Context;
@@ -46,16 +46,16 @@ impl Again {
     pub async fn run(self) -> anyhow::Result<()> {
         let mut settings = Settings::from_env();
         let kafka = KafkaConfig::from_settings(&mut settings, "orders-republish");
-        let url: String = settings.required("SCHEMA_REGISTRY_URL");
+        let registry = config::registry(&mut settings);
         let database = settings.or("ORDERS_DATABASE_URL", Database::default());
-        let (kafka, url, database) = settings.finish((kafka, url, database))?;
+        let (kafka, registry, database) = settings.finish((kafka, registry, database))?;
         if self.into.is_none() {
             boot::require_left(&database).await?;
         }
         let republish = Republish {
             store: boot::open_store(&database).await?,
             kafka,
-            schema_ids: SchemaIds::of(&RegistryClient::new(&url)?).await?,
+            schema_ids: SchemaIds::of(&RegistryClient::at(&registry)?).await?,
             clock: Arc::new(SteadyClock::start()),
             owner: UuidV7Ids.next().to_string(),
             runtime: tokio::runtime::Handle::current(),

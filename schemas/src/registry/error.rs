@@ -23,6 +23,29 @@ pub enum RegistryError {
         /// What the attempt met.
         cause: String,
     },
+    /// It has a certificate that does not count here.
+    #[error(
+        "the certificate of the schema registry at {url} is not trusted ({cause}): \
+         SCHEMA_REGISTRY_CA_FILE names the authority that signed it, SCHEMA_REGISTRY_URL an address \
+         that it is for"
+    )]
+    Untrusted {
+        /// The address, without credentials.
+        url: String,
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// The authorities that its certificate is to be checked by are none.
+    #[error(
+        "the file {file} cannot be used ({cause}): SCHEMA_REGISTRY_CA_FILE names certificates of \
+         authorities, in PEM"
+    )]
+    BadAuthority {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        cause: String,
+    },
     /// The subject has versions that this schema cannot live with.
     #[error(
         "the registry refuses the schema for {subject}: {detail}. A new version may only add \
@@ -56,9 +79,13 @@ impl RegistryError {
     /// Whether the same call may succeed later without anybody changing anything.
     pub const fn is_transient(&self) -> bool {
         match self {
-            Self::Unreachable { .. } => true,
+            // Certificates are renewed, over there.
+            Self::Unreachable { .. } | Self::Untrusted { .. } => true,
             Self::Refused { status, .. } => *status >= 500 || *status == 429 || *status == 408,
-            Self::BadAddress { .. } | Self::Incompatible { .. } | Self::NotFound { .. } => false,
+            Self::BadAddress { .. }
+            | Self::BadAuthority { .. }
+            | Self::Incompatible { .. }
+            | Self::NotFound { .. } => false,
         }
     }
 }

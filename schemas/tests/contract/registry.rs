@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use schemas::registry::{Outcome, apply};
 use schemas::topics::{ORDER_EVENTS, ORDER_EVENTS_VERSIONS, ORDER_STATES, ORDER_STATES_VERSIONS};
-use schemas::{Owner, RegistryClient, RegistryError};
+use schemas::{Owner, RegistryAddress, RegistryClient, RegistryError};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -142,5 +142,20 @@ fn an_address_that_is_none_is_refused_at_once() {
     for address in ["", "localhost:8081", "/apis/ccompat/v7", "ftp://127.0.0.1/"] {
         let error = RegistryClient::new(address).expect_err(address);
         assert!(error.to_string().contains("SCHEMA_REGISTRY_URL"), "{error}");
+    }
+}
+
+#[test]
+fn authorities_that_are_none_are_refused_at_once() {
+    let file = |name: &str| std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    let cases = [
+        (file("missing.pem"), "No such file"),
+        (file("Cargo.toml"), "there is no certificate in it"),
+    ];
+    for (ca_file, cause) in cases {
+        let url = "https://127.0.0.1:9/".to_owned();
+        let address = RegistryAddress { url, ca_file: Some(ca_file) };
+        let error = RegistryClient::at(&address).expect_err(cause).to_string();
+        assert!(error.contains("SCHEMA_REGISTRY_CA_FILE") && error.contains(cause), "{error}");
     }
 }

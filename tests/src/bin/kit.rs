@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use chassis::{config::Settings, kafka::KafkaConfig};
 use clap::{Parser, Subcommand};
+use schemas::{RegistryAddress, RegistryClient};
 use system_tests::kit::{Kit, Story};
 
 /// Publishes what Takeaway would, onto the broker of `KAFKA_BOOTSTRAP` with the registry of
@@ -48,9 +49,12 @@ async fn main() -> ExitCode {
 async fn run(cli: Cli) -> Result<()> {
     let mut settings = Settings::from_env();
     let kafka = KafkaConfig::from_settings(&mut settings, "takeaway-kit");
-    let registry: String = settings.required("SCHEMA_REGISTRY_URL");
+    let registry = RegistryAddress {
+        url: settings.required("SCHEMA_REGISTRY_URL"),
+        ca_file: settings.optional("SCHEMA_REGISTRY_CA_FILE"),
+    };
     let (kafka, registry) = settings.finish((kafka, registry))?;
-    let kit = Kit::new(kafka, &registry)?;
+    let kit = Kit::new(kafka, RegistryClient::at(&registry)?);
     let published = match cli.command {
         Command::Prepare => {
             kit.prepare().await?.iter().for_each(|topic| println!("{topic}: ready"));

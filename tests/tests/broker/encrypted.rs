@@ -1,7 +1,8 @@
-//! Our programs on a secured broker: each over TLS and as its own user, and told what to correct where something
-//! is wrong.
+//! Our programs on a secured broker and its registry: each over TLS and as its own user, and told what to
+//! correct where something is wrong.
 
 mod program;
+mod wrong;
 
 use std::time::Duration;
 
@@ -17,30 +18,30 @@ use tempfile::TempDir;
 use tokio::task::block_in_place;
 
 use super::secured::{Secured, User};
-use super::support::addresses;
 use program::{Program, run};
+use wrong::{what_is_wrong_with_the_registry_is_said, what_kafka_refuses_is_said};
 
 /// How long anything may take before it counts as missing.
 const LIMIT: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn our_programs_speak_over_tls_and_say_what_is_refused() -> Result<()> {
-    let registry = addresses().await?.registry.clone();
-    let secured = block_in_place(|| Secured::start("encrypted", 18_000))?;
+    let secured = block_in_place(|| Secured::start_with_registry("encrypted", 18_000))?;
     let user = |name: &str, protocol: &str| block_in_place(|| secured.user(name, protocol));
     let (orders, promotions) = (user("orders", "sasl_ssl")?, user("promotions", "sasl_ssl")?);
     let folder = tempfile::tempdir()?;
     for (context, user) in [("orders", &orders), ("promotions", &promotions)] {
         for what in ["topics", "schemas"] {
-            run(context, &[what, "apply"], user, &folder, &registry)?;
+            run(context, &[what, "apply"], user, &folder)?;
         }
     }
     // The same with a certificate instead of a password.
-    run("orders", &["topics", "apply"], &user("orders", "ssl")?, &folder, &registry)?;
-    an_order_is_published_and_read(&orders, &promotions, &folder, &registry).await?;
-    what_is_wrong_is_said(&secured, &orders, &registry).await?;
+    run("orders", &["topics", "apply"], &user("orders", "ssl")?, &folder)?;
+    an_order_is_published_and_read(&orders, &promotions, &folder).await?;
+    what_kafka_refuses_is_said(&secured, &orders).await?;
+    what_is_wrong_with_the_registry_is_said(&secured, &promotions).await?;
     block_in_place(|| only_the_owner_writes(&orders, &promotions))?;
-    a_relay_that_is_somebody_elses_says_so(&promotions, &registry).await
+    a_relay_that_is_somebody_elses_says_so(&promotions).await
 }
 
 /// The relay of orders publishes, the consumer of promotions reads.
@@ -48,9 +49,8 @@ async fn an_order_is_published_and_read(
     orders: &User,
     promotions: &User,
     folder: &TempDir,
-    registry: &str,
 ) -> Result<()> {
-    let serving = Program::serve("orders", orders, folder, registry)?;
+    let serving = Program::serve("orders", orders, folder)?;
     serving.is_ready().await?;
     let tokens = Tokens::of(&folder.path().join("token.key"))?;
     let api = Api::new(&serving.url, "", tokens)?;
@@ -60,11 +60,11 @@ async fn an_order_is_published_and_read(
     let placed = api.place(&unique("key"), &dinner).await?;
     ensure!(placed.status == 201, "{placed:?}");
     eventually("the order is on the topic", LIMIT, async || {
-        let said = run("orders", &["verify"], orders, folder, registry)?;
+        let said = run("orders", &["verify"], orders, folder)?;
         Ok((said.contains("clean") && !said.contains(" 0 events")).then_some(()))
     })
     .await?;
-    let reading = Program::serve("promotions", promotions, folder, registry)?;
+    let reading = Program::serve("promotions", promotions, folder)?;
     reading.is_ready().await?;
     eventually("promotions has read the order", LIMIT, async || {
         let metrics = reading.get("/metrics").await?.text().await?;
@@ -72,47 +72,6 @@ async fn an_order_is_published_and_read(
         Ok(read.filter(|line| !line.ends_with(" 0")).map(drop))
     })
     .await
-}
-
-/// A setting that is wrong, and what is said of it by whoever is refused.
-async fn what_is_wrong_is_said(secured: &Secured, orders: &User, registry: &str) -> Result<()> {
-    let set = |pairs: &[(&str, &str)]| {
-        let mut wrong = orders.clone();
-        for (name, value) in pairs {
-            wrong.insert((*name).to_owned(), (*value).to_owned());
-        }
-        wrong
-    };
-    // A certificate, but nobody's authority.
-    let stranger = block_in_place(|| secured.user("analytics", "ssl"))?;
-    let stranger = stranger["KAFKA_CERT_FILE"].as_str();
-    let without_login = User::from([("KAFKA_BOOTSTRAP".into(), orders["KAFKA_BOOTSTRAP"].clone())]);
-    let cases = [
-        (set(&[("KAFKA_SASL_PASSWORD", "guessed")]), "correct KAFKA_SASL_USERNAME"),
-        (set(&[("KAFKA_CA_FILE", stranger)]), "KAFKA_CA_FILE names the authority"),
-        (set(&[("KAFKA_SECURITY_PROTOCOL", "sasl_plaintext")]), "correct KAFKA_SECURITY_PROTOCOL"),
-        (without_login, "correct KAFKA_SECURITY_PROTOCOL"),
-    ];
-    for (wrong, remedy) in cases {
-        let folder = tempfile::tempdir()?;
-        let refused = run("orders", &["topics", "apply"], &wrong, &folder, registry);
-        let refused = format!("{:#}", refused.err().context("it was let in")?);
-        ensure!(refused.contains(remedy), "{remedy}: {refused}");
-        let serving = Program::serve("orders", &wrong, &folder, registry)?;
-        let check = eventually(remedy, LIMIT, async || {
-            let answer = serving.get("/readyz").await?;
-            let status = answer.status();
-            let told: serde_json::Value = answer.json().await?;
-            let check = told["checks"]["kafka"].as_str().unwrap_or_default().to_owned();
-            ensure!(status == 503, "{remedy}: it is ready: {told}");
-            Ok((check != "starting").then_some(check))
-        });
-        let check = check.await?;
-        ensure!(check.contains(remedy), "{remedy}: {check}");
-        let log = serving.log();
-        ensure!(log.contains(remedy) && !log.contains("guessed"), "{log}");
-    }
-    Ok(())
 }
 
 /// Our own client, logged in as that user, publishes an order's event as a relay would.
@@ -144,9 +103,9 @@ fn only_the_owner_writes(orders: &User, promotions: &User) -> Result<()> {
 }
 
 /// Orders that logs in as another context: Kafka lets it in, but not publish.
-async fn a_relay_that_is_somebody_elses_says_so(user: &User, registry: &str) -> Result<()> {
+async fn a_relay_that_is_somebody_elses_says_so(user: &User) -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let serving = Program::serve("orders", user, &folder, registry)?;
+    let serving = Program::serve("orders", user, &folder)?;
     eventually("the relay is refused", LIMIT, async || {
         Ok(serving.log().contains("this user has no right to it").then_some(()))
     })

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use chassis::kafka::KafkaConfig;
+use schemas::RegistryClient;
 use schemas::rehearsal;
 use schemas::topics::ORDER_EVENTS;
 use serde_json::Value;
@@ -47,7 +48,8 @@ async fn the_lake_evolves_without_a_stop_and_duckdb_reads_it() -> Result<()> {
     let start = || Stack::start_parts("lake", 19_000, &["kafka", "registry"]);
     let stack = tokio::task::spawn_blocking(start).await??;
     let addresses = stack.addresses();
-    let kit = Kit::new(KafkaConfig::named(&addresses.kafka, "lake-test"), &addresses.registry)?;
+    let registry = RegistryClient::new(&addresses.registry)?;
+    let kit = Kit::new(KafkaConfig::named(&addresses.kafka, "lake-test"), registry);
     kit.prepare().await?;
     // Only now: without its topics analytics is not ready.
     tokio::task::block_in_place(|| stack.up(&["analytics"]))?;

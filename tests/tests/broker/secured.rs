@@ -19,12 +19,21 @@ pub struct Secured {
 impl Secured {
     /// In a folder of that name, all ports moved by that. Blocks.
     pub fn start(name: &str, port_offset: u16) -> Result<Self> {
+        Self::up(name, port_offset, &["up"])
+    }
+
+    /// The same, with a schema registry that is spoken to over TLS. Blocks.
+    pub fn start_with_registry(name: &str, port_offset: u16) -> Result<Self> {
+        Self::up(name, port_offset, &["up", "registry"])
+    }
+
+    fn up(name: &str, port_offset: u16, arguments: &[&str]) -> Result<Self> {
         let binaries = binaries()?;
         let var = binaries.parent().unwrap_or(&binaries).join("stacks").join(name);
         std::fs::create_dir_all(&var)?;
         let secured = Self { var, port_offset };
         secured.deploy(&["clean"])?;
-        secured.deploy(&["up"])?;
+        secured.deploy(arguments)?;
         Ok(secured)
     }
 

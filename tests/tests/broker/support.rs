@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use chassis::kafka::{Incoming, KafkaConfig};
+use schemas::RegistryClient;
 use system_tests::{
     addresses::Addresses, eventually::eventually, kit::Kit, stack::Stack, topic::records,
 };
@@ -38,7 +39,7 @@ pub fn kafka(addresses: &Addresses) -> KafkaConfig {
 
 /// A kit whose topics and schemas are there.
 pub async fn kit(addresses: &Addresses) -> Result<Kit> {
-    let kit = Kit::new(kafka(addresses), &addresses.registry)?;
+    let kit = Kit::new(kafka(addresses), RegistryClient::new(&addresses.registry)?);
     PREPARED.get_or_try_init(|| kit.prepare()).await?;
     Ok(kit)
 }

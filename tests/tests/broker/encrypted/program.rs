@@ -29,11 +29,11 @@ pub struct Program {
 
 impl Program {
     /// Starts `CONTEXT serve`.
-    pub fn serve(context: &str, user: &User, folder: &TempDir, registry: &str) -> Result<Self> {
+    pub fn serve(context: &str, user: &User, folder: &TempDir) -> Result<Self> {
         let port = NEXT_PORT.fetch_add(1, Ordering::Relaxed);
         let log = folder.path().join(format!("{context}.log"));
         let said = File::create(&log)?;
-        let process = command(context, user, folder, registry)?
+        let process = command(context, user, folder)?
             .arg("serve")
             .env("ORDERS_LISTEN", format!("127.0.0.1:{port}"))
             .env("PROMOTIONS_LISTEN", format!("127.0.0.1:{port}"))
@@ -72,14 +72,8 @@ impl Drop for Program {
 }
 
 /// Runs a subcommand; what it printed, or what it said when it failed.
-pub fn run(
-    context: &str,
-    arguments: &[&str],
-    user: &User,
-    folder: &TempDir,
-    registry: &str,
-) -> Result<String> {
-    let mut command = command(context, user, folder, registry)?;
+pub fn run(context: &str, arguments: &[&str], user: &User, folder: &TempDir) -> Result<String> {
+    let mut command = command(context, user, folder)?;
     let output = block_in_place(|| command.args(arguments).output())?;
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     if !output.status.success() {
@@ -88,14 +82,13 @@ pub fn run(
     Ok(said)
 }
 
-fn command(context: &str, user: &User, folder: &TempDir, registry: &str) -> Result<Command> {
+fn command(context: &str, user: &User, folder: &TempDir) -> Result<Command> {
     let path = |name: &str| folder.path().join(name).display().to_string();
     let code_key = path("code.key");
     std::fs::write(&code_key, "5a".repeat(32))?;
     let mut command = Command::new(binaries()?.join(context));
     command
         .envs(user)
-        .env("SCHEMA_REGISTRY_URL", registry)
         .env("ORDERS_DATABASE_URL", format!("sqlite:{}", path("orders.db")))
         .env("PROMOTIONS_DATABASE_URL", format!("sqlite:{}", path("promotions.db")))
         .env("PROMOTIONS_CODE_KEY_FILE", code_key)
