@@ -74,7 +74,10 @@ async fn run_locally(addresses: &Addresses, load: Load) -> Result<Report> {
     let host = addresses.orders.trim_start_matches("http://").to_owned();
     let tokens = Tokens::of(&addresses.token_key)?;
     register_restaurants(&host, &load.sink, pairs, &tokens).await?;
-    let watcher = load.watch.then(|| Watcher::start(&addresses.kafka));
+    let watcher = match load.watch {
+        true => Some(Watcher::start(&addresses.kafka).await?),
+        false => None,
+    };
     let book = Book::default();
     let mut free = Vec::with_capacity(pairs);
     for number in (0..pairs).rev() {

@@ -13,9 +13,11 @@ use chassis::{
     kafka::{
         Incoming, KafkaConfig,
         consumer::{Batch, ConsumerConfig, Failure, Inbox, Position, run_consumer},
+        scan::{Range, ranges},
     },
     shutdown::Shutdown,
 };
+use tokio::task;
 
 /// What a customer waits for: the answer to one of their three calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,22 +41,29 @@ pub struct Watcher {
 }
 
 impl Watcher {
-    /// Begins to read on a thread of its own.
-    pub fn start(kafka: &str) -> Self {
+    /// Begins to read on a thread of its own, what is published from now on: whoever reads what was there
+    /// before sees the first orders late.
+    ///
+    /// # Errors
+    /// When Kafka does not answer, or the topic is missing.
+    pub async fn start(kafka: &str) -> Result<Self> {
         let seen = Arc::new(Mutex::new(HashMap::new()));
         let shutdown = Shutdown::new();
+        let kafka = KafkaConfig::named(kafka, "load");
+        let asked = kafka.clone();
+        let ends = task::spawn_blocking(move || ends(&asked)).await??;
         let config = ConsumerConfig {
-            kafka: KafkaConfig::named(kafka, "load"),
+            kafka,
             group: "load".to_owned(),
             topics: vec![schemas::topics::ORDER_EVENTS.name.to_owned()],
             max_records: 1_000,
             max_wait: Duration::from_millis(1),
             tick: Duration::from_secs(1),
         };
-        let (notes, stop) = (Notes(seen.clone()), shutdown.clone());
+        let (notes, stop) = (Notes { seen: seen.clone(), ends }, shutdown.clone());
         let check = Health::new().check("kafka");
         let thread = thread::spawn(move || run_consumer(config, notes, check, stop));
-        Self { seen, shutdown, thread }
+        Ok(Self { seen, shutdown, thread })
     }
 
     /// Whether that event has been seen.
@@ -70,16 +79,31 @@ impl Watcher {
     }
 }
 
-struct Notes(Arc<Mutex<Seen>>);
+/// Where the topic ends now.
+fn ends(kafka: &KafkaConfig) -> Result<Vec<Position>> {
+    let topic = schemas::topics::ORDER_EVENTS.name;
+    let end = |range: Range| Position {
+        topic: topic.to_owned(),
+        partition: range.partition,
+        offset: range.high,
+    };
+    Ok(ranges(kafka, topic)?.into_iter().map(end).collect())
+}
+
+struct Notes {
+    seen: Arc<Mutex<Seen>>,
+    /// Where reading begins.
+    ends: Vec<Position>,
+}
 
 impl Inbox for Notes {
     fn positions(&mut self) -> Result<Vec<Position>, Failure> {
-        Ok(Vec::new())
+        Ok(self.ends.clone())
     }
 
     fn take(&mut self, batch: Batch) -> Result<(), Failure> {
         let now = Instant::now();
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         for record in &batch.records {
             if let Some(event) = event_of(record) {
                 seen.entry(event).or_insert(now);

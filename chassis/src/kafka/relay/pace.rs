@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 /// From this many rows a second on the pause is at its full length.
-const BUSY_ROWS_PER_SECOND: f64 = 4_000.0;
+const BUSY_ROWS_PER_SECOND: f64 = 8_000.0;
 
 /// How quickly the measured rate forgets, in seconds.
 const MEMORY_SECONDS: f64 = 0.25;
@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn the_pause_grows_with_the_load() {
-        let half = after(20, 10, 200).pause(20, 500, FULL);
+        let half = after(40, 10, 200).pause(40, 500, FULL);
         assert!(half > FULL / 3 && half < FULL * 2 / 3, "{half:?}");
     }
 
