@@ -59,8 +59,8 @@ mod tests {
 
     #[test]
     fn a_busy_journal_pauses_in_full() {
-        let pace = after(200, 25, 100);
-        assert_eq!(pace.pause(200, 500, FULL), FULL);
+        let pace = after(400, 25, 100);
+        assert_eq!(pace.pause(400, 500, FULL), FULL);
     }
 
     #[test]
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn one_burst_after_silence_does_not_slow_the_next_row() {
-        let mut pace = after(100, 20, 100);
+        let mut pace = after(200, 20, 100);
         pace.committed(1, Duration::from_secs(3));
         assert!(pace.pause(1, 500, FULL) < Duration::from_micros(100));
     }
