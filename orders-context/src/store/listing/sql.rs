@@ -62,8 +62,9 @@ pub fn count(question: Question<'_>, narrow: Option<Part>) -> Statement {
         return statement;
     }
     let among = narrow.map(|narrow| among(question, narrow, &mut statement));
+    let table = if narrow.is_some() { "found" } else { "orders" };
     let (with, from) = among.unwrap_or((String::new(), "FROM orders WHERE"));
-    let conditions = conditions(question, &question.parts(), "orders", &mut statement);
+    let conditions = conditions(question, &question.parts(), table, &mut statement);
     statement.sql = format!("{with} SELECT count(*) {from} {conditions}");
     statement
 }
@@ -125,26 +126,28 @@ fn page_among(question: Question<'_>, narrow: Part) -> Statement {
     let column = question.column().name();
     let (word, _) = question.direction();
     let (with, from) = among(question, narrow, &mut statement);
-    let conditions = conditions(question, &question.parts(), "orders", &mut statement);
-    let beyond = beyond(question, "orders.order_id", &mut statement);
-    // Not by the column as it is: there is an index in its order, which is not to be gone along for these few.
+    let conditions = conditions(question, &question.parts(), "found", &mut statement);
+    let beyond = beyond(question, "order_id", &mut statement);
     statement.sql = format!(
-        "{with} SELECT state, {column}, orders.order_id {from} {conditions}{beyond}
-         ORDER BY {column} + 0 {word}, orders.order_id {word} LIMIT {}",
+        "{with} SELECT state, {column}, order_id {from} {conditions}{beyond}
+         ORDER BY {column} {word}, order_id {word} LIMIT {}",
         question.0.limit + 1
     );
     statement
 }
 
-/// The orders that `part` leaves, each once, ready for conditions.
+/// The orders that `part` leaves, each once, ready for conditions: found by their ids before anything is asked of
+/// them, for PostgreSQL would else read all orders of a restaurant that are behind a place to find two hundred.
 fn among(question: Question<'_>, part: Part, statement: &mut Statement) -> (String, &'static str) {
     let ids = ids(question, part, statement);
     (
         format!(
             "WITH part AS MATERIALIZED ({ids}),
-                 looked AS MATERIALIZED (SELECT DISTINCT order_id FROM part)"
+                 looked AS MATERIALIZED (SELECT DISTINCT order_id FROM part),
+                 found AS MATERIALIZED (SELECT orders.* FROM looked CROSS JOIN orders
+                     WHERE orders.order_id = looked.order_id)"
         ),
-        "FROM looked CROSS JOIN orders WHERE orders.order_id = looked.order_id AND",
+        "FROM found WHERE",
     )
 }
 

@@ -33,8 +33,11 @@ fn faults(plan: &[String]) -> Vec<String> {
         if is_sort && !line.contains("Sort Key") {
             let below = plan[at + 1..].iter().take_while(|below| indent(below) > indent(line));
             let below: Vec<_> = below.collect();
-            // What `looked` holds is bounded already.
-            if !below.iter().any(|below| below.contains("CTE Scan on looked")) {
+            // What `looked` holds is bounded already, and what is found by it.
+            let is_bounded = |below: &&String| {
+                below.contains("CTE Scan on looked") || below.contains("CTE Scan on found")
+            };
+            if !below.into_iter().any(|below| is_bounded(&below)) {
                 found.push(line.clone());
             }
         }

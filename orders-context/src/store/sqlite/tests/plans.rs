@@ -47,7 +47,7 @@ fn sorts_within_bounds(steps: &[Step]) -> bool {
             other == of && (step.starts_with("SCAN") || step.starts_with("SEARCH"))
         });
         read.is_some_and(|(_, step)| {
-            ["looked", "part", "page", "last", "(subquery", "(join"].contains(
+            ["looked", "found", "part", "page", "last", "(subquery", "(join"].contains(
                 &step.split_whitespace().nth(1).unwrap_or_default().trim_end_matches("-1"),
             )
         })
