@@ -1,6 +1,8 @@
 //! Decisions: one stands, however many come at once and through however many instances.
 
-use crate::support::{MINUTE, ROOMY, Takeaway, bella_napoli, cook, history, lease, placed, told};
+use crate::support::{
+    MINUTE, ROOMY, Takeaway, bella_napoli, cook, history, lease, placed, reject, told,
+};
 use chassis::shutdown::Shutdown;
 use orders_context::app::{App, Cause, Failure, TaskReport};
 use orders_context::domain::{Actor, Decision, Order, Rejection, Status, TaskKind};
@@ -9,10 +11,6 @@ use tokio::task::JoinSet;
 
 async fn decide(app: &App, order_id: &str, decision: Decision) -> Result<Arc<Order>, Failure> {
     app.decide_order(order_id, decision, cook(), Cause::default()).await
-}
-
-fn reject() -> Decision {
-    Decision::Reject { reason: "too_busy".to_owned() }
 }
 
 /// Lets half of `count` accept and half reject, in turn through `apps`, all at once; what stands.

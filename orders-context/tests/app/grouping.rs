@@ -2,31 +2,23 @@
 //! begins a commit when a test lets it.
 
 use crate::faulty::Fault;
-use crate::support::{ROOMY, Takeaway, cook, everything, margherite, placed, told, until};
+use crate::support::{
+    ROOMY, Takeaway, cook, everything, margherite, place, placed, reject, told, until,
+};
 use chassis::shutdown::Shutdown;
 use orders_context::app::group::Limits;
-use orders_context::app::{App, Cause, Failure, Placed};
+use orders_context::app::{App, Cause, Failure};
 use orders_context::domain::{Actor, Decision, Order, Rejection, Status};
 use std::sync::Arc;
 use tokio::task::JoinHandle;
 
 type Decided = JoinHandle<Result<Arc<Order>, Failure>>;
-type Placing = JoinHandle<Result<Placed, Failure>>;
 
 fn decide(app: &App, order: &Order, decision: Decision) -> Decided {
     let (app, order_id) = (app.clone(), order.order_id.clone());
     tokio::spawn(
         async move { app.decide_order(&order_id, decision, cook(), Cause::default()).await },
     )
-}
-
-fn place(app: &App, key: &str) -> Placing {
-    let (app, wanted) = (app.clone(), margherite(key));
-    tokio::spawn(async move { app.place_order(wanted, Cause::default()).await })
-}
-
-fn reject() -> Decision {
-    Decision::Reject { reason: "too_busy".to_owned() }
 }
 
 /// Lets everything happen that needs no commit: all of it is on this one thread.

@@ -1,12 +1,10 @@
 //! More is asked for than can be done: new orders are sent away first, so that those which were taken
 //! are brought to their end.
 
-use crate::support::{
-    MINUTE, Takeaway, bella_napoli, cook, count, lease, margherite, placed, told,
-};
+use crate::support::{MINUTE, Takeaway, bella_napoli, cook, count, lease, place, placed, told};
 use chassis::shutdown::Shutdown;
 use orders_context::app::group::Limits;
-use orders_context::app::{App, Cause, Failure, Placed, TaskReport};
+use orders_context::app::{App, Cause, Failure, TaskReport};
 use orders_context::domain::Decision;
 use tokio::task::JoinHandle;
 
@@ -32,9 +30,8 @@ async fn until_refused<T: 'static>(ask: impl Fn(usize) -> Answer<T>) -> Vec<Answ
     panic!("{MANY} are waiting, and nobody was refused");
 }
 
-fn place(app: &App, number: usize) -> Answer<Placed> {
-    let (app, wanted) = (app.clone(), margherite(&format!("key-{number}")));
-    tokio::spawn(async move { app.place_order(wanted, Cause::default()).await })
+fn key(number: usize) -> String {
+    format!("key-{number}")
 }
 
 fn accept(app: &App, order_id: &str) -> Answer<()> {
@@ -52,7 +49,7 @@ async fn new_orders_wait_in_a_quarter_of_the_queue_and_one_more_place() {
         let (app, group) = takeaway.idle_app(Limits { queue: places, group: 10 });
         // The restaurant is in memory, so that nothing but the queue is waited for.
         app.restaurant("bella-napoli").await.unwrap().unwrap();
-        let placing = until_refused(|number| place(&app, number)).await;
+        let placing = until_refused(|number| place(&app, &key(number))).await;
         let accepting = until_refused(|_| accept(&app, &under_way.order_id)).await;
         assert_eq!(placing.len(), for_new_orders, "of {places}");
         assert_eq!(placing.len() + accepting.len(), places);
@@ -65,7 +62,7 @@ async fn new_orders_wait_in_a_quarter_of_the_queue_and_one_more_place() {
             answer.await.unwrap().unwrap();
         }
         assert_eq!(count(&app).await, 1 + for_new_orders, "of {places}");
-        assert!(!place(&app, MANY).await.unwrap().unwrap().replayed, "there is room again");
+        assert!(!place(&app, &key(MANY)).await.unwrap().unwrap().replayed, "there is room again");
     }
 }
 
@@ -80,7 +77,7 @@ async fn while_the_store_does_not_answer_orders_under_way_find_room() {
     let task = app.order(&accepted.order_id).await.unwrap().tasks.remove(0);
 
     takeaway.store.hold();
-    let placing = until_refused(|number| place(&app, number)).await;
+    let placing = until_refused(|number| place(&app, &key(number))).await;
     let (reporting, waking) = (app.clone(), app.clone());
     let late = forgotten.order_id.clone();
     let reported = tokio::spawn(async move {
@@ -108,5 +105,5 @@ async fn while_the_store_does_not_answer_orders_under_way_find_room() {
     assert_eq!(told(&app, &forgotten.order_id).await[1..], ["order_expired"]);
     // The one that was refused left nothing behind, its key included.
     assert_eq!(count(&app).await, 2 + taken);
-    assert!(!place(&app, taken).await.unwrap().unwrap().replayed);
+    assert!(!place(&app, &key(taken)).await.unwrap().unwrap().replayed);
 }

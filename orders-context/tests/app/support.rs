@@ -5,13 +5,18 @@ use chassis::clock::ManualClock;
 use chassis::ids::SequentialIds;
 use chassis::shutdown::Shutdown;
 use orders_context::app::group::Limits;
-use orders_context::app::{App, Cause, Group, ListOrders, OrdersFilter, OrdersSort, PlaceOrder};
-use orders_context::domain::{Actor, Event, MenuItem, Order, Policy, Restaurant, Webhook};
+use orders_context::app::{
+    App, Cause, Failure, Group, ListOrders, OrdersFilter, OrdersSort, PlaceOrder, Placed,
+};
+use orders_context::domain::{
+    Actor, Decision, Event, MenuItem, Order, Policy, Restaurant, Webhook,
+};
 use orders_context::store::sqlite::Sqlite;
 use orders_context::store::{Contact, JournalRow, Lease, Store};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
+use tokio::task::JoinHandle;
 
 /// 21 September 2026, in the evening.
 pub const EVENING_US: i64 = 1_790_013_600_000_000;
@@ -87,6 +92,17 @@ pub fn bella_napoli(url: Option<String>) -> Restaurant {
         webhook: url.map(|url| Webhook { url, secret: "whsec_bm90LWEtc2VjcmV0".to_owned() }),
         mail: None,
     }
+}
+
+/// Places two Margherite under `key`, beside whoever asks.
+pub fn place(app: &App, key: &str) -> JoinHandle<Result<Placed, Failure>> {
+    let (app, wanted) = (app.clone(), margherite(key));
+    tokio::spawn(async move { app.place_order(wanted, Cause::default()).await })
+}
+
+/// The restaurant cannot.
+pub fn reject() -> Decision {
+    Decision::Reject { reason: "too_busy".to_owned() }
 }
 
 /// Two Margherite for Rosa, under `key`.

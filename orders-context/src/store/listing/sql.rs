@@ -61,11 +61,12 @@ pub fn count(question: Question<'_>, narrow: Option<Part>) -> Statement {
         statement.sql = "SELECT 0".to_owned();
         return statement;
     }
-    let among = narrow.map(|narrow| among(question, narrow, &mut statement));
-    let table = if narrow.is_some() { "found" } else { "orders" };
-    let (with, from) = among.unwrap_or((String::new(), "FROM orders WHERE"));
+    let (with, table) = match narrow {
+        Some(narrow) => (found(question, narrow, &mut statement), "found"),
+        None => (String::new(), "orders"),
+    };
     let conditions = conditions(question, &question.parts(), table, &mut statement);
-    statement.sql = format!("{with} SELECT count(*) {from} {conditions}");
+    statement.sql = format!("{with} SELECT count(*) FROM {table} WHERE {conditions}");
     statement
 }
 
@@ -125,29 +126,26 @@ fn page_among(question: Question<'_>, narrow: Part) -> Statement {
     let mut statement = Statement::default();
     let column = question.column().name();
     let (word, _) = question.direction();
-    let (with, from) = among(question, narrow, &mut statement);
+    let with = found(question, narrow, &mut statement);
     let conditions = conditions(question, &question.parts(), "found", &mut statement);
     let beyond = beyond(question, "order_id", &mut statement);
     statement.sql = format!(
-        "{with} SELECT state, {column}, order_id {from} {conditions}{beyond}
+        "{with} SELECT state, {column}, order_id FROM found WHERE {conditions}{beyond}
          ORDER BY {column} {word}, order_id {word} LIMIT {}",
         question.0.limit + 1
     );
     statement
 }
 
-/// The orders that `part` leaves, each once, ready for conditions: found by their ids before anything is asked of
-/// them, for PostgreSQL would else read all orders of a restaurant that are behind a place to find two hundred.
-fn among(question: Question<'_>, part: Part, statement: &mut Statement) -> (String, &'static str) {
+/// `found`: the orders that `part` leaves, each once, ready for conditions. They are found by their ids before anything
+/// is asked of them, for PostgreSQL would else read all orders of a restaurant that are behind a place to find two hundred.
+fn found(question: Question<'_>, part: Part, statement: &mut Statement) -> String {
     let ids = ids(question, part, statement);
-    (
-        format!(
-            "WITH part AS MATERIALIZED ({ids}),
-                 looked AS MATERIALIZED (SELECT DISTINCT order_id FROM part),
-                 found AS MATERIALIZED (SELECT orders.* FROM looked CROSS JOIN orders
-                     WHERE orders.order_id = looked.order_id)"
-        ),
-        "FROM found WHERE",
+    format!(
+        "WITH part AS MATERIALIZED ({ids}),
+             looked AS MATERIALIZED (SELECT DISTINCT order_id FROM part),
+             found AS MATERIALIZED (SELECT orders.* FROM looked CROSS JOIN orders
+                 WHERE orders.order_id = looked.order_id)"
     )
 }
 

@@ -31,13 +31,10 @@ fn faults(plan: &[String]) -> Vec<String> {
         }
         let is_sort = line.trim_start().trim_start_matches("-> ").trim_start().starts_with("Sort");
         if is_sort && !line.contains("Sort Key") {
-            let below = plan[at + 1..].iter().take_while(|below| indent(below) > indent(line));
-            let below: Vec<_> = below.collect();
+            let mut below = plan[at + 1..].iter().take_while(|below| indent(below) > indent(line));
             // What `looked` holds is bounded already, and what is found by it.
-            let is_bounded = |below: &&String| {
-                below.contains("CTE Scan on looked") || below.contains("CTE Scan on found")
-            };
-            if !below.into_iter().any(|below| is_bounded(&below)) {
+            let bounded = ["CTE Scan on looked", "CTE Scan on found"];
+            if !below.any(|below| bounded.iter().any(|scan| below.contains(scan))) {
                 found.push(line.clone());
             }
         }
