@@ -78,6 +78,13 @@ impl ManualClock {
     pub fn advance_us(&self, by_us: i64) {
         self.0.send_modify(|now_us| *now_us = now_us.saturating_add(by_us));
     }
+
+    /// How many sleep by it, or are about to wake: who moves it for a loop moves nothing under its hands
+    /// while there is one.
+    #[must_use]
+    pub fn sleepers(&self) -> usize {
+        self.0.receiver_count()
+    }
 }
 
 impl Clock for ManualClock {
@@ -130,9 +137,10 @@ mod tests {
         let mut sleep = sleeper.sleep_until(2_000);
         clock.advance_us(999);
         assert!(!is_done(&mut sleep).await);
+        assert_eq!(clock.sleepers(), 1);
         clock.advance_us(1);
         sleep.await;
-        assert_eq!(clock.now_us(), 2_000);
+        assert_eq!((clock.now_us(), clock.sleepers()), (2_000, 0));
         clock.sleep_until(2_000).await;
     }
 

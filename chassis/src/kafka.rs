@@ -14,6 +14,7 @@ pub mod consumer;
 mod context;
 pub mod dead_letter;
 mod headers;
+mod open;
 mod refusal;
 pub mod relay;
 pub mod scan;

@@ -11,7 +11,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 pub use migrate::{MigrateError, migrate};
 
 /// How long a statement waits for another connection's lock before it fails.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long to wait before the mode of a busy file is set again.
 const BUSY_PAUSE: Duration = Duration::from_millis(5);

@@ -9,11 +9,11 @@ mod states;
 use crate::relay::{shards::published, to_event};
 use crate::store::{Division, Generation, JournalRow, Kept, Store, ToPublish};
 use anyhow::{Context, ensure};
-use chassis::kafka::scan::{Isolation, scan};
+use chassis::kafka::scan::{Isolation, scan, settles};
 use chassis::kafka::{Incoming, KafkaConfig};
 use schemas::order_events::OrderEvent;
 use schemas::registry::RegistryClient;
-use schemas::topics::ORDER_EVENTS;
+use schemas::topics::{ORDER_EVENTS, ORDER_STATES};
 use schemas::{DecodeError, Decoder, Encoder};
 use states::States;
 use std::collections::{HashMap, VecDeque};
@@ -25,6 +25,9 @@ const PAGE: usize = 1_000;
 
 /// How often the relay's position is looked at while waiting for it.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// How long readers may take to see what the relays have published. What they do not see by then differs.
+const SHOWN_WITHIN: Duration = Duration::from_secs(5);
 
 /// How many differences are printed.
 const SHOWN: usize = 20;
@@ -60,6 +63,9 @@ pub fn verify(
     runtime: &tokio::runtime::Handle,
 ) -> anyhow::Result<Report> {
     let published = wait_for_relays(kafka, store, wait, runtime)?;
+    for topic in [ORDER_EVENTS.name, ORDER_STATES.name] {
+        settles(kafka, topic, SHOWN_WITHIN)?;
+    }
     let mut topic = Topic::new(registry.clone(), runtime.clone())?;
     scan(kafka, ORDER_EVENTS.name, Isolation::Committed, |record| topic.take(&record))?;
     let Topic { mut seen, events, mut report, encoder, .. } = topic;

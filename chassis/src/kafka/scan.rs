@@ -11,6 +11,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use super::consumer::Incoming;
 use super::consumer::incoming;
 use super::context::Plain;
+use super::open::{partitions_of, stays_open};
 use super::settings::{KafkaConfig, scan_config};
 use super::topic::{next_offsets, partition_count, retire, tolerate, watermarks};
 
@@ -76,6 +77,17 @@ pub(super) fn scan_ranges(
         assign(&consumer, topic, ranges).and_then(|()| read_to_end(&consumer, topic, ranges, each));
     retire(consumer);
     outcome
+}
+
+/// Waits until readers see every transaction that is ended in `topic` by now: whether that was so within
+/// `limit`. A broker answers a commit first and shows it to readers a moment later. Blocks.
+///
+/// # Errors
+///
+/// When the topic is missing or Kafka does not answer.
+pub fn settles(kafka: &KafkaConfig, topic: &str, limit: Duration) -> anyhow::Result<bool> {
+    let partitions = partitions_of(kafka, [topic])?;
+    Ok(!stays_open(kafka, &partitions, limit)?)
 }
 
 /// What each partition of `topic` holds now. Blocks.

@@ -4,10 +4,9 @@
 use std::time::Duration;
 
 use chassis::http::Health;
-use chassis::kafka::scan::Isolation;
 
 use crate::consumer::{Desk, consume};
-use crate::support::{Broker, Kafka, Notebook, Running, assert_exactly_once, read};
+use crate::support::{Broker, Kafka, Notebook, Running, assert_exactly_once, read_committed};
 
 const GUESTS: [&str; 5] = ["ada", "alan", "edsger", "grace", "barbara"];
 
@@ -42,7 +41,7 @@ fn relay_and_consumer_outlive_the_broker_and_stop_without_it() {
     relay.stop().unwrap();
     consumer.stop().unwrap();
     assert_exactly_once(&desk.records(), journal.len());
-    assert_exactly_once(&read(&kafka.config, &topic, Isolation::Committed), journal.len());
+    assert_exactly_once(&read_committed(&kafka.config, &topic), journal.len());
 }
 
 /// More rows than a few transactions hold, so that the kill finds one open.

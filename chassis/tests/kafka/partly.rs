@@ -4,11 +4,13 @@
 use std::fs::{File, read};
 use std::path::Path;
 
-use chassis::kafka::Incoming;
 use chassis::kafka::relay::{RelayConfig, read_position};
 use chassis::kafka::scan::Isolation;
 
-use crate::support::{Broker, Kafka, Notebook, Running, assert_exactly_once, read as read_topic};
+use crate::support::{
+    Broker, Kafka, Notebook, Running, assert_exactly_once, read as read_topic, read_committed,
+    settle,
+};
 
 /// Of a record batch (version 2): where its length, its attributes stand, and where its records begin.
 const LENGTH_AT: usize = 8;
@@ -69,6 +71,8 @@ impl Story {
             self.journal.wait_published();
         }
         relay.stop().unwrap();
+        settle(&self.config.kafka, &self.topic);
+        settle(&self.config.kafka, &self.config.progress_topic);
     }
 
     fn lose_markers(&self, data: &Path) {
@@ -80,16 +84,13 @@ impl Story {
         }
     }
 
-    fn read(&self) -> Vec<Incoming> {
-        read_topic(&self.config.kafka, &self.topic, Isolation::Committed)
-    }
-
     /// What was lost is not seen before a relay takes over.
     fn assert_lost(&self) {
         let (kafka, progress) = (&self.config.kafka, &self.config.progress_topic);
         let position = read_position(kafka, progress, 0).unwrap();
         assert_eq!(position < Some(self.journal.len()), self.position_lost);
-        assert_eq!(self.read().len() < self.journal.len() as usize, !self.rows_lost.is_empty());
+        let records = read_topic(kafka, &self.topic, Isolation::Committed);
+        assert_eq!(records.len() < self.journal.len() as usize, !self.rows_lost.is_empty());
     }
 }
 
@@ -110,6 +111,7 @@ fn a_transaction_that_was_committed_in_part_is_completed() {
     for story in stories {
         story.assert_lost();
         story.publish_twice();
-        assert_exactly_once(&story.read(), story.journal.len());
+        let records = read_committed(&story.config.kafka, &story.topic);
+        assert_exactly_once(&records, story.journal.len());
     }
 }

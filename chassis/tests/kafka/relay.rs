@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use chassis::clock::SystemClock;
 use chassis::kafka::Outgoing;
-use chassis::kafka::relay::{Journal, read_position, run_relay};
+use chassis::kafka::relay::{Journal, RelayConfig, read_position, run_relay};
 use chassis::kafka::scan::Isolation;
 use chassis::signal::Signal;
 use rdkafka::producer::{BaseRecord, Producer as _};
 
 use crate::support::{
-    Kafka, Notebook, Running, assert_exactly_once, make_topic, read, text, wait_until,
+    Kafka, Notebook, Running, assert_exactly_once, make_topic, read, read_committed, settle, text,
+    wait_until,
 };
 use crate::topics::producer;
 
@@ -39,9 +40,14 @@ fn every_row_is_published_once_while_relays_overlap() {
             assert!(error.to_string().contains("another live process"), "{error:#}");
         }
     }
-    assert_exactly_once(&read(&kafka.config, &topic, Isolation::Committed), journal.len());
-    let position = read_position(&config.kafka, &config.progress_topic, 0).unwrap();
-    assert_eq!(position, Some(journal.len()));
+    assert_exactly_once(&read_committed(&kafka.config, &topic), journal.len());
+    assert_eq!(position(&config), Some(journal.len()));
+}
+
+/// Up to where readers find the journal published.
+fn position(config: &RelayConfig) -> Option<i64> {
+    settle(&config.kafka, &config.progress_topic);
+    read_position(&config.kafka, &config.progress_topic, config.shard).unwrap()
 }
 
 #[test]
@@ -62,7 +68,7 @@ fn of_two_live_relays_one_gives_up_and_says_why() {
     assert!(error.contains("another live process publishes as"), "{error}");
     journal.wait_published();
     winner.stop().unwrap();
-    assert_exactly_once(&read(&kafka.config, &topic, Isolation::Committed), journal.len());
+    assert_exactly_once(&read_committed(&kafka.config, &topic), journal.len());
 }
 
 /// Part of a journal: what lies after one position and up to another.
@@ -114,7 +120,7 @@ fn a_journal_that_ends_is_published_to_its_end_and_the_next_goes_on_there() {
         let clock = Arc::new(SystemClock);
         Running::spawn(move |stop| run_relay(config, section, Signal::new(), clock, stop)).end()
     };
-    let position = || read_position(&config.kafka, &config.progress_topic, 0).unwrap();
+    let position = || position(&config);
     // Its last row lies before its end.
     run(0, 10).unwrap();
     assert_eq!(position(), Some(10));
@@ -123,7 +129,7 @@ fn a_journal_that_ends_is_published_to_its_end_and_the_next_goes_on_there() {
     assert_eq!(position(), Some(10), "whose turn it is not publishes nothing");
     run(10, 28).unwrap();
     assert_eq!(position(), Some(28));
-    assert_exactly_once(&read(&kafka.config, &topic, Isolation::Committed), 28);
+    assert_exactly_once(&read_committed(&kafka.config, &topic), 28);
     run(28, 40).unwrap();
     assert_eq!(position(), Some(40), "an end without a row is told too");
 }
@@ -143,7 +149,7 @@ fn what_a_zombie_left_open_is_discarded_and_it_cannot_commit() {
     journal.wait_published();
     zombie.commit_transaction(Duration::from_secs(10)).unwrap_err();
     relay.stop().unwrap();
-    assert_exactly_once(&read(&kafka.config, &topic, Isolation::Committed), journal.len());
+    assert_exactly_once(&read_committed(&kafka.config, &topic), journal.len());
     let all = read(&kafka.config, &topic, Isolation::Uncommitted);
     assert!(all.iter().any(|record| text(&record.payload) == "666"), "the zombie was there");
 }
@@ -162,7 +168,7 @@ fn a_relay_that_was_fenced_by_nobody_alive_goes_on() {
     journal.write(&topic, GUESTS);
     journal.wait_published();
     relay.stop().unwrap();
-    assert_exactly_once(&read(&kafka.config, &topic, Isolation::Committed), journal.len());
+    assert_exactly_once(&read_committed(&kafka.config, &topic), journal.len());
 }
 
 #[test]
@@ -171,16 +177,15 @@ fn a_relay_goes_on_where_its_predecessor_stopped() {
     let topic = kafka.topic("orders", 2);
     let config = kafka.relay_config();
     let journal = Notebook::default();
-    assert_eq!(read_position(&config.kafka, &config.progress_topic, 0).unwrap(), None);
+    assert_eq!(position(&config), None);
     for _ in 0..3 {
         journal.write(&topic, GUESTS);
         let relay = Running::relay(&config, &journal);
         journal.wait_published();
         relay.stop().unwrap();
-        let position = read_position(&config.kafka, &config.progress_topic, 0).unwrap();
-        assert_eq!(position, Some(journal.len()));
+        assert_eq!(position(&config), Some(journal.len()));
     }
-    assert_exactly_once(&read(&kafka.config, &topic, Isolation::Committed), journal.len());
+    assert_exactly_once(&read_committed(&kafka.config, &topic), journal.len());
 }
 
 #[test]
@@ -201,8 +206,7 @@ fn the_position_is_found_behind_many_aborted_ones() {
     }
     zombie.flush(Duration::from_secs(10)).unwrap();
     zombie.abort_transaction(Duration::from_secs(10)).unwrap();
-    let position = read_position(&config.kafka, &config.progress_topic, 0).unwrap();
-    assert_eq!(position, Some(7));
+    assert_eq!(position(&config), Some(7));
 }
 
 #[test]
@@ -235,10 +239,10 @@ fn a_relay_waits_for_its_topics() {
     make_topic(&config.kafka, &topic, 1);
     journal.wait_published();
     relay.stop().unwrap();
-    assert_exactly_once(&read(&kafka.config, &topic, Isolation::Committed), journal.len());
+    assert_exactly_once(&read_committed(&kafka.config, &topic), journal.len());
 }
 
-fn has_claimed(config: &chassis::kafka::relay::RelayConfig) -> bool {
+fn has_claimed(config: &RelayConfig) -> bool {
     let position = read_position(&config.kafka, &config.progress_topic, config.shard);
     position.is_ok_and(|position| position.is_some())
 }

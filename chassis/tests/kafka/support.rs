@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use chassis::clock::{Clock, SystemClock};
 use chassis::kafka::admin::{Partitioning, TopicSpec, apply_topics};
 use chassis::kafka::relay::{Journal, Outgoing, RelayConfig, run_relay};
-use chassis::kafka::scan::{Isolation, scan};
+use chassis::kafka::scan::{Isolation, scan, settles};
 use chassis::kafka::{Headers, Incoming, KafkaConfig};
 use chassis::shutdown::Shutdown;
 use chassis::signal::Signal;
@@ -139,12 +139,16 @@ impl Kafka {
 }
 
 pub fn make_topic(config: &KafkaConfig, name: &str, partitions: i32) {
-    let (name, partitioning) = (name.to_string(), Partitioning::ByKey);
-    let spec = TopicSpec { name: name.clone(), partitions, partitioning, config: vec![] };
+    let partitioning = Partitioning::ByKey;
+    let spec = TopicSpec { name: name.to_string(), partitions, partitioning, config: vec![] };
     block_on(apply_topics(config, &[spec])).unwrap();
-    // The controller has it; the broker hears of it a moment later.
+    await_topic(config, name);
+}
+
+/// The controller has it; the broker hears of it a moment later.
+pub fn await_topic(config: &KafkaConfig, name: &str) {
     wait_until("the topic is there", || {
-        scan(config, &name, Isolation::Committed, |_| Ok(())).is_ok()
+        scan(config, name, Isolation::Committed, |_| Ok(())).is_ok()
     });
 }
 
@@ -231,7 +235,10 @@ impl Journal for Notebook {
     }
 
     fn published(&mut self, position: i64, _at_us: i64) -> anyhow::Result<()> {
-        *self.published.lock().unwrap() = position;
+        // Who was fenced may tell of less after its successor.
+        let mut published = self.published.lock().unwrap();
+        *published = position.max(*published);
+        drop(published);
         self.told.fetch_add(1, Ordering::SeqCst);
         Ok(())
     }
@@ -271,7 +278,18 @@ impl Running {
     }
 }
 
-/// What a reader of the topic sees.
+/// Waits until readers see what was committed, and what was aborted is open no more.
+pub fn settle(config: &KafkaConfig, topic: &str) {
+    assert!(settles(config, topic, LIMIT).unwrap(), "a transaction stays open in {topic}");
+}
+
+/// What a reader of the topic sees once it has settled.
+pub fn read_committed(config: &KafkaConfig, topic: &str) -> Vec<Incoming> {
+    settle(config, topic);
+    read(config, topic, Isolation::Committed)
+}
+
+/// What a reader of the topic sees now.
 pub fn read(config: &KafkaConfig, topic: &str, isolation: Isolation) -> Vec<Incoming> {
     let mut records = Vec::new();
     scan(config, topic, isolation, |record| {

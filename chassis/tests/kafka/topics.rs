@@ -8,7 +8,10 @@ use chassis::kafka::scan::{Isolation, scan};
 use chassis::kafka::settings::producer_config;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 
-use crate::support::{Kafka, Notebook, Running, block_on, make_topic, read, text};
+use crate::support::{
+    Kafka, Notebook, Running, await_topic, block_on, make_topic, read, read_committed, settle,
+    text, wait_until,
+};
 
 fn declared(name: &str, partitions: i32, retention_ms: &str) -> TopicSpec {
     let config = vec![
@@ -27,12 +30,15 @@ fn a_topic_is_made_as_declared_and_then_kept_so() {
         applied.remove(0).1
     };
     assert_eq!(apply(declared(&name, 2, "1000000")), Applied::Created);
+    await_topic(&kafka.config, &name);
     assert_eq!(apply(declared(&name, 2, "1000000")), Applied::Unchanged);
     let changed = apply(declared(&name, 2, "2000000"));
     let (setting, old, new) = ("retention.ms", "1000000", "2000000");
     let settings = vec![(setting.to_string(), old.to_string(), new.to_string())];
     assert_eq!(changed, Applied::Changed { settings });
-    assert_eq!(apply(declared(&name, 2, "2000000")), Applied::Unchanged);
+    // The controller has them; the broker shows them a moment later.
+    let is_shown = || apply(declared(&name, 2, "2000000")) == Applied::Unchanged;
+    wait_until("the settings are shown", is_shown);
     let refused = apply(declared(&name, 3, "2000000"));
     assert!(matches!(&refused, Applied::Refused { reason } if reason.contains("2 partitions")));
 }
@@ -47,7 +53,10 @@ fn a_topic_whose_writer_names_the_partition_grows_and_never_shrinks() {
         block_on(apply_topics(&kafka.config, &[spec])).unwrap().remove(0).1
     };
     assert_eq!(apply(1), Applied::Created);
+    await_topic(&kafka.config, &name);
     assert_eq!(apply(8), Applied::Grown { from: 1 });
+    let ranges = || scan(&kafka.config, &name, Isolation::Committed, |_| Ok(()));
+    wait_until("the partitions are shown", || ranges().is_ok_and(|ranges| ranges.len() == 8));
     assert_eq!(apply(8), Applied::Unchanged);
     assert!(matches!(apply(1), Applied::Refused { .. }));
 }
@@ -58,11 +67,17 @@ fn settings_that_are_not_declared_stay() {
     let name = kafka.name("dishes");
     let mut first = declared(&name, 1, "1000000");
     first.config.push(("segment.bytes".to_string(), "1048576".to_string()));
-    block_on(apply_topics(&kafka.config, &[first.clone()])).unwrap();
-    block_on(apply_topics(&kafka.config, &[declared(&name, 1, "5")])).unwrap();
+    let apply = |spec: &TopicSpec| {
+        block_on(apply_topics(&kafka.config, std::slice::from_ref(spec))).unwrap().remove(0).1
+    };
+    apply(&first);
+    await_topic(&kafka.config, &name);
+    apply(&declared(&name, 1, "5"));
+    // Whoever sets what is not there any more would be told that it is changed.
+    let is_shown = || apply(&declared(&name, 1, "5")) == Applied::Unchanged;
+    wait_until("the settings are shown", is_shown);
     first.config[0].1 = "5".to_string();
-    let applied = block_on(apply_topics(&kafka.config, &[first])).unwrap();
-    assert_eq!(applied, [(name, Applied::Unchanged)]);
+    assert_eq!(apply(&first), Applied::Unchanged);
 }
 
 #[test]
@@ -81,6 +96,7 @@ fn a_scan_shows_what_is_committed_or_everything() {
     let running = Running::relay(&relay, &journal);
     journal.wait_published();
     running.stop().unwrap();
+    settle(&kafka.config, &topic);
     let aborted = producer(&relay, "aborts");
     aborted.begin_transaction().unwrap();
     aborted.send(BaseRecord::to(&topic).key("alan").payload("3")).unwrap();
@@ -88,6 +104,7 @@ fn a_scan_shows_what_is_committed_or_everything() {
     let open: Vec<String> = payloads(&kafka, &topic, Isolation::Committed);
     assert_eq!(open, ["1", "2"], "an open transaction is not waited for");
     aborted.abort_transaction(None).unwrap();
+    settle(&kafka.config, &topic);
     assert_eq!(payloads(&kafka, &topic, Isolation::Committed), ["1", "2"]);
     assert_eq!(payloads(&kafka, &topic, Isolation::Uncommitted), ["1", "2", "3"]);
     let ranges = scan(&kafka.config, &topic, Isolation::Committed, |_| Ok(())).unwrap();
@@ -128,7 +145,7 @@ fn a_row_arrives_as_it_was_written() {
     let running = Running::relay(&relay, &journal);
     journal.wait_published();
     running.stop().unwrap();
-    let records = read(&kafka.config, &topic, Isolation::Committed);
+    let records = read_committed(&kafka.config, &topic);
     assert_eq!(records.len(), 2);
     assert_eq!(records[0].payload.as_deref(), Some(&b"\0\xff"[..]));
     assert_eq!(records[1].payload, None);

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use anyhow::{bail, ensure};
 
 use super::RelayConfig;
-use super::leftovers::open;
 use super::progress::{Progress, find_progress};
 use super::session::{Fencing, Session};
+use crate::kafka::open::open;
 use crate::shutdown::Shutdown;
 
 /// How long Kafka may take to answer.

@@ -10,93 +10,11 @@
 //! are seen all the same is then found out by reading (`readback.rs`).
 
 use super::RelayConfig;
-use crate::kafka::context::Plain;
-use crate::kafka::settings::{Isolation, KafkaConfig, scan_config};
-use crate::kafka::topic::{partition_count, retire, watermarks};
-use rdkafka::consumer::BaseConsumer;
-use std::time::{Duration, Instant};
-
-/// How long one question to Kafka may take.
-const QUESTION: Duration = Duration::from_secs(5);
-
-/// Between two looks at what is open.
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
-
-/// A topic and one of its partitions.
-pub(super) type Partition = (String, i32);
+use crate::kafka::open::{Partition, partitions_of};
 
 /// Every partition that a relay writes to, its positions' own the last.
 pub(super) fn partitions(config: &RelayConfig) -> anyhow::Result<Vec<Partition>> {
-    asking(&config.kafka, Isolation::Committed, |consumer| {
-        let mut partitions = Vec::new();
-        for topic in &config.topics {
-            let count = partition_count(consumer, topic, QUESTION)?;
-            partitions.extend((0..count).map(|partition| (topic.clone(), partition)));
-        }
-        partitions.push((config.progress_topic.clone(), config.shard));
-        Ok(partitions)
-    })
-}
-
-/// Those of `partitions` in which a transaction lies open, anybody's: their stable end is not their end.
-pub(super) fn open(
-    kafka: &KafkaConfig,
-    partitions: &[Partition],
-) -> anyhow::Result<Vec<Partition>> {
-    // In this order: what is written in between looks open, never closed.
-    let stable = ends(kafka, Isolation::Committed, partitions)?;
-    let ends = ends(kafka, Isolation::Uncommitted, partitions)?;
-    let each = partitions.iter().zip(stable.iter().zip(&ends));
-    Ok(each.filter(|(_, (stable, end))| stable < end).map(|(which, _)| which.clone()).collect())
-}
-
-/// Whether a transaction lies open in one of `partitions` and is not ended within `limit`. Others' come
-/// and go.
-pub(super) fn stays_open(
-    kafka: &KafkaConfig,
-    partitions: &[Partition],
-    limit: Duration,
-) -> anyhow::Result<bool> {
-    let begun = Instant::now();
-    let ends = ends(kafka, Isolation::Uncommitted, partitions)?;
-    asking(kafka, Isolation::Committed, |consumer| {
-        loop {
-            let stable = each_end(consumer, partitions)?;
-            if stable.iter().zip(&ends).all(|(stable, end)| stable >= end) {
-                return Ok(false);
-            }
-            if begun.elapsed() >= limit {
-                return Ok(true);
-            }
-            std::thread::sleep(LOOK_AGAIN);
-        }
-    })
-}
-
-/// The end of each partition, or the stable end.
-fn ends(
-    kafka: &KafkaConfig,
-    isolation: Isolation,
-    partitions: &[Partition],
-) -> anyhow::Result<Vec<i64>> {
-    asking(kafka, isolation, |consumer| each_end(consumer, partitions))
-}
-
-fn each_end(consumer: &BaseConsumer<Plain>, partitions: &[Partition]) -> anyhow::Result<Vec<i64>> {
-    let end =
-        |(topic, partition): &Partition| Ok(watermarks(consumer, topic, *partition, QUESTION)?.1);
-    partitions.iter().map(end).collect()
-}
-
-/// What `ask` finds out with a client of its own.
-pub(super) fn asking<T>(
-    kafka: &KafkaConfig,
-    isolation: Isolation,
-    ask: impl FnOnce(&BaseConsumer<Plain>) -> anyhow::Result<T>,
-) -> anyhow::Result<T> {
-    let consumer: BaseConsumer<Plain> =
-        scan_config(kafka, isolation).create_with_context(Plain::default())?;
-    let found = ask(&consumer);
-    retire(consumer);
-    found
+    let mut partitions = partitions_of(&config.kafka, config.topics.iter().map(String::as_str))?;
+    partitions.push((config.progress_topic.clone(), config.shard));
+    Ok(partitions)
 }

@@ -5,7 +5,7 @@
 //! takes over believes in the last transaction what can be read of it.
 
 use super::Outgoing;
-use super::leftovers::asking;
+use crate::kafka::open::asking;
 use crate::kafka::scan::{Range, scan_ranges};
 use crate::kafka::settings::{Isolation, KafkaConfig};
 use crate::kafka::topic::{partition_count, watermarks};

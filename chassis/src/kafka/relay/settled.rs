@@ -7,8 +7,9 @@
 //! one at once. One that has become idle looks, and takes over again when it must.
 
 use super::RelayConfig;
-use super::leftovers::{partitions, stays_open};
+use super::leftovers::partitions;
 use crate::backoff::Backoff;
+use crate::kafka::open::stays_open;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::{Duration, Instant};
 

@@ -5,9 +5,14 @@ use super::tombstones;
 use crate::domain::Timestamp;
 use crate::store::erasure::{Looked, Theirs};
 use crate::store::{Erased, Erasure, Error, Person, key_scope};
+use chassis::sqlite::BUSY_TIMEOUT;
 use rusqlite::{
     Connection, OptionalExtension, Row, Transaction, TransactionBehavior, named_params, params,
 };
+use std::time::Duration;
+
+/// How long the log of changes waits for those who read it, and every commit with it.
+const READERS_TAKE: Duration = Duration::from_millis(500);
 
 const COLUMNS: &str = "erasure_id, customer_id, email, requested_at, done_at, scanned, orders, \
     contacts, keys";
@@ -111,7 +116,17 @@ fn erase_order(
     Ok(())
 }
 
+/// Says so only when nothing of the person is left in any file: whoever hears of it may look.
 pub fn close(conn: &mut Connection, erasure_id: &str, at: Timestamp) -> Result<(), Error> {
+    forget(conn, erasure_id)?;
+    empty_log(conn)?;
+    let sql = "UPDATE erasures SET done_at = ?2 WHERE erasure_id = ?1";
+    conn.execute(sql, params![erasure_id, at.0])?;
+    Ok(())
+}
+
+/// Whom it was about, and where their restaurants read mail. A second time there is nobody.
+fn forget(conn: &mut Connection, erasure_id: &str) -> Result<(), Error> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let of_restaurants = tx.execute(
         "UPDATE restaurants SET data = json_remove(data, '$.mail')
@@ -120,13 +135,24 @@ pub fn close(conn: &mut Connection, erasure_id: &str, at: Timestamp) -> Result<(
         [erasure_id],
     )?;
     tx.execute(
-        "UPDATE erasures SET done_at = ?2, customer_id = NULL, email = NULL,
-             contacts = contacts + ?3 WHERE erasure_id = ?1",
-        params![erasure_id, at.0, of_restaurants as i64],
+        "UPDATE erasures SET customer_id = NULL, email = NULL, contacts = contacts + ?2
+         WHERE erasure_id = ?1",
+        params![erasure_id, of_restaurants as i64],
     )?;
-    tx.commit()?;
-    // Readers are short: this waits for none of them for long.
-    conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    Ok(tx.commit()?)
+}
+
+/// Brings the log of changes into the database and cuts it off. Readers are short: the writer waits a
+/// moment for those that are under way, and where that is not enough, somebody has to try again.
+fn empty_log(conn: &Connection) -> Result<(), Error> {
+    conn.busy_timeout(READERS_TAKE)?;
+    let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
+    let is_busy = conn.query_row(checkpoint, [], |row| row.get::<_, bool>(0));
+    conn.busy_timeout(BUSY_TIMEOUT)?;
+    if is_busy? {
+        let cause = "a reader keeps the log of changes from being emptied";
+        return Err(Error::Unavailable(anyhow::anyhow!(cause)));
+    }
     Ok(())
 }
 

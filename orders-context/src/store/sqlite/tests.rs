@@ -2,6 +2,7 @@
 //! in the file makes no sense.
 
 mod damage;
+mod erasing;
 mod plans;
 mod versions;
 

@@ -4,12 +4,13 @@
 //! what can be read: a broker that dies while it ends one may commit it in some partitions and lose it in
 //! others. What is missing is published with the claim, and nothing that is there already.
 
-use super::super::leftovers::{open, partitions};
+use super::super::leftovers::partitions;
 use super::super::progress::{Progress, find_progress_in};
 use super::super::readback::unseen;
 use super::super::session::{Fencing, Session};
 use super::super::{Journal, Outgoing};
 use super::{End, FENCE_LIMIT, Owner};
+use crate::kafka::open::open;
 use crate::kafka::settings::Isolation;
 use anyhow::{Context as _, anyhow, ensure};
 use tracing::{info, warn};

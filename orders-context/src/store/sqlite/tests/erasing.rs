@@ -1,0 +1,59 @@
+//! An erasure is done when nothing of the person is left in any file, and not before.
+
+use crate::domain::Timestamp;
+use crate::store::contract::{commit, placed, rosa};
+use crate::store::sqlite::Sqlite;
+use crate::store::{Commit, Erased, Erasure, Error, Person, Store};
+use rusqlite::Connection;
+use std::path::Path;
+use tempfile::TempDir;
+
+/// In which files of that folder the address of Rosa stands.
+fn found(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for file in std::fs::read_dir(folder).expect("a folder") {
+        let path = file.expect("a file").path();
+        let bytes = std::fs::read(&path).expect("its bytes");
+        let address = rosa().email.into_bytes();
+        if bytes.windows(address.len()).any(|part| part == address) {
+            found.push(path.file_name().expect("a name").to_string_lossy().into_owned());
+        }
+    }
+    found
+}
+
+/// Somebody who reads for long keeps the log of changes as it is.
+#[tokio::test]
+async fn nobody_is_told_that_it_is_done_while_the_log_of_changes_still_tells_of_them() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("orders.db");
+    let store = Sqlite::open(&path).expect("a database");
+    commit(&store, vec![Commit { contact: Some(rosa()), ..placed("order-1") }]).await;
+    let erasure = Erasure {
+        erasure_id: "erasure-1".to_owned(),
+        person: Some(Person::Mail(rosa().email)),
+        requested_at: Timestamp(1),
+        done_at: None,
+        erased: Erased::default(),
+    };
+    store.ask_erasure(erasure.clone()).await.expect("it is kept");
+    let reader = Connection::open(&path).expect("a reader");
+    reader.execute_batch("BEGIN").expect("it begins");
+    let read = "SELECT count(*) FROM contacts";
+    let contacts: i64 = reader.query_row(read, [], |row| row.get(0)).expect("it reads");
+    assert_eq!(contacts, 1);
+    store.erase_portion(erasure, String::new(), 10).await.expect("it is erased");
+
+    let id = || "erasure-1".to_owned();
+    let refused = store.close_erasure(id(), Timestamp(2)).await;
+    assert!(matches!(refused, Err(Error::Unavailable(_))), "{refused:?}");
+    assert!(!found(folder.path()).is_empty(), "the reader still needs it");
+    let open = store.open_erasures(10).await.expect("it is there").remove(0);
+    assert_eq!((open.person, open.done_at), (None, None));
+
+    drop(reader);
+    store.close_erasure(id(), Timestamp(3)).await.expect("now it can be done");
+    assert_eq!(found(folder.path()), [""; 0]);
+    let done = store.erasure(id()).await.expect("it answers").expect("it is there");
+    assert_eq!((done.done_at, done.erased.contacts), (Some(Timestamp(3)), 1));
+}
