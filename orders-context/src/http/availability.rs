@@ -2,7 +2,7 @@
 
 use super::Api;
 use super::document::ProblemView;
-use super::etag::{is_known, names};
+use super::etag::{is_known, names_one};
 use super::faults::{Faults, REASON_CODE_RULE, is_reason_code};
 use super::policy::{judge_restaurant, restaurant_not_found};
 use super::principal::Caller;
@@ -120,7 +120,8 @@ pub async fn show(State(app): Api, Path(id): Path<String>, headers: HeaderMap) -
     tag = "restaurants",
     params(
         ("id" = String, Path, description = "The restaurant's id"),
-        ("If-Match" = Option<String>, Header, description = "The ETag it must still have"),
+        ("If-Match" = Option<String>, Header, description = "An ETag: what it must still stand like. An app \
+            that has come or gone since does not count, for this changes nothing of that"),
     ),
     request_body = NewAvailability,
     responses(
@@ -177,13 +178,15 @@ fn said(new: NewAvailability, now: Timestamp, by: Role) -> Answer<SetAvailabilit
     Ok(SetAvailability { opening, until: moment.flatten().map(Timestamp), reason, capacity, by })
 }
 
-/// The version that may be changed: any, unless the request names the present one or another.
+/// The version that may be changed: any, unless the request names the present one or another. Whether an app
+/// is connected is part of the tag, and of nothing that is overwritten.
 async fn only_at(app: &App, id: &str, headers: &HeaderMap) -> Answer<Option<i64>> {
     if !headers.contains_key(IF_MATCH) {
         return Ok(None);
     }
     let present = app.availability(id).await.map_err(in_path)?;
-    let is_named = names(headers, &tag(&present, app.app_presence(id).await?));
+    let such = version_tag(&present);
+    let is_named = names_one(headers, |tag| tag.starts_with(&such) && tag.ends_with('"'));
     Ok(is_named.map(|is_named| if is_named { present.version } else { NO_VERSION }))
 }
 
@@ -200,9 +203,14 @@ fn tag(availability: &Availability, presence: AppPresence) -> HeaderValue {
     let AppPresence { is_connected, since } = presence;
     let app = if is_connected { "on" } else { "off" };
     let since_us = since.map_or(0, |since| since.0);
-    let text = format!("\"availability-{}-{app}-{since_us}\"", availability.version);
+    let text = format!("{}{app}-{since_us}\"", version_tag(availability));
     // Letters, digits and quotes are always a header's value.
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("\"\""))
+}
+
+/// How every tag of this version begins.
+fn version_tag(availability: &Availability) -> String {
+    format!("\"availability-{}-", availability.version)
 }
 
 /// The restaurant is in the path here, not in a body.

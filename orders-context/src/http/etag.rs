@@ -19,7 +19,12 @@ pub fn etag(view: &OrderView<'_>) -> HeaderValue {
 /// Whether the request names this state as the one that it may change (RFC 9110, section 13.1.1); `None`
 /// if it names none. Weak tags name nothing.
 pub fn names(headers: &HeaderMap, etag: &HeaderValue) -> Option<bool> {
-    let is_named = |tag: &str| tag == "*" || tag.as_bytes() == etag.as_bytes();
+    names_one(headers, |tag| tag.as_bytes() == etag.as_bytes())
+}
+
+/// The same of every state whose tag `is_such`: for tags of which a part tells what a change would overwrite.
+pub fn names_one(headers: &HeaderMap, is_such: impl Fn(&str) -> bool) -> Option<bool> {
+    let is_named = |tag: &str| tag == "*" || is_such(tag);
     headers.contains_key(IF_MATCH).then(|| tags(headers, &IF_MATCH).any(is_named))
 }
 

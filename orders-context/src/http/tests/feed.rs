@@ -207,4 +207,10 @@ async fn a_restaurant_says_whether_its_app_is_connected() {
     drop(feed);
     let (off, gone) = until(false).await;
     assert!(gone.as_str() > since.as_str() && off != on && off != never, "{gone}");
+    // That it has gone is nothing that a change overwrites; the change is.
+    let pause = json!({ "opening": "paused" });
+    takeaway.stand(&on, pause.clone()).await.ok();
+    for before in [never, on, off] {
+        takeaway.stand(&before, pause.clone()).await.refused(412);
+    }
 }
