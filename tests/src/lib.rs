@@ -2,6 +2,7 @@
 
 pub mod addresses;
 pub mod api;
+pub mod browser;
 pub mod contexts;
 pub mod customers;
 pub mod eventually;
@@ -20,3 +21,4 @@ pub mod stack;
 pub mod story;
 pub mod tokens;
 pub mod topic;
+pub mod wire;

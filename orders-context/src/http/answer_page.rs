@@ -45,7 +45,7 @@ pub fn answer_pages(app: App) -> Router {
 
 async fn show(State(app): State<Arc<App>>, Path(link): Path<String>) -> Response {
     match app.order_behind(&link).await {
-        Ok(order) => page(StatusCode::OK, html::order(&order, None)),
+        Ok(order) => page(StatusCode::OK, html::order(&order, app.now(), None)),
         Err(bad) => refused(&bad),
     }
 }
@@ -63,18 +63,19 @@ async fn answer(
     let (decision, remark) = match said(&form, &app, &order) {
         Ok(said) => said,
         Err(why) => {
-            return page(StatusCode::UNPROCESSABLE_ENTITY, html::order(&order, Some(why)));
+            let again = html::order(&order, app.now(), Some(why));
+            return page(StatusCode::UNPROCESSABLE_ENTITY, again);
         }
     };
     let by = Actor::Restaurant(vec![order.restaurant_id.clone()]);
     let id = &order.order_id;
     match app.decide_with_remark(id, decision, remark, by, cause(trace), None).await {
-        // To the same page: asking for it again answers nothing again.
-        Ok(_) => (StatusCode::SEE_OTHER, [(LOCATION, format!("/answer/{link}"))]).into_response(),
+        // To the same page, whatever path leads to it: asking for it again answers nothing again.
+        Ok(_) => (StatusCode::SEE_OTHER, [(LOCATION, link)]).into_response(),
         Err(Failure::Rejected(rejection)) => {
             let why = rejection.to_string();
             let now = app.order_behind(&link).await.unwrap_or(order);
-            page(StatusCode::CONFLICT, html::order(&now, Some(&why)))
+            page(StatusCode::CONFLICT, html::order(&now, app.now(), Some(&why)))
         }
         Err(failure) => refused(&failure.into()),
     }
@@ -122,14 +123,11 @@ fn refused(bad: &BadLink) -> Response {
 }
 
 fn page(status: StatusCode, html: String) -> Response {
+    // Base64 and words are always a header's value.
+    let policy = HeaderValue::try_from(html::policy());
     let careful = [
         (CACHE_CONTROL, HeaderValue::from_static("no-store")),
-        (
-            CONTENT_SECURITY_POLICY,
-            HeaderValue::from_static(
-                "default-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-            ),
-        ),
+        (CONTENT_SECURITY_POLICY, policy.unwrap_or(HeaderValue::from_static("default-src 'none'"))),
     ];
     (status, careful, Html(html)).into_response()
 }

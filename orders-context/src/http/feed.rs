@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use utoipa::{IntoParams, ToSchema};
 
-/// How often something is sent, if only a comment, so that a connection that was cut is noticed.
+/// How often something is sent, so that a connection that was cut is noticed, at both ends.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 
 /// After how long those who were cut off come back, at least; each waits up to twice that, so that they
@@ -58,13 +58,13 @@ pub struct FeedQuery {
 #[expect(dead_code, reason = "it describes what axum writes")]
 pub struct PieceView {
     /// A place in the journal: what to come back with. A piece that has nothing else says that nothing
-    /// up to it concerned this restaurant.
-    #[schema(pattern = "^[0-9]+$", example = "1815")]
-    id: String,
-    /// `ready`, `reset`, or what happened to an order.
+    /// up to it concerned this restaurant. A `heartbeat` has none.
+    #[schema(nullable = false, pattern = "^[0-9]+$", example = "1815")]
+    id: Option<String>,
+    /// `ready`, `reset`, `heartbeat`, or what happened to an order.
     #[schema(nullable = false, example = "order_placed")]
     event: Option<String>,
-    /// A `FeedEvent` as JSON; of `ready` and `reset` an empty object.
+    /// A `FeedEvent` as JSON; of `ready`, `reset` and `heartbeat` an empty object.
     #[schema(nullable = false, example = "{}")]
     data: Option<String>,
     /// After how many milliseconds to come back when the connection is cut.
@@ -100,7 +100,8 @@ pub struct NewsView<'a> {
 /// missed, because too much has happened since or the id was none of ours: list the open orders
 /// (`GET /v1/orders?restaurant_id=…`), and go on with the stream. Every other event has the type of what
 /// happened to an order as its name, a place in the journal as its id, and a `FeedEvent` as its data. Each is
-/// told once. Comments, and ids without data, come now and then.
+/// told once. When nothing happens, a `heartbeat` without an id comes every ten seconds: who hears nothing for
+/// half a minute has lost the connection. Comments, and ids without data, may come now and then.
 ///
 /// Who cannot send a token, such as a browser's `EventSource`, brings a ticket instead, as `ticket` in the query.
 ///
@@ -143,7 +144,8 @@ pub async fn follow(
     let lasts_us = i64::try_from(app.feeds().limits().lasts.as_micros()).unwrap_or(i64::MAX);
     let until_us = caller.until_us().min(app.now().0.saturating_add(lasts_us));
     let events = events(feed, Arc::clone(app.clock()), until_us);
-    let stream = Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT));
+    let stream =
+        Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT).event(heartbeat()));
     let headers = [(CACHE_CONTROL, HeaderValue::from_static("no-store")), UNBUFFERED];
     Ok((headers, stream).into_response())
 }
@@ -182,6 +184,11 @@ fn event(told: &Told) -> Result<Event, axum::Error> {
         // The id alone: it is remembered, and nothing is shown (section 9.2.6).
         Told::Mark(_) => Ok(event),
     }
+}
+
+/// A comment would do for a connection; a page in a browser is told of events only.
+fn heartbeat() -> Event {
+    Event::default().event("heartbeat").data("{}")
 }
 
 fn come_back_after() -> Duration {

@@ -96,7 +96,7 @@ impl Follower {
     }
 
     fn note(&mut self, events: Vec<Event>) -> Result<()> {
-        for event in events {
+        for event in events.into_iter().filter(|event| event.name != "heartbeat") {
             let news: News = serde_json::from_str(&event.data)?;
             self.orders.insert(news.order_id.clone());
             self.seen.push((event.id.parse()?, news));

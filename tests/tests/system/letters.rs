@@ -16,7 +16,7 @@ use super::{
 };
 
 /// The letters to that address, once there are so many.
-async fn letters(server: &str, address: &str, number: usize) -> Result<Vec<Mail>> {
+pub async fn letters(server: &str, address: &str, number: usize) -> Result<Vec<Mail>> {
     eventually(&format!("{number} letters"), LIMIT, async || {
         let letters = mails(server, address).await?;
         Ok((letters.len() == number).then_some(letters))
@@ -25,7 +25,7 @@ async fn letters(server: &str, address: &str, number: usize) -> Result<Vec<Mail>
 }
 
 /// Orders, with a restaurant that has this mail address.
-async fn with_trattoria(here: &OrdersHere, kitchen: &str) -> Result<()> {
+pub async fn with_trattoria(here: &OrdersHere, kitchen: &str) -> Result<()> {
     let mut restaurant = trattoria(None);
     restaurant["mail"] = json!(kitchen);
     eventually("orders answers", LIMIT, async || {
@@ -35,12 +35,12 @@ async fn with_trattoria(here: &OrdersHere, kitchen: &str) -> Result<()> {
 }
 
 /// The id of a new order there.
-async fn ordered(here: &OrdersHere, note: Option<&str>) -> Result<String> {
+pub async fn ordered(here: &OrdersHere, note: Option<&str>) -> Result<String> {
     let mut order = dinner("trattoria", "ada", &format!("{}@example.com", unique("ada")));
     if let Some(note) = note {
         order.body["note"] = json!(note);
     }
-    let placed = here.api.place("dinner", &order).await?;
+    let placed = here.api.place(&unique("dinner"), &order).await?;
     ensure!(placed.status == 201, "{placed:?}");
     Ok(placed.body["id"].as_str().context("an id")?.to_owned())
 }

@@ -2,6 +2,7 @@
 //! whatever else runs on this machine. All tests share the stack and run at the same time, each with
 //! restaurants and customers of its own; it stops when this program ends.
 
+mod browser;
 mod canary;
 mod idempotency;
 mod language;

@@ -37,6 +37,11 @@ pub struct OrdersHere {
 
 impl OrdersHere {
     pub fn start(folder: &Path, stack: &Addresses) -> Result<Self> {
+        Self::start_told(folder, stack, &[])
+    }
+
+    /// The same with these settings beside its own.
+    pub fn start_told(folder: &Path, stack: &Addresses, more: &[(&str, &str)]) -> Result<Self> {
         // Free a moment ago, and nobody else asks for a port of this range by number.
         let listen = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
         let database = format!("sqlite:{}", folder.join("orders.db").display());
@@ -46,7 +51,7 @@ impl OrdersHere {
         let links = folder.join("links.key");
         std::fs::write(&links, "0a".repeat(32))?;
         let (url, links) = (format!("http://{listen}"), links.display().to_string());
-        let mut settings = Settings::from_pairs([
+        let own = [
             ("ORDERS_LISTEN", listen.as_str()),
             ("ORDERS_DATABASE_URL", &database),
             ("ORDERS_WEBHOOK_ALLOW_PRIVATE", "true"),
@@ -58,7 +63,8 @@ impl OrdersHere {
             // Port 1 is nobody's: the broker and the registry are down for good.
             ("KAFKA_BOOTSTRAP", "127.0.0.1:1"),
             ("SCHEMA_REGISTRY_URL", "http://127.0.0.1:1"),
-        ]);
+        ];
+        let mut settings = Settings::from_pairs(own.into_iter().chain(more.iter().copied()));
         let config = Config::from_settings(&mut settings);
         let config = settings.finish(config)?;
         let clock = ManualClock::at(SystemClock.now_us());
