@@ -10,4 +10,5 @@ mod overload;
 mod schema;
 mod served;
 mod stopping;
+mod vanishing;
 mod webhooks;
