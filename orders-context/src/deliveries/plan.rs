@@ -3,13 +3,12 @@
 
 use super::body::body;
 use crate::domain::{Delivery, DeliveryState, Endpoint, Event, Status, Timestamp};
-use crate::store::{Error, JournalReader, JournalRow, Store};
-use anyhow::Context;
+use crate::store::{Error, JournalRow, Store};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How many rows of the journal are read at once.
+/// How many rows of the journal are gone through at once.
 const PAGE: usize = 500;
 
 /// How often it is written down that nobody had anything to hear: the writer is everybody's.
@@ -18,7 +17,6 @@ const PASS_EVERY: Duration = Duration::from_secs(10);
 /// Reads the journal for endpoints.
 pub struct Planner {
     store: Arc<dyn Store>,
-    reader: Option<Box<dyn JournalReader>>,
     /// Up to which position nobody has anything to hear that is not kept. What lies between the position
     /// that is written down and this one is read again by whoever takes over.
     read_to: i64,
@@ -29,48 +27,32 @@ pub struct Planner {
 impl Planner {
     /// Of this store.
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, reader: None, read_to: 0, passed_at: None }
+        Self { store, read_to: 0, passed_at: None }
     }
 
-    /// Makes deliveries of the next page of the journal; whether there may be more. Where nobody has an
-    /// endpoint, what was written so far is passed over unread: who makes one hears of what comes then.
+    /// Makes deliveries of the next page of the journal; whether there may be more.
     ///
     /// # Errors
     /// The store does not answer, or holds what cannot be read.
     pub async fn go_on(&mut self) -> anyhow::Result<bool> {
         let from = self.store.deliveries_position().await?;
-        // Asked first: what is written while it is looked for endpoints is not passed over.
-        let newest = self.read(|reader| reader.newest()).await?;
-        let after = self.read_to.max(from);
-        if newest <= after {
-            self.pass(from, after).await?;
-            return Ok(false);
-        }
-        // Nor is what is under way now, and commits below what is there.
-        let settled = self.store.settled_end().await?;
-        if !self.store.has_endpoints().await? {
-            self.pass(from, newest.min(settled).max(after)).await?;
-            return Ok(false);
-        }
-        let rows = self.read(move |reader| {
-            let mut rows = Vec::new();
-            reader.read_after(after, PAGE, &mut rows).map(|()| rows)
-        });
-        let rows = rows.await?;
-        let Some(last) = rows.last() else { return Ok(false) };
-        let concerned: BTreeSet<&str> = rows.iter().map(|row| &*row.restaurant_id).collect();
-        let concerned = concerned.into_iter().map(str::to_owned).collect();
-        let endpoints = self.store.endpoints_of(concerned).await?;
-        let new = told_of(&*self.store, &rows, &endpoints).await?;
+        let page = self.store.concerning(self.read_to.max(from), PAGE).await?;
+        let restaurants: BTreeSet<&str> = page.rows.iter().map(|row| &*row.restaurant_id).collect();
+        let restaurants = restaurants.into_iter().map(str::to_owned).collect();
+        let endpoints = match page.rows.is_empty() {
+            true => Vec::new(),
+            false => self.store.endpoints_of(restaurants).await?,
+        };
+        let new = told_of(&*self.store, &page.rows, &endpoints).await?;
         if new.is_empty() {
-            self.pass(from, last.position).await?;
-            return Ok(rows.len() == PAGE);
+            self.pass(from, page.up_to).await?;
+            return Ok(page.is_full);
         }
-        let went_on = self.store.add_deliveries(from, last.position, new).await?;
+        let went_on = self.store.add_deliveries(from, page.up_to, new).await?;
         if went_on {
-            (self.read_to, self.passed_at) = (last.position, Some(Instant::now()));
+            (self.read_to, self.passed_at) = (page.up_to, Some(Instant::now()));
         }
-        Ok(went_on && rows.len() == PAGE)
+        Ok(went_on && page.is_full)
     }
 
     /// Notes that nobody has anything to hear up to `to`, and now and then writes it down.
@@ -81,24 +63,6 @@ impl Planner {
             self.passed_at = Some(Instant::now());
         }
         Ok(())
-    }
-
-    /// Asks the reader, on a thread that may block.
-    async fn read<T: Send + 'static>(
-        &mut self,
-        question: impl FnOnce(&mut dyn JournalReader) -> Result<T, Error> + Send + 'static,
-    ) -> anyhow::Result<T> {
-        let mut reader = match self.reader.take() {
-            Some(reader) => reader,
-            None => self.store.journal_reader()?,
-        };
-        let asked = tokio::task::spawn_blocking(move || {
-            let answer = question(&mut *reader);
-            (reader, answer)
-        });
-        let (reader, answer) = asked.await.context("the reader of the journal")?;
-        self.reader = Some(reader);
-        Ok(answer?)
     }
 }
 

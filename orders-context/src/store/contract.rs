@@ -130,6 +130,7 @@ macro_rules! store_contract {
                 an_endpoint_is_removed_by_its_restaurant,
             ]
             deliveries: [
+                what_concerns_endpoints_is_of_restaurants_that_have_one,
                 deliveries_come_with_the_position_they_were_made_up_to,
                 of_many_who_read_the_same_page_one_makes_deliveries,
                 of_each_endpoint_the_most_overdue_are_due,

@@ -1,13 +1,26 @@
 //! What endpoints are told, as it is kept: a row for each endpoint and event, made of the journal with the
 //! position up to which it was read. Each change of a row is compared with the round before.
 
-use super::Answer;
+use super::{Answer, JournalRow};
 use crate::domain::{Delivery, DeliveryState, Endpoint, Timestamp};
+
+/// A page of the journal as far as endpoints are concerned.
+#[derive(Debug)]
+pub struct Concerning {
+    /// Rows of restaurants that have an endpoint, in the order of the journal.
+    pub rows: Vec<JournalRow>,
+    /// Up to which position these are all. Nothing will be added up to there.
+    pub up_to: i64,
+    /// Whether there may be more behind it.
+    pub is_full: bool,
+}
 
 /// Keeps deliveries.
 pub trait Deliveries: Send + Sync {
-    /// Whether there is any endpoint.
-    fn has_endpoints(&self) -> Answer<'_, bool>;
+    /// What lies behind the position `after` and concerns endpoints: of the next `limit` rows of the
+    /// journal, those of restaurants that have one. Where nobody has, all that was written is passed over:
+    /// who makes an endpoint hears of what comes then.
+    fn concerning(&self, after: i64, limit: usize) -> Answer<'_, Concerning>;
 
     /// The endpoints of these restaurants, which are asked for once each.
     fn endpoints_of(&self, restaurant_ids: Vec<String>) -> Answer<'_, Vec<Endpoint>>;

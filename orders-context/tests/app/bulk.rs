@@ -1,7 +1,7 @@
 //! One action on many orders: each once, whatever is lost on the way.
 
 use crate::faulty::Fault;
-use crate::support::{MINUTE, SECOND, Takeaway, history, lease, placed, until};
+use crate::support::{MINUTE, SECOND, Takeaway, history, lease, placed, run_until_killed, until};
 use chassis::clock::{BootInstant, Clock};
 use chassis::shutdown::Shutdown;
 use orders_context::app::{
@@ -141,7 +141,7 @@ async fn whatever_is_lost_each_order_is_acted_on_once() {
     }
 }
 
-/// The loop is dropped in the middle of whatever it does, again and again.
+/// The loop is killed at one of its next four writes, before it or after it, again and again.
 #[tokio::test]
 async fn a_loop_that_is_killed_anywhere_is_taken_over_by_the_next() {
     let takeaway = Takeaway::open();
@@ -149,28 +149,17 @@ async fn a_loop_that_is_killed_anywhere_is_taken_over_by_the_next() {
     let ids = dinners(&app, 60).await;
     takeaway.clock.advance_us(1);
     let bulk = start(&app, ten_minutes_more()).await;
-    let mut turns = 0;
+    let mut kills = 0;
     let done = loop {
-        let process = takeaway.app().await;
-        let held = Held::until(lease(), BootInstant::now() + Duration::from_secs(600));
-        let clock: Arc<dyn Clock> = Arc::new(takeaway.clock.clone());
-        let running = tokio::spawn(bulk_actions::run(process, clock, held, Shutdown::new()));
-        // While one of its next writes is under way, a later one each time.
-        turns += 1;
-        let fatal = takeaway.store.writes() + 1 + turns % 4;
-        let ended = until("a write or the end", async || {
-            takeaway.clock.advance_us(SECOND / 10);
-            let bulk = app.bulk(&bulk.bulk_id).await.unwrap();
-            (!bulk.is_open() || takeaway.store.writes() >= fatal).then(|| !bulk.is_open())
-        });
-        let ended = ended.await;
-        running.abort();
-        let _ = running.await;
-        if ended {
-            break app.bulk(&bulk.bulk_id).await.unwrap();
+        let fatal = if kills % 2 == 0 { Fault::HangsBefore } else { Fault::HangsAfter };
+        takeaway.store.spoil_writes_after(kills / 2 % 4, [fatal]);
+        match run_until_killed(&takeaway, &bulk.bulk_id).await {
+            Some(done) => break done,
+            None => kills += 1,
         }
     };
-    assert!(turns > 10, "it was killed {turns} times");
+    // Twelve portions of three writes or more, of which no process outlives four.
+    assert!(kills >= 8, "it was killed {kills} times");
     assert_eq!(extended(&app, &ids).await, [1; 60]);
     assert_eq!((done.tally.acted, done.taken()), (60, 60));
 }

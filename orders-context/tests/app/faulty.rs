@@ -8,10 +8,10 @@ use orders_context::store::feed::{FeedStore, Stretch};
 use orders_context::store::presence::{Attendance, Connected, PresenceStore};
 use orders_context::store::ticket::{Ticket, TicketStore};
 use orders_context::store::{
-    Added, Answer, Archived, Claim, Commit, Contact, Counted, Counters, Deliveries, Division, Due,
-    Endpoints, Erasure, Error, FlowFigures, Found, Generation, JournalReader, JournalRow, Kept,
-    Lease, Loaded, NewEndpoint, OrdersPage, OrdersQuery, Outcome, Portion, Resharded, Standing,
-    Store, Task, Wanted,
+    Added, Answer, Archived, Claim, Commit, Concerning, Contact, Counted, Counters, Deliveries,
+    Division, Due, Endpoints, Erasure, Error, FlowFigures, Found, Generation, JournalReader,
+    JournalRow, Kept, Lease, Loaded, NewEndpoint, OrdersPage, OrdersQuery, Outcome, Portion,
+    Resharded, Standing, Store, Task, Wanted,
 };
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -27,6 +27,10 @@ pub enum Fault {
     After,
     /// Nothing is stored, as if others had moved every order of it.
     Moved,
+    /// Nothing is stored, and no answer comes.
+    HangsBefore,
+    /// Everything is stored, and no answer comes.
+    HangsAfter,
 }
 
 /// Passes everything on but the commits it is told to spoil.
@@ -35,7 +39,7 @@ pub struct Faulty {
     faults: Mutex<VecDeque<Fault>>,
     writes: Mutex<VecDeque<Option<Fault>>>,
     commits: AtomicUsize,
-    rounds: AtomicUsize,
+    hung: AtomicUsize,
     /// Whether commits need leave, and how many have it.
     is_held: AtomicBool,
     leave: Semaphore,
@@ -48,7 +52,7 @@ impl Faulty {
             faults: Mutex::default(),
             writes: Mutex::default(),
             commits: AtomicUsize::new(0),
-            rounds: AtomicUsize::new(0),
+            hung: AtomicUsize::new(0),
             is_held: AtomicBool::new(false),
             leave: Semaphore::new(0),
         }
@@ -96,9 +100,14 @@ impl Faulty {
         self.writes.lock().unwrap().pop_front().flatten()
     }
 
-    /// How many commits and rounds of bulk actions were asked for.
-    pub fn writes(&self) -> usize {
-        self.commits() + self.rounds.load(Ordering::SeqCst)
+    /// How many writes hang.
+    pub fn hung(&self) -> usize {
+        self.hung.load(Ordering::SeqCst)
+    }
+
+    async fn hang<T>(&self) -> T {
+        self.hung.fetch_add(1, Ordering::SeqCst);
+        std::future::pending().await
     }
 
     /// How many transactions were asked for.
@@ -168,8 +177,8 @@ impl TicketStore for Faulty {
 }
 
 impl Deliveries for Faulty {
-    fn has_endpoints(&self) -> Answer<'_, bool> {
-        self.inner.has_endpoints()
+    fn concerning(&self, after: i64, limit: usize) -> Answer<'_, Concerning> {
+        self.inner.concerning(after, limit)
     }
 
     fn endpoints_of(&self, restaurant_ids: Vec<String>) -> Answer<'_, Vec<Endpoint>> {
@@ -242,12 +251,16 @@ impl Store for Faulty {
                 Some(Fault::Before) => Err(lost()),
                 Some(Fault::Moved) => Ok(vec![Outcome::Conflict; commits.len()]),
                 Some(Fault::After) => self.inner.commit(commits).await.and(Err(lost())),
+                Some(Fault::HangsBefore) => self.hang().await,
+                Some(Fault::HangsAfter) => {
+                    self.inner.commit(commits).await?;
+                    self.hang().await
+                }
             }
         })
     }
 
     fn replace_bulk(&self, next: Bulk) -> Answer<'_, bool> {
-        self.rounds.fetch_add(1, Ordering::SeqCst);
         let fault = self.next_write();
         Box::pin(async move {
             match fault {
@@ -255,6 +268,11 @@ impl Store for Faulty {
                 Some(Fault::Before) => Err(lost()),
                 Some(Fault::Moved) => Ok(false),
                 Some(Fault::After) => self.inner.replace_bulk(next).await.and(Err(lost())),
+                Some(Fault::HangsBefore) => self.hang().await,
+                Some(Fault::HangsAfter) => {
+                    self.inner.replace_bulk(next).await?;
+                    self.hang().await
+                }
             }
         })
     }

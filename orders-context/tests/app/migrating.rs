@@ -2,20 +2,17 @@
 
 use crate::faulty::Fault;
 use crate::support::{
-    MINUTE, SECOND, Takeaway, bella_napoli, cook, history, lease, placed, told, until,
+    MINUTE, SECOND, Takeaway, bella_napoli, cook, history, lease, placed, run_until_killed, told,
+    until,
 };
-use chassis::clock::{BootInstant, Clock};
-use chassis::shutdown::Shutdown;
 use orders_context::app::{App, Bulk, BulkWanted, Cause, TaskReport};
+use orders_context::check;
 use orders_context::domain::migrate::{Migration, migration};
 use orders_context::domain::{Action, Decision, Event, Intervention, Order, Policy, Status, Terms};
-use orders_context::leases::Held;
 use orders_context::plan::{self, Outcome};
 use orders_context::store::Store;
-use orders_context::{bulk_actions, check};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// A quarter of an hour to answer, an hour and a half in all, one reminder.
 fn evening() -> Terms {
@@ -84,33 +81,24 @@ async fn all(app: &App, ids: &[String]) -> Vec<Order> {
     orders
 }
 
-/// The loop, killed at one of its next writes, a later one each time, until the bulk action has ended.
+/// The loop, killed at one of its next writes, a later one each time, until the bulk action has
+/// ended. Now and then a write before that is lost as well.
 async fn run_and_kill(takeaway: &Takeaway, bulk_id: &str) -> (Bulk, usize) {
     let mut kills = 0;
     loop {
-        let process = takeaway.app().await;
-        if kills % 5 == 2 {
-            let fault = if kills % 2 == 0 { Fault::Before } else { Fault::After };
-            takeaway.store.spoil_writes_after(kills % 3, [fault]);
+        let fatal = if kills % 2 == 0 { Fault::HangsBefore } else { Fault::HangsAfter };
+        let mut writes = vec![None; 1 + kills % 4];
+        match kills % 10 {
+            2 => writes.push(Some(Fault::Before)),
+            7 => writes.push(Some(Fault::After)),
+            _ => {}
         }
-        let held = Held::until(lease(), BootInstant::now() + Duration::from_secs(600));
-        let clock: Arc<dyn Clock> = Arc::new(takeaway.clock.clone());
-        let running =
-            tokio::spawn(bulk_actions::run(process.clone(), clock, held, Shutdown::new()));
-        let fatal = takeaway.store.writes() + 2 + kills % 4;
-        let ended = until("a write or the end", async || {
-            takeaway.clock.advance_us(SECOND / 10);
-            let bulk = process.bulk(bulk_id).await.unwrap();
-            (!bulk.is_open() || takeaway.store.writes() >= fatal).then(|| !bulk.is_open())
-        });
-        let ended = ended.await;
-        running.abort();
-        let _ = running.await;
-        takeaway.store.spoil_nothing();
-        if ended {
-            return (process.bulk(bulk_id).await.unwrap(), kills);
+        writes.push(Some(fatal));
+        takeaway.store.spoil_writes(writes);
+        match run_until_killed(takeaway, bulk_id).await {
+            Some(done) => return (done, kills),
+            None => kills += 1,
         }
-        kills += 1;
     }
 }
 

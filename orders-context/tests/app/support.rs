@@ -1,16 +1,18 @@
 //! An orders context without the outside: Bella Napoli, and Rosa who is hungry.
 
 use crate::faulty::Faulty;
-use chassis::clock::ManualClock;
+use chassis::clock::{BootInstant, Clock, ManualClock};
 use chassis::ids::SequentialIds;
 use chassis::shutdown::Shutdown;
 use orders_context::app::group::Limits;
 use orders_context::app::{
-    App, Cause, Failure, Group, ListOrders, OrdersFilter, OrdersSort, PlaceOrder, Placed,
+    App, Bulk, Cause, Failure, Group, ListOrders, OrdersFilter, OrdersSort, PlaceOrder, Placed,
 };
+use orders_context::bulk_actions;
 use orders_context::domain::{
     Actor, Decision, Event, MenuItem, Order, Policy, Restaurant, Webhook,
 };
+use orders_context::leases::Held;
 use orders_context::store::sqlite::Sqlite;
 use orders_context::store::{Contact, JournalRow, Lease, Store};
 use std::sync::Arc;
@@ -163,6 +165,26 @@ pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T
         assert!(start.elapsed() < LIMIT, "waited in vain for {what}");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
+}
+
+/// Carries bulk actions on in a process of its own, until this one has ended, which is given back,
+/// or until a write of it hangs: then it is killed.
+pub async fn run_until_killed(takeaway: &Takeaway, bulk_id: &str) -> Option<Bulk> {
+    let process = takeaway.app().await;
+    let hung = takeaway.store.hung();
+    let held = Held::until(lease(), BootInstant::now() + Duration::from_secs(600));
+    let clock: Arc<dyn Clock> = Arc::new(takeaway.clock.clone());
+    let running = tokio::spawn(bulk_actions::run(process.clone(), clock, held, Shutdown::new()));
+    let bulk = until("the end, or a write that hangs", async || {
+        takeaway.clock.advance_us(SECOND / 10);
+        let bulk = process.bulk(bulk_id).await.unwrap();
+        (!bulk.is_open() || takeaway.store.hung() > hung).then_some(bulk)
+    });
+    let bulk = bulk.await;
+    running.abort();
+    let _ = running.await;
+    takeaway.store.spoil_nothing();
+    (!bulk.is_open()).then_some(bulk)
 }
 
 /// Every order, the newest first, if there are no more than `limit`.

@@ -1,6 +1,8 @@
 //! What endpoints are told: each event once for each endpoint, whoever comes twice.
 
 use super::endpoints::{HOUSE, add, endpoint, house};
+use super::feed::at_nino;
+use super::{commit, placed};
 use crate::domain::tests::mother::{EVENING, MINUTE, after};
 use crate::domain::{Attempt, Delivery, DeliveryState, Endpoint, PausedBy, Timestamp};
 use crate::store::Store;
@@ -41,13 +43,36 @@ async fn all_of(store: &dyn Store, endpoint_id: &str) -> Vec<Delivery> {
     store.deliveries(endpoint_id.to_owned(), None, None, 100).await.expect("the store answers")
 }
 
+pub async fn what_concerns_endpoints_is_of_restaurants_that_have_one(
+    open: impl Fn() -> Arc<dyn Store>,
+) {
+    let store = open();
+    let page = async |after: i64, limit| {
+        let page = store.concerning(after, limit).await.expect("the store answers");
+        let ids: Vec<_> = page.rows.iter().map(|row| row.order_id.clone()).collect();
+        (ids.join(" "), page.up_to, page.is_full)
+    };
+    assert_eq!(page(0, 10).await, (String::new(), 0, false));
+    commit(&*store, vec![placed("order-1"), placed("order-2")]).await;
+    let (ids, passed, is_full) = page(0, 1).await;
+    assert_eq!((&*ids, is_full), ("", false), "nobody has an endpoint");
+    with_endpoints(&*store, &["endpoint-1", "endpoint-2"]).await;
+    assert_eq!(page(passed, 10).await, (String::new(), passed, false), "what was there is passed");
+    let evening = vec![placed("order-3"), at_nino("n-1"), placed("order-5"), placed("order-6")];
+    commit(&*store, evening).await;
+    let (ids, first, is_full) = page(passed, 2).await;
+    assert_eq!((&*ids, is_full), ("order-3", true), "another has none");
+    let (ids, second, is_full) = page(first, 2).await;
+    assert_eq!((&*ids, is_full), ("order-5 order-6", true));
+    assert_eq!(page(second, 2).await, (String::new(), second, false));
+    assert_eq!(page(passed, 100).await.0, "order-3 order-5 order-6");
+}
+
 pub async fn deliveries_come_with_the_position_they_were_made_up_to(
     open: impl Fn() -> Arc<dyn Store>,
 ) {
     let store = open();
-    assert!(!store.has_endpoints().await.unwrap());
     with_endpoints(&*store, &["endpoint-1"]).await;
-    assert!(store.has_endpoints().await.unwrap());
     assert_eq!(store.endpoints_of(vec![HOUSE.to_owned()]).await.unwrap(), [endpoint("endpoint-1")]);
     assert_eq!(store.endpoints_of(vec!["nino".to_owned()]).await.unwrap(), []);
     let first = delivery("endpoint-1", "event-1", EVENING);

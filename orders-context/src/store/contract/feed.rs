@@ -7,7 +7,8 @@ use crate::store::feed::Stretch;
 use crate::store::{Commit, Store, TaskState};
 use std::sync::Arc;
 
-fn at_nino(order_id: &str) -> Commit {
+/// An order at another restaurant.
+pub fn at_nino(order_id: &str) -> Commit {
     let mut commit = placed(order_id);
     Arc::make_mut(&mut commit.order).restaurant_id = "nino".to_owned();
     commit

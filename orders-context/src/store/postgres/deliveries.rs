@@ -1,18 +1,18 @@
 //! What endpoints are told. `data` is all of a delivery; of its columns, those that change without it win.
 
+use super::journal::{HORIZON, NEWEST};
 use super::read::select;
-use super::rows::{get, json, text};
+use super::rows::{JOURNAL, get, journal_row, json, text};
 use super::{Postgres, ask};
 use crate::domain::{Delivery, DeliveryState, Endpoint, Timestamp};
-use crate::store::{Answer, Deliveries, Error};
+use crate::store::{Answer, Concerning, Deliveries, Error};
 use chassis::postgres::Client;
 use tokio_postgres::Row;
 
 impl Deliveries for Postgres {
-    fn has_endpoints(&self) -> Answer<'_, bool> {
-        Box::pin(ask(&self.readers, async |client| {
-            let rows = select(client, "SELECT 1 FROM endpoints LIMIT 1", &[]).await?;
-            Ok(!rows.is_empty())
+    fn concerning(&self, after: i64, limit: usize) -> Answer<'_, Concerning> {
+        Box::pin(ask(&self.readers, async move |client| {
+            concerning(client, after, limit as i64).await
         }))
     }
 
@@ -159,6 +159,34 @@ async fn insert(client: &Client, new: &[Delivery]) -> Result<(), Error> {
 }
 
 /// One look at an index for each endpoint.
+/// Below the horizon, where the second statement finds what the first one has counted. Whether nobody has an
+/// endpoint is of the same moment as the horizon: what follows the first endpoint is written above.
+async fn concerning(client: &Client, after: i64, limit: i64) -> Result<Concerning, Error> {
+    let sql =
+        format!("SELECT least({NEWEST}, {HORIZON} - 1) WHERE NOT EXISTS (SELECT 1 FROM endpoints)");
+    if let Some(row) = select(client, &sql, &[]).await?.first() {
+        let up_to = after.max(get(row, 0)?);
+        return Ok(Concerning { rows: Vec::new(), up_to, is_full: false });
+    }
+    let sql = format!(
+        "SELECT coalesce(max(position), $1), count(*) FROM (SELECT position FROM journal
+            WHERE position > $1 AND position < {HORIZON} ORDER BY position LIMIT $2) AS page"
+    );
+    let page = select(client, &sql, &[&after, &limit]).await?;
+    let (up_to, count) = match page.first() {
+        Some(row) => (get(row, 0)?, get::<i64>(row, 1)?),
+        None => (after, 0),
+    };
+    let sql = format!(
+        "SELECT {JOURNAL} FROM journal WHERE position > $1 AND position <= $2
+            AND restaurant_id IN (SELECT restaurant_id FROM endpoints)
+         ORDER BY position"
+    );
+    let rows = select(client, &sql, &[&after, &up_to]).await?;
+    let rows = rows.iter().map(journal_row).collect::<Result<_, _>>()?;
+    Ok(Concerning { rows, up_to, is_full: count == limit })
+}
+
 async fn due(
     client: &Client,
     now: Timestamp,

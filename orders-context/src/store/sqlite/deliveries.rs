@@ -1,17 +1,14 @@
 //! What endpoints are told. `data` is all of a delivery; of its columns, those that change without it win.
 
-use super::Sqlite;
-use super::rows::json;
+use super::rows::{JOURNAL, journal_row, json};
+use super::{Sqlite, copy};
 use crate::domain::{Delivery, DeliveryState, Endpoint, Timestamp};
-use crate::store::{Answer, Deliveries, Error};
+use crate::store::{Answer, Concerning, Deliveries, Error};
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 
 impl Deliveries for Sqlite {
-    fn has_endpoints(&self) -> Answer<'_, bool> {
-        self.read(|conn| {
-            let sql = "SELECT EXISTS (SELECT 1 FROM endpoints)";
-            Ok(conn.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
-        })
+    fn concerning(&self, after: i64, limit: usize) -> Answer<'_, Concerning> {
+        self.read(move |conn| concerning(conn, after, limit as i64))
     }
 
     fn endpoints_of(&self, restaurant_ids: Vec<String>) -> Answer<'_, Vec<Endpoint>> {
@@ -112,6 +109,28 @@ impl Deliveries for Sqlite {
             Ok(statement.execute(params![before.0, limit as i64])?)
         })
     }
+}
+
+/// All of one moment.
+fn concerning(conn: &mut Connection, after: i64, limit: i64) -> Result<Concerning, Error> {
+    let tx = conn.transaction()?;
+    let somebody = "SELECT EXISTS (SELECT 1 FROM endpoints)";
+    if !tx.prepare_cached(somebody)?.query_row([], |row| row.get::<_, bool>(0))? {
+        let up_to = after.max(copy::positions(&tx)?);
+        return Ok(Concerning { rows: Vec::new(), up_to, is_full: false });
+    }
+    let page = "SELECT coalesce(max(position), ?1), count(*) FROM
+        (SELECT position FROM journal WHERE position > ?1 ORDER BY position LIMIT ?2)";
+    let (up_to, count): (i64, i64) =
+        tx.prepare_cached(page)?.query_row([after, limit], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let sql = format!(
+        "SELECT {JOURNAL} FROM journal WHERE position > ?1 AND position <= ?2
+            AND restaurant_id IN (SELECT restaurant_id FROM endpoints)
+         ORDER BY position"
+    );
+    let mut statement = tx.prepare_cached(&sql)?;
+    let rows = statement.query_map([after, up_to], journal_row)?.collect::<Result<_, _>>()?;
+    Ok(Concerning { rows, up_to, is_full: count == limit })
 }
 
 fn position(conn: &Connection) -> Result<i64, Error> {
