@@ -14,6 +14,9 @@ use uuid::Uuid;
 
 use crate::{addresses::Addresses, tokens::Tokens};
 
+/// How long an answer may take on a machine that is slow and has much else to do.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// An answer, whatever its status.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
@@ -112,7 +115,7 @@ impl Api {
 
     /// A client of the APIs at these bases.
     pub fn new(orders: &str, promotions: &str, tokens: Tokens) -> Result<Self> {
-        let http = Client::builder().timeout(Duration::from_secs(10)).no_proxy().build()?;
+        let http = Client::builder().timeout(PATIENCE).no_proxy().build()?;
         let (orders, promotions) = (orders.to_owned(), promotions.to_owned());
         Ok(Self { http, orders, promotions, tokens, parties: Parties::default() })
     }

@@ -54,7 +54,7 @@ async fn weather(seed: u64, blows: usize) -> Result<()> {
     bulk::survives_kills(&fleet, &api).await?;
     let customers = customers::start(&Doors::of(apis), CUSTOMERS);
     let dealt = blows::deal(Arc::clone(&fleet), seed, blows).await?;
-    resharding::reshard(Arc::clone(&fleet), seed).await?;
+    let resharded = resharding::reshard(Arc::clone(&fleet), seed).await?;
     let taken = customers.finish().await?;
     println!("{}\n{} orders were taken meanwhile", dealt.summary(), taken.len());
     ensure!(taken.len() > 50, "that was no load");
@@ -64,7 +64,8 @@ async fn weather(seed: u64, blows: usize) -> Result<()> {
     verified(addresses, "orders", &["verify"]).await?;
     verified(addresses, "orders", &["check"]).await?;
     topic(addresses, &versions).await?;
-    println!("{}", repeats::webhooks(&sink, dealt.moments())?);
+    let blows = [dealt.moments(), &[resharded]].concat();
+    println!("{}", repeats::webhooks(&sink, &blows)?);
     println!("{}", repeats::letters(addresses, &taken).await?);
     let said = tokio::task::block_in_place(|| run(addresses, "orders", &["reshard", "3"]))?;
     ensure!(said.contains("published by 3 relays"), "reshard said {said}");

@@ -139,6 +139,13 @@ impl Served {
         Ok(usize::try_from(orders)?)
     }
 
+    /// Its database takes no commit before the answer is dropped.
+    pub fn hang(&self) -> Result<impl Sized + use<>> {
+        let database = chassis::sqlite::open(self.path("orders.db").as_ref())?;
+        database.execute_batch("BEGIN IMMEDIATE")?;
+        Ok(database)
+    }
+
     /// Its largest size in memory so far, in bytes.
     pub fn peak_bytes(&self) -> Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;

@@ -1,7 +1,13 @@
 //! The restaurant never answers. Nobody sleeps ten minutes: orders runs inside this test, with a
 //! clock that is moved by hand; and without Kafka, which must make no difference to an order.
 
-use std::{net::TcpListener, path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU16, Ordering},
+    },
+};
 
 use anyhow::{Result, ensure};
 use chassis::{
@@ -24,6 +30,9 @@ use tokio::task::JoinHandle;
 
 use super::support::{LIMIT, shared};
 
+/// Ports of these, one after another: below those that connections are given by chance.
+static NEXT_PORT: AtomicU16 = AtomicU16::new(24_080);
+
 /// Orders inside this process; it stops when this is dropped.
 pub struct OrdersHere {
     pub api: Api,
@@ -42,8 +51,7 @@ impl OrdersHere {
 
     /// The same with these settings beside its own.
     pub fn start_told(folder: &Path, stack: &Addresses, more: &[(&str, &str)]) -> Result<Self> {
-        // Free a moment ago, and nobody else asks for a port of this range by number.
-        let listen = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+        let listen = format!("127.0.0.1:{}", NEXT_PORT.fetch_add(1, Ordering::Relaxed));
         let database = format!("sqlite:{}", folder.join("orders.db").display());
         let key = folder.join("token.key");
         let tokens = Tokens::of(&key)?;
