@@ -139,8 +139,8 @@ pub trait Store:
         limit: usize,
     ) -> Answer<'_, Option<String>>;
 
-    /// Says that an erasure is done, forgets whom it was about, and takes what was erased out of the
-    /// files that the database writes before it writes itself.
+    /// Forgets whom an erasure was about, takes what was erased out of the files that the database writes
+    /// before it writes itself, and then says that it is done. After a failure it is not: try again.
     fn close_erasure(&self, erasure_id: String, at: Timestamp) -> Answer<'_, ()>;
 
     /// Says that an instance is alive, prolongs those of the named leases that are its own, and says

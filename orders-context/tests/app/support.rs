@@ -30,7 +30,7 @@ pub const SECOND: i64 = 1_000_000;
 pub const MINUTE: i64 = 60 * SECOND;
 
 /// Longer than anything here takes on a slow machine.
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// More room than a test needs.
 pub const ROOMY: Limits = Limits { queue: 2_048, group: 256 };
@@ -176,7 +176,10 @@ pub async fn run_until_killed(takeaway: &Takeaway, bulk_id: &str) -> Option<Bulk
     let clock: Arc<dyn Clock> = Arc::new(takeaway.clock.clone());
     let running = tokio::spawn(bulk_actions::run(process.clone(), clock, held, Shutdown::new()));
     let bulk = until("the end, or a write that hangs", async || {
-        takeaway.clock.advance_us(SECOND / 10);
+        // While it works the clock stands still, however long that takes: no deadline passes by the way.
+        if takeaway.clock.sleepers() > 0 {
+            takeaway.clock.advance_us(SECOND / 10);
+        }
         let bulk = process.bulk(bulk_id).await.unwrap();
         (!bulk.is_open() || takeaway.store.hung() > hung).then_some(bulk)
     });
