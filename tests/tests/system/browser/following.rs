@@ -19,7 +19,7 @@ use super::super::{
     silence::OrdersHere,
     support::{LIMIT, shared},
 };
-use super::page::{Page, listed, shown};
+use super::page::{Page, listed, shown, tickets};
 
 /// A page gives a connection up that has been silent for half a minute, and then asks for a ticket over
 /// others that are dead too.
@@ -169,14 +169,14 @@ async fn a_page_shows_everything_once_whatever_befalls_its_connection() -> Resul
 async fn a_page_notices_a_connection_that_is_dead_and_keeps_one_that_is_quiet() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let (here, page) = kitchen(folder.path()).await?;
-    let (dying, quiet) = (wire_to(&here).await?, wire_to(&here).await?);
+    let dying = wire_to(&here).await?;
     let mut witness = Witness::of(&here).await?;
     let browsers = [Browser::open().await?, Browser::open().await?];
-    for (browser, wire) in browsers.iter().zip([&dying, &quiet]) {
-        browser.go_to(&page.following(&wire.url())).await?;
+    for (browser, way) in browsers.iter().zip([&dying.url(), &here.url]) {
+        browser.go_to(&page.following(way)).await?;
         lists(browser, &[0]).await?;
     }
-    let (died_after, quiet_since) = (dying.carried(), quiet.carried());
+    let (died_after, quiet_after) = (dying.carried(), tickets(&browsers[1]).await?);
     dying.go_dead();
     eventually("the page comes by another connection", PATIENCE, async || {
         Ok((dying.carried() > died_after).then_some(()))
@@ -188,7 +188,7 @@ async fn a_page_notices_a_connection_that_is_dead_and_keeps_one_that_is_quiet() 
         shows(browser, &witness.told).await?;
     }
     ensure!(witness.heartbeats > 1, "{} heartbeats", witness.heartbeats);
-    assert_eq!(quiet.carried(), quiet_since, "the other page has stayed");
+    assert_eq!(tickets(&browsers[1]).await?, quiet_after, "the other page has stayed");
     here.stop().await
 }
 

@@ -99,6 +99,13 @@ pub async fn listed(browser: &Browser) -> Result<Vec<usize>> {
     lines.iter().map(|line| Ok(line.parse()?)).collect()
 }
 
+/// How many tickets it has got: so often it has begun to follow.
+pub async fn tickets(browser: &Browser) -> Result<Option<u64>> {
+    let got = "return performance.getEntriesByType('resource')\
+                 .filter((entry) => entry.name.endsWith('/feed-tickets')).length";
+    Ok(browser.run(got).await?.as_u64())
+}
+
 async fn lines(browser: &Browser, list: &str) -> Result<Vec<String>> {
     let script =
         format!("return [...document.querySelectorAll('#{list} li')].map(i => i.textContent)");
