@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use reqwest::{Client, Method};
+use reqwest::Client;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::task::block_in_place;
@@ -118,7 +118,7 @@ impl Browser {
     }
 
     async fn ask(&self, what: &str) -> Result<Value> {
-        value(self.http.request(Method::GET, format!("{}/{what}", self.session))).await
+        value(self.http.get(format!("{}/{what}", self.session))).await
     }
 }
 

@@ -113,6 +113,9 @@ async fn a_loop_that_will_not_stop_does_not_keep_the_others() {
         }
     };
     tokio::time::timeout(GRACE, all).await.unwrap();
+    let mut names = stops.names();
+    names.sort_unstable();
+    assert_eq!(names, ["oven", "stove", "waiter"]);
 }
 
 #[tokio::test]

@@ -37,13 +37,7 @@ impl Planner {
     pub async fn go_on(&mut self) -> anyhow::Result<bool> {
         let from = self.store.deliveries_position().await?;
         let page = self.store.concerning(self.read_to.max(from), PAGE).await?;
-        let restaurants: BTreeSet<&str> = page.rows.iter().map(|row| &*row.restaurant_id).collect();
-        let restaurants = restaurants.into_iter().map(str::to_owned).collect();
-        let endpoints = match page.rows.is_empty() {
-            true => Vec::new(),
-            false => self.store.endpoints_of(restaurants).await?,
-        };
-        let new = told_of(&*self.store, &page.rows, &endpoints).await?;
+        let new = told_of(&*self.store, &page.rows).await?;
         if new.is_empty() {
             self.pass(from, page.up_to).await?;
             return Ok(page.is_full);
@@ -67,11 +61,13 @@ impl Planner {
 }
 
 /// A delivery for each endpoint and each of these events that it is to hear of.
-async fn told_of(
-    store: &dyn Store,
-    rows: &[JournalRow],
-    endpoints: &[Endpoint],
-) -> Result<Vec<Delivery>, Error> {
+async fn told_of(store: &dyn Store, rows: &[JournalRow]) -> Result<Vec<Delivery>, Error> {
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let restaurants: BTreeSet<&str> = rows.iter().map(|row| &*row.restaurant_id).collect();
+    let restaurants = restaurants.into_iter().map(str::to_owned).collect();
+    let endpoints = store.endpoints_of(restaurants).await?;
     let mut told = Vec::new();
     for row in rows {
         let hears = |endpoint: &&Endpoint| {

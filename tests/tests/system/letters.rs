@@ -45,6 +45,13 @@ pub async fn ordered(here: &OrdersHere, note: Option<&str>) -> Result<String> {
     Ok(placed.body["id"].as_str().context("an id")?.to_owned())
 }
 
+/// The link in a letter that asks for an answer.
+pub fn answer_link(here: &OrdersHere, letter: &Mail) -> Result<String> {
+    let (text, begins) = (letter.text(), format!("{}/answer/", here.url));
+    let link = text.split_whitespace().find(|word| word.starts_with(&begins));
+    Ok(link.context("a letter without a link")?.to_owned())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restaurant_answers_by_the_link_in_its_letter() -> Result<()> {
     let shared = shared().await?;
@@ -70,9 +77,7 @@ async fn a_restaurant_answers_by_the_link_in_its_letter() -> Result<()> {
     here.clock.advance_us(90 * 1_000_000);
     let reminder = letters(server, &kitchen, 2).await?.remove(1);
     assert_eq!(reminder.subject, "Reminder 1: an order waits for your answer");
-    let text = reminder.text();
-    let begins = format!("{}/answer/", here.url);
-    let link = text.split_whitespace().find(|word| word.starts_with(&begins)).context("a link")?;
+    let link = &answer_link(&here, &reminder)?;
     let browser = Client::builder().redirect(Policy::none()).build()?;
     ensure!(browser.get(link).send().await?.status() == 200, "the page");
     status("notified").await?;

@@ -71,7 +71,8 @@ pub fn refusal(why: &str) -> String {
 
 fn due(order: &Order, now: Timestamp) -> String {
     let left = match (order.accept_by.0 - now.0) / 60_000_000 {
-        0 => "within a minute".to_owned(),
+        // What is due is ended a moment later.
+        ..=0 => "within a minute".to_owned(),
         1 => "within 1 minute".to_owned(),
         minutes => format!("within {minutes} minutes"),
     };
@@ -173,6 +174,7 @@ mod tests {
             (120_000, "within 2 minutes"),
             (119_999, "within 1 minute<"),
             (59_999, "within a minute"),
+            (-120_000, "within a minute"),
         ] {
             let page = order(&asked, asked.accept_by.plus_ms(-left_ms), None);
             assert!(page.contains(said), "{left_ms}: {page}");

@@ -158,7 +158,6 @@ async fn insert(client: &Client, new: &[Delivery]) -> Result<(), Error> {
     Ok(())
 }
 
-/// One look at an index for each endpoint.
 /// Below the horizon, where the second statement finds what the first one has counted. Whether nobody has an
 /// endpoint is of the same moment as the horizon: what follows the first endpoint is written above.
 async fn concerning(client: &Client, after: i64, limit: i64) -> Result<Concerning, Error> {
@@ -187,6 +186,7 @@ async fn concerning(client: &Client, after: i64, limit: i64) -> Result<Concernin
     Ok(Concerning { rows, up_to, is_full: count == limit })
 }
 
+/// One look at an index for each endpoint.
 async fn due(
     client: &Client,
     now: Timestamp,

@@ -8,18 +8,10 @@ use serde_json::Value;
 use system_tests::{api::unique, browser::Browser, eventually::eventually};
 
 use super::super::{
-    letters::{letters, ordered, with_trattoria},
+    letters::{answer_link, letters, ordered, with_trattoria},
     silence::OrdersHere,
     support::{LIMIT, shared},
 };
-
-/// The link in the newest of so many letters.
-async fn link(server: &str, kitchen: &str, number: usize) -> Result<String> {
-    let letter = letters(server, kitchen, number).await?.pop().context("a letter")?;
-    let (text, begins) = (letter.text(), "http://127.0.0.1:");
-    let link = text.split_whitespace().find(|word| word.starts_with(begins));
-    Ok(link.context("no link")?.to_owned())
-}
 
 /// Waits until the page is headed so.
 async fn headed(browser: &Browser, heading: &str) -> Result<()> {
@@ -48,7 +40,8 @@ async fn what_is_clicked_on_the_page_of_a_link_becomes_of_the_order() -> Result<
     let browser = Browser::open().await?;
     let awaited = async |number| {
         let id = ordered(&here, None).await?;
-        let link = link(&shared.addresses().mail, &kitchen, number).await?;
+        let newest = letters(&shared.addresses().mail, &kitchen, number).await?.pop();
+        let link = answer_link(&here, &newest.context("a letter")?)?;
         browser.go_to(&link).await?;
         headed(&browser, "An order waits for your answer").await?;
         anyhow::Ok((id, link))
