@@ -49,6 +49,9 @@ const EVENTS_OF_AN_ORDER: u64 = 5;
 /// Orders under way at once while a backlog is made.
 const AT_ONCE: usize = 256;
 
+/// Between two looks at how far a backlog is drained.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
+
 /// How long the first event may take until it is seen.
 const UNTIL_SEEN: Duration = Duration::from_secs(60);
 
@@ -136,6 +139,8 @@ impl Bench {
         // What it takes to take over is no part of draining.
         let mut first = None;
         loop {
+            // Each look is a client of its own, which takes of the cores that are measured.
+            tokio::time::sleep(BETWEEN_LOOKS).await;
             let (kafka, topic) = (self.relay.kafka.clone(), self.relay.progress_topic.clone());
             let position =
                 tokio::task::spawn_blocking(move || read_position(&kafka, &topic, 0)).await??;

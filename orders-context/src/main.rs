@@ -6,7 +6,8 @@ use std::io::Write;
 use std::process::ExitCode;
 
 /// An order asks for memory some hundred times, often on one thread for another: with this allocator
-/// that is 8 % of the CPU instead of 17 %.
+/// that is 8 % of the CPU instead of 17 %. By its feature `override` SQLite and Kafka's client ask it too: a record
+/// has a dozen pieces of memory there, asked for by the relay and given back by the client's thread.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

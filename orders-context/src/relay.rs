@@ -5,6 +5,7 @@
 //! order in it the state that the order has then; tombstones stand where they were set. All of it goes into one
 //! transaction, so that a reader of the states is never ahead of the events, nor behind.
 
+mod page;
 pub mod records;
 pub mod shards;
 #[cfg(test)]
@@ -17,8 +18,8 @@ use crate::store::{Error, Generation, JournalReader, ToPublish, Tombstone};
 use chassis::backoff::Backoff;
 use chassis::kafka::Outgoing;
 use chassis::kafka::relay::Journal;
+use page::Orders;
 use records::{Records, SchemaIds};
-use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 use times::{Memory, Met};
 pub use translate::to_event;
@@ -54,52 +55,47 @@ impl OrderJournal {
         Ok(Self { reader, records, page, memory, read: 0, generation, held })
     }
 
-    /// Makes sure that what was read up to `position` is known of every order of the page.
-    fn remember(&mut self, position: i64, page: &ToPublish) -> anyhow::Result<()> {
-        let is_unknown = |order_id: &str| self.memory.get(order_id).is_none();
-        let born = page.rows.iter().filter(|row| row.sequence == 1);
-        let born: BTreeSet<&str> = born.map(|row| &*row.order_id).collect();
-        let ids = page.rows.iter().map(|row| &*row.order_id);
-        let missing = ids.filter(|order_id| is_unknown(order_id) && !born.contains(order_id));
-        let missing: Vec<&str> = missing.collect::<BTreeSet<_>>().into_iter().collect();
-        if missing.is_empty() {
-            return Ok(());
-        }
-        let known = until_available(|| self.reader.known_of(&missing, position))?;
-        for row in &known.rows {
-            self.memory.take(row);
-        }
-        for tombstone in &known.tombstones {
-            self.memory.bury(tombstone);
-        }
-        Ok(())
+    /// What is known of the orders of a page, which comes after `position`.
+    fn orders_of(&mut self, position: i64, page: &ToPublish) -> Result<Orders, Error> {
+        let reader = &mut self.reader;
+        Orders::of(page, &mut self.memory, |unknown, memory| {
+            let known = until_available(|| reader.known_of(unknown, position))?;
+            known.rows.iter().for_each(|row| memory.take(row));
+            known.tombstones.iter().for_each(|tombstone| memory.bury(tombstone));
+            Ok(())
+        })
     }
 
     /// The records of a page, ascending by position.
-    fn write(&mut self, page: &mut ToPublish, out: &mut Vec<Outgoing>) -> anyhow::Result<()> {
-        let mut last: HashMap<String, i64> = HashMap::with_capacity(page.rows.len());
-        for row in &page.rows {
-            match last.get_mut(&row.order_id) {
-                Some(position) => *position = row.position,
-                None => drop(last.insert(row.order_id.clone(), row.position)),
-            }
-        }
-        out.reserve(page.rows.len() + last.len() + page.tombstones.len());
-        let mut tombstones = page.tombstones.drain(..).peekable();
-        for row in page.rows.drain(..) {
+    fn write(
+        &mut self,
+        page: &mut ToPublish,
+        found: Orders,
+        out: &mut Vec<Outgoing>,
+    ) -> anyhow::Result<()> {
+        let Orders { mut orders, of_rows, of_tombstones } = found;
+        out.reserve(page.rows.len() + orders.len() + page.tombstones.len());
+        let mut tombstones = page.tombstones.drain(..).zip(of_tombstones).peekable();
+        for (row, number) in page.rows.drain(..).zip(of_rows) {
             let position = row.position;
-            while let Some(tombstone) = tombstones.next_if(|stone| stone.position < position) {
+            while let Some((tombstone, of)) = tombstones.next_if(|(it, _)| it.position < position) {
                 out.push(bury(&self.records, &mut self.memory, &tombstone));
+                if let Some(number) = of {
+                    orders[number].met = Some(Met::Buried);
+                }
             }
-            let met = self.memory.take(&row);
+            let order = &mut orders[number];
+            order.met = Met::after(order.met, &row);
             let (record, event) = self.records.event(row)?;
             out.push(record);
-            let is_last = last.get(&event.order_id) == Some(&position);
-            if is_last && let Some(Met::At(times)) = met {
-                out.push(self.records.state(position, event, times)?);
+            if let Some(met) = order.met.filter(|_| order.last == position) {
+                self.memory.put(&event.order_id, met);
+                if let Met::At(times) = met {
+                    out.push(self.records.state(position, event, times)?);
+                }
             }
         }
-        for tombstone in tombstones {
+        for (tombstone, _) in tombstones {
             out.push(bury(&self.records, &mut self.memory, &tombstone));
         }
         Ok(())
@@ -128,8 +124,8 @@ impl Journal for OrderJournal {
             page.tombstones.clear();
             self.reader.read_to_publish(position, limit, &mut page)
         })?;
-        self.remember(position, &page)?;
-        self.write(&mut page, out)?;
+        let orders = self.orders_of(position, &page)?;
+        self.write(&mut page, orders, out)?;
         self.page = page;
         self.read = out.last().map_or(position, |record| record.position);
         Ok(())

@@ -1,6 +1,7 @@
 //! Which records a page of the journal becomes.
 
 use super::records::SchemaIds;
+use super::times::YOUNG;
 use super::{OrderJournal, until_available};
 use crate::domain::Timestamp;
 use crate::domain::tests::mother::{after, deadline_extended, order_accepted, restaurant_notified};
@@ -100,6 +101,24 @@ async fn what_is_read_again_says_what_it_said() {
     let before = format!("{:?}", read(&mut journal, 0, 3));
     read(&mut journal, 3, 100);
     assert_eq!(format!("{:?}", read(&mut journal, 0, 3)), before);
+}
+
+#[tokio::test]
+async fn who_is_forgotten_within_a_page_has_its_state_in_it() {
+    let (_folder, store) = story().await;
+    let mut journal = journal(&store);
+    read(&mut journal, 0, 100);
+    let met = journal.memory.get("one").expect("it was read just now");
+    // The next order that is remembered lets the memory forget everything from before these.
+    for number in 0..2 * YOUNG - 2 {
+        journal.memory.put(&number.to_string(), met);
+    }
+    assert_eq!(journal.memory.get("one"), Some(met));
+    let order = store.order("one".to_owned()).await.unwrap().expect("it is there").order;
+    let accepted = moved(&order.into(), after(4), order_accepted());
+    commit(&store, vec![placed("three"), accepted]).await;
+    let expected = ["three 1", "=three 1", "one 4", "=one 4"];
+    assert_eq!(shown(&read(&mut journal, 4, 100)), expected);
 }
 
 #[tokio::test]

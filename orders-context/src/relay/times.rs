@@ -8,7 +8,7 @@ use crate::store::{JournalRow, Tombstone};
 use std::collections::HashMap;
 
 /// How many orders are remembered at most, at about 120 bytes each: twice this.
-const YOUNG: usize = 50_000;
+pub const YOUNG: usize = 50_000;
 
 /// The times of an order, after some event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +74,19 @@ pub enum Met {
     Buried,
 }
 
+impl Met {
+    /// After one more row of the order; `None` if its beginning was not read.
+    #[must_use]
+    pub fn after(before: Option<Self>, row: &JournalRow) -> Option<Self> {
+        let before = match before {
+            Some(Self::Buried) => return before,
+            Some(Self::At(times)) => Some(times),
+            None => None,
+        };
+        Times::after(before, row.occurred_at, &row.event).map(Self::At)
+    }
+}
+
 /// The orders that were met last. What is young is as much as fits; what was young before that is old.
 #[derive(Default)]
 pub struct Memory {
@@ -93,17 +106,11 @@ impl Memory {
         self.young.get(order_id).or_else(|| self.old.get(order_id)).copied()
     }
 
-    /// Takes one more row of an order in, and says what is known of the order then; `None` if its beginning was
-    /// not read.
-    pub fn take(&mut self, row: &JournalRow) -> Option<Met> {
-        let met = match self.get(&row.order_id) {
-            Some(Met::Buried) => return Some(Met::Buried),
-            Some(Met::At(times)) => Times::after(Some(times), row.occurred_at, &row.event),
-            None => Times::after(None, row.occurred_at, &row.event),
-        };
-        let met = Met::At(met?);
-        self.put(&row.order_id, met);
-        Some(met)
+    /// Takes one more row of an order in, unless its beginning was not read.
+    pub fn take(&mut self, row: &JournalRow) {
+        if let Some(met) = Met::after(self.get(&row.order_id), row) {
+            self.put(&row.order_id, met);
+        }
     }
 
     /// From now on nothing is said of the order.
@@ -111,7 +118,8 @@ impl Memory {
         self.put(&tombstone.order_id, Met::Buried);
     }
 
-    fn put(&mut self, order_id: &str, met: Met) {
+    /// Remembers what is known of an order.
+    pub fn put(&mut self, order_id: &str, met: Met) {
         if let Some(known) = self.young.get_mut(order_id) {
             *known = met;
             return;
