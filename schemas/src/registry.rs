@@ -1,15 +1,16 @@
 //! A client of the schema registry, over the API that Confluent's, Apicurio and Karapace share.
 //!
 //! For deployment, for start-up and for the rare message with a schema id not met before; never on a hot
-//! path. It does not retry: its callers know how long they can wait, and [`RegistryError::is_transient`]
-//! says whether waiting helps.
+//! path. A question that gets no answer in time is asked again, twice: every call may be repeated. Anything
+//! else is left to the callers, who know how long they can wait; [`RegistryError::is_transient`] says
+//! whether waiting helps.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use reqwest::{Client, Method, StatusCode, Url};
+use reqwest::{Client, Method, RequestBuilder, StatusCode, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -21,8 +22,12 @@ mod trust;
 pub use apply::{Applied, Outcome, apply};
 pub use error::RegistryError;
 
-/// Time for a whole call. A registry that has just been started needs seconds for its first answers.
-const CALL_LIMIT: Duration = Duration::from_secs(10);
+/// Time for an answer. A registry that has just been started needs seconds for its first ones.
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+
+/// How often a question is asked that gets no answer in time. One connection may have broken without a
+/// word, one thread of a busy registry may hang.
+const ATTEMPTS: u32 = 3;
 
 /// Time to get a connection.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
@@ -53,6 +58,7 @@ pub struct RegistryAddress {
 pub struct RegistryClient {
     base: Url,
     http: Client,
+    answer_limit: Duration,
     by_id: Arc<Mutex<HashMap<u32, Arc<str>>>>,
 }
 
@@ -72,7 +78,6 @@ impl RegistryClient {
         }
         let builder = Client::builder()
             .connect_timeout(CONNECT_LIMIT)
-            .timeout(CALL_LIMIT)
             // A registry is a neighbour; a proxy for the internet would only lose the way to it.
             .no_proxy();
         let http = match &address.ca_file {
@@ -82,7 +87,7 @@ impl RegistryClient {
                 .build()
                 .map_err(|error| trust::unusable(file, &error.to_string()))?,
         };
-        Ok(Self { base, http, by_id: Arc::default() })
+        Ok(Self { base, http, answer_limit: ANSWER_LIMIT, by_id: Arc::default() })
     }
 
     /// Once this returns, the registry refuses every later version of `subject` that cannot read all
@@ -146,13 +151,12 @@ impl RegistryClient {
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path);
         }
-        let mut request = self.http.request(method, url);
+        let mut request = self.http.request(method, url).timeout(self.answer_limit);
         if let Some(body) = body {
             request = request.json(&body);
         }
-        let response = request.send().await.map_err(|error| self.unreachable(error))?;
-        let status = response.status();
-        let text = response.text().await.map_err(|error| self.unreachable(error))?;
+        let answer = in_time(request).await;
+        let (status, text) = answer.map_err(|error| self.unreachable(error))?;
         if status == StatusCode::NOT_FOUND {
             return Err(RegistryError::NotFound { what: path.join("/") });
         }
@@ -193,6 +197,23 @@ impl RegistryClient {
     }
 }
 
+/// Status and body of the first answer that comes in time.
+async fn in_time(request: RequestBuilder) -> reqwest::Result<(StatusCode, String)> {
+    let mut attempt = 1;
+    while let Some(again) = request.try_clone().filter(|_| attempt < ATTEMPTS) {
+        match once(again).await {
+            Err(error) if error.is_timeout() => attempt += 1,
+            answer => return answer,
+        }
+    }
+    once(request).await
+}
+
+async fn once(request: RequestBuilder) -> reqwest::Result<(StatusCode, String)> {
+    let response = request.send().await?;
+    Ok((response.status(), response.text().await?))
+}
+
 /// The registry's own message if it sent one, else the beginning of what it sent.
 fn detail(text: &str) -> String {
     let message = serde_json::from_str::<Value>(text)
@@ -201,4 +222,49 @@ fn detail(text: &str) -> String {
     let mut detail = message.unwrap_or_else(|| text.to_owned());
     detail.truncate(detail.floor_char_boundary(DETAIL_BYTES));
     detail
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// A registry that says nothing to so many questions before it answers one, and what a client heard.
+    async fn asked_of_a_silent_one(silences: usize) -> Result<Arc<str>, RegistryError> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("http://{}/", listener.local_addr().expect("an address"));
+        let mut client = RegistryClient::new(&url).expect("an address");
+        client.answer_limit = Duration::from_millis(300);
+        let registry = async {
+            let mut silent = Vec::new();
+            loop {
+                let (mut stream, _) = listener.accept().await.expect("a connection");
+                if silent.len() < silences {
+                    silent.push(stream);
+                    continue;
+                }
+                let _question = stream.read(&mut [0; 1024]).await.expect("a question");
+                let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 14\r\n\r\n{\"schema\":\"1\"}";
+                stream.write_all(answer).await.expect("an answer");
+                silent.push(stream);
+            }
+        };
+        tokio::select! {
+            heard = client.schema_by_id(7) => heard,
+            () = registry => unreachable!("it serves for ever"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_question_without_an_answer_is_asked_again() {
+        assert_eq!(asked_of_a_silent_one(2).await.as_deref(), Ok("1"));
+    }
+
+    #[tokio::test]
+    async fn but_not_for_ever() {
+        let error = asked_of_a_silent_one(3).await.expect_err("three silences");
+        assert!(error.is_transient(), "{error:?}");
+    }
 }
