@@ -47,6 +47,9 @@ pub const LEFT: &[&str] = &[
     // What went to compact history: all that was written, for whoever asks the copy.
     "journal_archived",
     "sqlite_sequence",
+    // An index of what is copied: each has its own.
+    "restaurant_orders",
+    "restaurant_orders_end",
     // Which tables it has.
     "schema_versions",
 ];

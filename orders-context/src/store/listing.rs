@@ -3,12 +3,12 @@
 //! [`OrdersFilter`] is what operators find orders by, one at a time or in bulk. It can be kept and used
 //! again later: what it says of time is relative to the moment it is used at.
 
+pub mod late;
 mod question;
 mod run;
 pub mod sql;
 
-pub use question::{Part, Question};
-pub use run::Merge;
+pub use question::{Dialect, Part, Question};
 
 use crate::domain::{FlowVersion, Order, Status, Timestamp};
 use serde::{Deserialize, Serialize};

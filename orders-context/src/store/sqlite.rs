@@ -11,6 +11,7 @@ mod erasure;
 mod feed;
 mod journal;
 mod kept;
+mod late;
 mod listing;
 mod presence;
 mod read;
@@ -32,6 +33,7 @@ use super::{
     OrdersQuery, Outcome, Portion, Resharded, Standing, Store, Task, Wanted,
 };
 use crate::domain::{Availability, Restaurant, Timestamp};
+use late::Late;
 use rusqlite::{Connection, ErrorCode};
 use std::path::{Path, PathBuf};
 use threads::Threads;
@@ -44,6 +46,7 @@ pub struct Sqlite {
     path: PathBuf,
     writer: Threads,
     readers: Threads,
+    late: Late,
 }
 
 impl Sqlite {
@@ -61,6 +64,7 @@ impl Sqlite {
             path: path.to_owned(),
             writer: Threads::start("orders-writer", vec![writer])?,
             readers: Threads::start("orders-reader", readers)?,
+            late: Late::new(),
         })
     }
 
@@ -90,7 +94,13 @@ impl Store for Sqlite {
     }
 
     fn commit(&self, commits: Vec<Commit>) -> Answer<'_, Vec<Outcome>> {
-        self.write(move |conn| write::commit(conn, &commits))
+        let placed = commits.iter().filter(|commit| commit.expected_version == 0).count();
+        let outcomes = self.write(move |conn| write::commit(conn, &commits));
+        if self.late.are_enough(placed) {
+            // After the commit, which does not wait for it. What fails is made up for by the next.
+            drop(self.write(late::catch_up));
+        }
+        outcomes
     }
 
     fn put_restaurant(&self, restaurant: Restaurant) -> Answer<'_, ()> {

@@ -4,9 +4,19 @@ use super::sql::{Statement, Value};
 use super::{OrdersFilter, OrdersQuery, OrdersSort, Place, TaskCondition};
 use crate::domain::{Status, Timestamp};
 
-/// A question for a page.
+/// A question for a page, and whose SQL it is asked in.
 #[derive(Clone, Copy, Debug)]
-pub struct Question<'a>(pub &'a OrdersQuery);
+pub struct Question<'a>(pub &'a OrdersQuery, pub Dialect);
+
+/// Whose SQL: most of it is the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// Its merge takes from each run as much as it needs; were a run's end stated, it would read all of it.
+    /// What restaurants have is indexed late: see [`super::late`].
+    Sqlite,
+    /// Merges so where each run's end is stated; elsewhere it may sort a whole table.
+    Postgres,
+}
 
 /// A column that is sorted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,9 +179,6 @@ impl Question<'_> {
     /// One part as a condition on the columns of `table`.
     pub fn condition(self, part: Part, table: &str, statement: &mut Statement) -> String {
         let filter = &self.0.filter;
-        let id = |id: &Option<String>, statement: &mut Statement| {
-            statement.value(Value::Text(id.clone().unwrap_or_default()))
-        };
         match part {
             Part::Status => {
                 let words: Vec<_> = self.statuses().iter().map(|of| format!("'{of}'")).collect();
@@ -185,8 +192,8 @@ impl Question<'_> {
                     .map(|status| format!("status = '{status}'{}", self.stuck(status, statement)));
                 format!("({})", of_each.collect::<Vec<_>>().join(" OR "))
             }
-            Part::Customer => format!("customer_id = {}", id(&filter.customer_id, statement)),
-            Part::Restaurant => format!("restaurant_id = {}", id(&filter.restaurant_id, statement)),
+            Part::Customer => format!("customer_id = {}", named(&filter.customer_id, statement)),
+            Part::Restaurant => format!("restaurant_id = {}", self.restaurant(statement)),
             Part::Flow => {
                 let flow = filter.flow_version.map_or(0, crate::domain::FlowVersion::number);
                 format!("flow_version = {flow}")
@@ -202,6 +209,11 @@ impl Question<'_> {
                 )
             }
         }
+    }
+
+    /// The restaurant asked for, as a value.
+    pub fn restaurant(self, statement: &mut Statement) -> String {
+        named(&self.0.filter.restaurant_id, statement)
     }
 
     /// ` AND …` for what is stuck in one status, if that is asked for.
@@ -252,4 +264,8 @@ impl Question<'_> {
         let code = code.map(|code| statement.value(Value::Text(code)));
         code.map(|code| format!(" AND last_error = {code}")).unwrap_or_default()
     }
+}
+
+fn named(id: &Option<String>, statement: &mut Statement) -> String {
+    statement.value(Value::Text(id.clone().unwrap_or_default()))
 }

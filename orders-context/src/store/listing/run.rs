@@ -1,18 +1,9 @@
 //! Runs: orders that stand in one index in the order in which a page lists them.
 
-use super::Place;
 use super::question::{Column, Part, Question};
 use super::sql::{Statement, awake, beyond};
+use super::{Place, late};
 use crate::domain::Status;
-
-/// How a database is told to merge runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Merge {
-    /// SQLite takes from each run as much as it needs; were a run's end stated, it would read all of it.
-    Open,
-    /// PostgreSQL does so where each run's end is stated; elsewhere it may sort a whole table.
-    Ended,
-}
 
 /// Orders that stand in one index as they are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +81,10 @@ impl Run {
             judged.iter().flat_map(|part| part.columns()).copied().collect();
         columns.sort_unstable();
         columns.dedup();
+        if self == Self::Restaurant && late::is_asked(question) {
+            let restaurant = question.restaurant(statement);
+            return late::run(question, &restaurant, &self.span(question, statement), &columns);
+        }
         let columns: String = columns.iter().map(|name| format!(", {name}")).collect();
         let mut conditions = match self {
             Self::All => "true".to_owned(),

@@ -6,8 +6,9 @@
 //! ([`may_be_narrow`]), all of these are taken and sorted instead. So no page costs more than so many
 //! orders, whatever is asked, and no statement reads a whole table or sorts without a bound.
 
-use super::question::{Column, Part, Question};
-use super::run::{Merge, Run, runs};
+use super::late;
+use super::question::{Column, Dialect, Part, Question};
+use super::run::{Run, runs};
 
 /// How many orders one page judges at most. Few in tests, so that all ways are gone there.
 pub const MOST_LOOKED_AT: usize = if cfg!(test) { 16 } else { 2_500 };
@@ -66,7 +67,15 @@ pub fn count(question: Question<'_>, narrow: Option<Part>) -> Statement {
         None => (String::new(), "orders"),
     };
     let conditions = conditions(question, &question.parts(), table, &mut statement);
-    statement.sql = format!("{with} SELECT count(*) FROM {table} WHERE {conditions}");
+    let of_restaurant = question.0.filter.restaurant_id.is_some() && late::is_asked(question);
+    let from = match narrow {
+        None if of_restaurant => {
+            let ids = late::of_restaurant(&question.restaurant(&mut statement));
+            format!("({ids}) AS part CROSS JOIN orders WHERE orders.order_id = part.order_id AND")
+        }
+        _ => format!("{table} WHERE"),
+    };
+    statement.sql = format!("{with} SELECT count(*) FROM {from} {conditions}");
     statement
 }
 
@@ -74,31 +83,26 @@ pub fn count(question: Question<'_>, narrow: Option<Part>) -> Statement {
 /// moment sorted by and the id of an order, in no order, one more than the page holds if there is one;
 /// and a row without a state for the place up to which was looked, if that was not the end.
 #[must_use]
-pub fn page(
-    question: Question<'_>,
-    narrow: Option<Part>,
-    looked_at: usize,
-    merge: Merge,
-) -> Statement {
+pub fn page(question: Question<'_>, narrow: Option<Part>, looked_at: usize) -> Statement {
     if question.statuses().is_empty() {
         let sql = "SELECT state, placed_at, order_id FROM orders WHERE false".to_owned();
         return Statement { sql, values: Vec::new() };
     }
     match narrow {
         Some(narrow) => page_among(question, narrow),
-        None => page_along(question, &runs(question), looked_at, merge),
+        None => page_along(question, &runs(question), looked_at),
     }
 }
 
-fn page_along(question: Question<'_>, runs: &[Run], looked_at: usize, merge: Merge) -> Statement {
+fn page_along(question: Question<'_>, runs: &[Run], looked_at: usize) -> Statement {
     let mut statement = Statement::default();
     let mut judged = question.parts();
     judged.retain(|part| !runs.iter().all(|run| run.holds(*part, question.column())));
     let wanted = question.0.limit + 1;
     let looked_at = if judged.is_empty() { wanted } else { looked_at.max(wanted) };
-    let end = match merge {
-        Merge::Open => String::new(),
-        Merge::Ended => format!(" LIMIT {looked_at}"),
+    let end = match question.1 {
+        Dialect::Sqlite => String::new(),
+        Dialect::Postgres => format!(" LIMIT {looked_at}"),
     };
     let rows: Vec<_> =
         runs.iter().map(|run| run.rows(question, &judged, &end, &mut statement)).collect();
@@ -178,6 +182,9 @@ fn ids(question: Question<'_>, part: Part, statement: &mut Statement) -> String 
                     format!("SELECT order_id FROM orders WHERE status = '{status}'{rest}")
                 })
                 .collect()
+        }
+        Part::Restaurant if late::is_asked(question) => {
+            vec![late::of_restaurant(&question.restaurant(statement))]
         }
         _ => {
             let condition = question.condition(part, "orders", statement);

@@ -3,7 +3,7 @@
 use super::rows::{get, json, text};
 use crate::domain::Timestamp;
 use crate::store::listing::sql::{self, Value};
-use crate::store::listing::{Looked, Merge, Narrowest, Part, Question};
+use crate::store::listing::{Dialect, Looked, Narrowest, Part, Question};
 use crate::store::{Error, OrdersPage, OrdersQuery, Place};
 use chassis::postgres::Client;
 
@@ -17,8 +17,10 @@ pub const ALONG_INDEXES: &str = "SET LOCAL enable_seqscan = off; SET LOCAL enabl
 
 pub async fn count(client: &Client, query: &OrdersQuery) -> Result<u64, Error> {
     let client: &tokio_postgres::Client = client;
-    let narrow = narrowest(client, Question(query)).await?;
-    Ok(number(client, &sql::count(Question(query), narrow)).await?.unsigned_abs())
+    let narrow = narrowest(client, Question(query, Dialect::Postgres)).await?;
+    Ok(number(client, &sql::count(Question(query, Dialect::Postgres), narrow))
+        .await?
+        .unsigned_abs())
 }
 
 pub async fn orders(client: &mut Client, query: &OrdersQuery) -> Result<OrdersPage, Error> {
@@ -30,13 +32,13 @@ pub async fn orders(client: &mut Client, query: &OrdersQuery) -> Result<OrdersPa
 }
 
 async fn page(tx: &Transaction<'_>, query: &OrdersQuery) -> Result<OrdersPage, Error> {
-    let question = Question(query);
-    let looked = look(tx, &sql::page(question, None, sql::FIRST_LOOKED_AT, Merge::Ended)).await?;
+    let question = Question(query, Dialect::Postgres);
+    let looked = look(tx, &sql::page(question, None, sql::FIRST_LOOKED_AT)).await?;
     if looked.is_enough(query.limit) {
         return Ok(looked.page(query));
     }
     let narrow = narrowest(tx, question).await?;
-    let looked = look(tx, &sql::page(question, narrow, sql::MOST_LOOKED_AT, Merge::Ended)).await?;
+    let looked = look(tx, &sql::page(question, narrow, sql::MOST_LOOKED_AT)).await?;
     Ok(looked.page(query))
 }
 

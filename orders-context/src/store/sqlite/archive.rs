@@ -1,6 +1,7 @@
 //! Orders at rest on their way to compact history, and back.
 
 use super::feed::note_archived;
+use super::late;
 use super::rows::{JOURNAL, TASK};
 use super::statements::Statements;
 use super::tasks::insert as insert_task;
@@ -81,15 +82,17 @@ pub fn archive(
 /// The last position of its journal, if it still stood as it was packed.
 fn move_one(tx: &Transaction<'_>, packed: &Packed) -> Result<Option<i64>, Error> {
     let Packed { order_id, version, status, attempts, data, .. } = packed;
-    let deleted = tx
+    let stood = tx
         .prepare_cached(
-            "DELETE FROM orders WHERE order_id = ?1 AND version = ?2 AND wake_at IS NULL
+            "SELECT restaurant_id, placed_at FROM orders
+             WHERE order_id = ?1 AND version = ?2 AND wake_at IS NULL
              AND ?3 = (SELECT coalesce(sum(attempts), 0) FROM tasks WHERE order_id = ?1)",
         )?
-        .execute(params![order_id, version, attempts])?;
-    if deleted == 0 {
-        return Ok(None);
-    }
+        .query_row(params![order_id, version, attempts], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((restaurant_id, placed_at)): Option<(String, i64)> = stood else { return Ok(None) };
+    late::went(tx, &restaurant_id, placed_at, order_id)?;
+    tx.prepare_cached("DELETE FROM orders WHERE order_id = ?1")?.execute([order_id])?;
     let last = tx
         .prepare_cached("SELECT coalesce(max(position), 0) FROM journal WHERE order_id = ?1")?
         .query_row([order_id], |row| row.get(0))?;

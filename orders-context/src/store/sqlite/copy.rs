@@ -3,7 +3,7 @@
 //! While this goes on nobody else can open the file, and it does not begin while somebody has it open.
 
 use super::feed::note_archived;
-use super::schema;
+use super::{late, schema};
 use crate::store::copy::{
     COPIED, Count, In, JOURNAL, Out, PAGE, Page, Part, Value, compare, same_columns,
 };
@@ -54,6 +54,7 @@ pub fn write(path: &Path, mut parts: In) -> anyhow::Result<Vec<Count>> {
                 Part::End { positions, counts } => {
                     go_on_behind(tx, positions)?;
                     note_archived(tx, positions)?;
+                    late::index(tx, 0)?;
                     let here = count(tx)?;
                     compare(&counts, &here)?;
                     return Ok(here);

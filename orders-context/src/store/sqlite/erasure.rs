@@ -104,12 +104,10 @@ fn erase_order(
     erased: &mut Erased,
 ) -> Result<(), Error> {
     let contacts = tx.execute("DELETE FROM contacts WHERE order_id = ?1", [order_id])?;
-    // The customer's keys stand together; what follows a space is '!'.
     let scope = key_scope(customer_id);
-    let beyond = format!("{}!", scope.trim_end());
     let keys = tx.execute(
-        "DELETE FROM idempotency WHERE key >= ?1 AND key < ?2 AND order_id = ?3",
-        params![scope, beyond, order_id],
+        "DELETE FROM idempotency WHERE order_id = ?1 AND substr(key, 1, length(?2)) = ?2",
+        params![order_id, scope],
     )?;
     erased.contacts += contacts as i64;
     erased.keys += keys as i64;

@@ -1,7 +1,7 @@
 //! Everything that is kept of an order, for checks.
 
-use super::archive;
 use super::rows::{JOURNAL, journal_row, json, word};
+use super::{archive, late};
 use crate::domain::{Status, Timestamp};
 use crate::store::{Error, Kept, KeptRow};
 use rusqlite::{Connection, Row, Transaction, params};
@@ -35,6 +35,11 @@ fn kept_of(tx: &Transaction<'_>, order_id: String) -> Result<Kept, Error> {
     let mut kept = Kept::default();
     for row in rows.query_map([&order_id], kept_row)? {
         kept.row = readable(row, "the row", &mut kept.unreadable)?;
+    }
+    if let Some(KeptRow { restaurant_id, placed_at, .. }) = &kept.row
+        && !late::is_found(tx, restaurant_id, placed_at.0, &order_id)?
+    {
+        kept.unreadable.push("the row: listings of its restaurant do not find it".to_owned());
     }
     for row in journal.query_map([&order_id], journal_row)? {
         kept.journal.extend(readable(row, "an event", &mut kept.unreadable)?);

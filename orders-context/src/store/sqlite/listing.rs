@@ -3,24 +3,24 @@
 use super::rows::json;
 use crate::domain::Timestamp;
 use crate::store::listing::sql::{self, Value};
-use crate::store::listing::{Looked, Merge, Narrowest, Part, Question};
+use crate::store::listing::{Dialect, Looked, Narrowest, Part, Question};
 use crate::store::{Error, OrdersPage, OrdersQuery, Place};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, ToSql};
 
 pub fn count(conn: &mut Connection, query: &OrdersQuery) -> Result<u64, Error> {
-    let narrow = narrowest(conn, Question(query))?;
-    Ok(number(conn, sql::count(Question(query), narrow))?.unsigned_abs())
+    let narrow = narrowest(conn, Question(query, Dialect::Sqlite))?;
+    Ok(number(conn, sql::count(Question(query, Dialect::Sqlite), narrow))?.unsigned_abs())
 }
 
 pub fn orders(conn: &mut Connection, query: &OrdersQuery) -> Result<OrdersPage, Error> {
-    let question = Question(query);
-    let looked = look(conn, sql::page(question, None, sql::FIRST_LOOKED_AT, Merge::Open))?;
+    let question = Question(query, Dialect::Sqlite);
+    let looked = look(conn, sql::page(question, None, sql::FIRST_LOOKED_AT))?;
     if looked.is_enough(query.limit) {
         return Ok(looked.page(query));
     }
     let narrow = narrowest(conn, question)?;
-    Ok(look(conn, sql::page(question, narrow, sql::MOST_LOOKED_AT, Merge::Open))?.page(query))
+    Ok(look(conn, sql::page(question, narrow, sql::MOST_LOOKED_AT))?.page(query))
 }
 
 fn narrowest(conn: &mut Connection, question: Question<'_>) -> Result<Option<Part>, Error> {

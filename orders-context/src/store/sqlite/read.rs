@@ -47,10 +47,18 @@ fn find_living(conn: &Connection, order_id: &str) -> Result<Option<Order>, Error
     Ok(statement.query_row([order_id], |row| json(row, 0)).optional()?)
 }
 
+/// The part of an idempotency key by which it is found: the column of this name.
+pub fn chosen(key: &str) -> &str {
+    // Behind method and route, which are the same for all: 16 characters.
+    let rest = key.char_indices().nth(16).map_or("", |(at, _)| &key[at..]);
+    rest.split_once(' ').map_or(rest, |(_, chosen)| chosen)
+}
+
 fn find_remembered(conn: &Connection, key: &str) -> Result<Option<Remembered>, Error> {
-    let mut statement =
-        conn.prepare_cached("SELECT request_hash, order_id, at FROM idempotency WHERE key = ?1")?;
-    let found = statement.query_row([key], |row| {
+    let mut statement = conn.prepare_cached(
+        "SELECT request_hash, order_id, at FROM idempotency WHERE chosen = ?1 AND key = ?2",
+    )?;
+    let found = statement.query_row([chosen(key), key], |row| {
         Ok(Remembered {
             key: key.to_owned(),
             request_hash: row.get(0)?,

@@ -326,4 +326,38 @@ pub const MIGRATIONS: &[&str] = &[
     CREATE INDEX orders_by_customer ON orders (customer_id, placed_at, order_id);
     CREATE INDEX orders_by_flow ON orders (flow_version, placed_at, order_id);
     CREATE INDEX orders_under_way ON orders (customer_id) WHERE deadline IS NOT NULL;
+", "
+    -- Keys by order, and found by what the client chose before anything else of them: where clients choose
+    -- keys that grow with time, as UUIDv7 do, those of a group of orders stand side by side. By customer,
+    -- each stood on a page of its own.
+    CREATE TABLE idempotency_2 (
+        key          TEXT NOT NULL,
+        request_hash BLOB NOT NULL,
+        order_id     TEXT NOT NULL,
+        at           INTEGER NOT NULL,
+        -- What follows the customer in 'POST /v1/orders CUSTOMER CHOSEN'.
+        chosen       TEXT AS (substr(substr(key, 17), instr(substr(key, 17), ' ') + 1)),
+        PRIMARY KEY (order_id, key)
+    ) WITHOUT ROWID;
+    INSERT INTO idempotency_2 (key, request_hash, order_id, at)
+    SELECT key, request_hash, order_id, at FROM idempotency ORDER BY order_id, key;
+    DROP TABLE idempotency;
+    ALTER TABLE idempotency_2 RENAME TO idempotency;
+    CREATE UNIQUE INDEX idempotency_by_key ON idempotency (chosen, key);
+    CREATE INDEX idempotency_by_age ON idempotency (at);
+", "
+    -- What restaurants have, indexed late: see listing/late.rs.
+    CREATE TABLE restaurant_orders (
+        restaurant_id TEXT NOT NULL,
+        placed_at     INTEGER NOT NULL,
+        order_id      TEXT NOT NULL,
+        PRIMARY KEY (restaurant_id, placed_at, order_id)
+    ) WITHOUT ROWID;
+    -- One row: up to which moment of placing.
+    CREATE TABLE restaurant_orders_end (placed_at INTEGER NOT NULL);
+    INSERT INTO restaurant_orders_end SELECT coalesce(max(placed_at), -9223372036854775808) FROM orders;
+    INSERT INTO restaurant_orders (restaurant_id, placed_at, order_id)
+    SELECT restaurant_id, placed_at, order_id FROM orders
+    ORDER BY restaurant_id, placed_at, order_id;
+    DROP INDEX orders_by_restaurant;
 "];

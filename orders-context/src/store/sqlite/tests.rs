@@ -3,6 +3,7 @@
 
 mod damage;
 mod erasing;
+mod late;
 mod plans;
 mod versions;
 

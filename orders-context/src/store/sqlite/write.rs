@@ -2,7 +2,7 @@
 
 use super::availability::Restaurants;
 use super::statements::Statements;
-use super::{archive, counters, read, tasks};
+use super::{archive, counters, late, read, tasks};
 use crate::domain::{Order, Restaurant, Timestamp};
 use crate::store::{Commit, Counters, Entry, Error, Outcome, Remembered, Wake};
 use std::collections::HashSet;
@@ -63,8 +63,8 @@ pub fn replace_restaurant(
 
 pub fn forget_keys(conn: &mut Connection, before: Timestamp, limit: usize) -> Result<usize, Error> {
     let mut statement = conn.prepare_cached(
-        "DELETE FROM idempotency WHERE key IN
-            (SELECT key FROM idempotency WHERE at < ?1 ORDER BY at LIMIT ?2)",
+        "DELETE FROM idempotency WHERE (order_id, key) IN
+            (SELECT order_id, key FROM idempotency WHERE at < ?1 ORDER BY at LIMIT ?2)",
     )?;
     Ok(statement.execute(params![before.0, limit as i64])?)
 }
@@ -136,7 +136,8 @@ fn is_crowded(tx: &mut Statements<'_>, customer_id: &str, most_open: u32) -> Res
 /// A key that led to nothing is free again.
 fn forget_key(tx: &mut Statements<'_>, commit: &Commit) -> Result<(), Error> {
     if let Some(remembered) = &commit.remember {
-        tx.prepare_cached("DELETE FROM idempotency WHERE key = ?1")?.execute([&remembered.key])?;
+        tx.prepare_cached("DELETE FROM idempotency WHERE order_id = ?1 AND key = ?2")?
+            .execute([&remembered.order_id, &remembered.key])?;
     }
     Ok(())
 }
@@ -207,6 +208,9 @@ pub fn insert_order(
             state,
             order.flow_version.number()
         ])?;
+    if inserted == 1 {
+        late::came(tx, order)?;
+    }
     Ok(inserted == 1)
 }
 

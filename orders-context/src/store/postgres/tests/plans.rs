@@ -6,7 +6,7 @@ use super::super::listing::ALONG_INDEXES;
 use super::server::Place;
 use crate::store::contract::questions::every_question;
 use crate::store::listing::sql::{MOST_LOOKED_AT, Statement, Value, count_of, may_be_narrow, page};
-use crate::store::listing::{Merge, Question};
+use crate::store::listing::{Dialect, Question};
 
 /// The statement with its values in place.
 fn in_full(Statement { sql, values }: &Statement) -> String {
@@ -51,12 +51,11 @@ async fn for_every_page_there_is_a_way_along_an_index() {
     for mut query in every_question() {
         let at_a_place = crate::store::Place { at: query.now, order_id: "o".to_owned() };
         query.after = Some(at_a_place);
-        let question = Question(&query);
+        let question = Question(&query, Dialect::Postgres);
         let narrow = may_be_narrow(question);
         let counts = narrow.iter().map(|part| count_of(question, *part));
-        let pages =
-            narrow.iter().map(|part| page(question, Some(*part), MOST_LOOKED_AT, Merge::Ended));
-        let along = std::iter::once(page(question, None, MOST_LOOKED_AT, Merge::Ended));
+        let pages = narrow.iter().map(|part| page(question, Some(*part), MOST_LOOKED_AT));
+        let along = std::iter::once(page(question, None, MOST_LOOKED_AT));
         for statement in along.chain(pages).chain(counts) {
             let explain = format!("EXPLAIN {}", in_full(&statement));
             let rows = sql

@@ -3,7 +3,9 @@
 use super::super::{Sqlite, schema};
 use crate::check::check;
 use crate::domain::Status;
+use crate::domain::tests::mother::EVENING;
 use crate::store::contract::earlier::Written;
+use crate::store::{OrdersFilter, OrdersQuery, Store, Wanted};
 use rusqlite::{Connection, params};
 
 /// A database as the first version left it: an order in each status.
@@ -35,6 +37,8 @@ fn first_version(path: &std::path::Path) -> Connection {
             .expect("an event");
         }
     }
+    conn.execute("INSERT INTO idempotency VALUES ('POST / ada 7', x'07', 'order-7', 7)", [])
+        .expect("a key");
     conn
 }
 
@@ -51,4 +55,11 @@ async fn orders_of_the_first_version_are_whole_in_this_one() {
     });
     assert_eq!(checked.await.expect("it is read").orders, Status::ALL.len() as u64);
     assert_eq!(found, []);
+    let restaurant_id = Some(Written::order(Status::Placed).order.restaurant_id);
+    let filter = OrdersFilter { restaurant_id, ..OrdersFilter::default() };
+    let page = store.orders(OrdersQuery::newest(filter, 100, EVENING)).await.expect("a page");
+    assert_eq!(page.orders.len(), Status::ALL.len());
+    let wanted = Wanted { idempotency_keys: vec!["POST / ada 7".to_owned()], ..Wanted::default() };
+    let remembered = store.load(wanted).await.expect("the store answers").remembered;
+    assert_eq!(remembered["POST / ada 7"].order_id, "order-7");
 }
