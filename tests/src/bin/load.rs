@@ -37,6 +37,9 @@ struct Options {
     /// Where restaurants and customers are told: host:port.
     #[arg(long, default_value = "127.0.0.1:7070")]
     sink: String,
+    /// Keys of new orders are random, as many clients choose them, and do not grow with time.
+    #[arg(long)]
+    random_keys: bool,
     /// Read the topic too, and say how long events take until they are visible.
     #[arg(long)]
     watch: bool,
@@ -66,6 +69,7 @@ async fn main() -> Result<()> {
         warm_up: Duration::from_secs(options.warmup),
         measured: Duration::from_secs(options.seconds),
         sink: options.sink,
+        random_keys: options.random_keys,
         watch: options.watch,
     };
     let report = run(&Addresses::of_environment()?, load).await?;

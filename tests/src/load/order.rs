@@ -59,6 +59,8 @@ pub struct Pair {
     customer: String,
     /// The restaurant's.
     kitchen: String,
+    /// Whether keys are random; they grow with time otherwise.
+    pub random_keys: bool,
 }
 
 impl Pair {
@@ -74,7 +76,7 @@ impl Pair {
         let customer = tokens.customer(&dinner.customer)?;
         let kitchen = tokens.restaurant(&restaurant(number))?;
         let order = dinner.body.to_string();
-        Ok(Self { number, connection, doorbells, order, customer, kitchen })
+        Ok(Self { number, connection, doorbells, order, customer, kitchen, random_keys: false })
     }
 
     /// Takes one order all the way. Times count from `due`, the moment at which it was to be placed.
@@ -84,8 +86,19 @@ impl Pair {
             .context("an order took too long")?
     }
 
+    fn key(&self) -> Uuid {
+        let growing = Uuid::now_v7();
+        if !self.random_keys {
+            return growing;
+        }
+        let mut bytes = growing.into_bytes();
+        // What is random in it stands at its end.
+        bytes.reverse();
+        Uuid::new_v8(bytes)
+    }
+
     async fn order_patiently(&mut self, due: Instant, note: &mut impl FnMut(Noted)) -> Result<()> {
-        let key = Uuid::now_v7().to_string();
+        let key = self.key().to_string();
         let asked = Instant::now();
         let placed =
             self.connection.call("POST", "/v1/orders", &self.customer, Some(&key), &self.order);

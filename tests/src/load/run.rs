@@ -46,6 +46,8 @@ pub struct Load {
     pub measured: Duration,
     /// Where the notifications come: `host:port`, as orders was told.
     pub sink: String,
+    /// Whether keys of new orders are random; they grow with time otherwise.
+    pub random_keys: bool,
     /// Whether the topic is read, to see when events become visible; that costs CPU.
     pub watch: bool,
 }
@@ -81,7 +83,9 @@ async fn run_locally(addresses: &Addresses, load: Load) -> Result<Report> {
     let book = Book::default();
     let mut free = Vec::with_capacity(pairs);
     for number in (0..pairs).rev() {
-        free.push(Pair::new(number, &host, doorbells.clone(), &tokens).await?);
+        let mut pair = Pair::new(number, &host, doorbells.clone(), &tokens).await?;
+        pair.random_keys = load.random_keys;
+        free.push(pair);
     }
     let free = Rc::new(RefCell::new(free));
     let watched = Watched::of_stack(&addresses.var)?;
