@@ -40,7 +40,8 @@ pub fn came(tx: &mut Statements<'_>, order: &Order) -> Result<(), Error> {
         .query_row([], |row| row.get(0))?;
     if order.placed_at.0 <= end {
         tx.prepare_cached(
-            "INSERT INTO restaurant_orders (restaurant_id, placed_at, order_id) VALUES (?1, ?2, ?3)",
+            "INSERT INTO restaurant_orders (restaurant_id, placed_at, order_id) VALUES (?1, ?2, ?3)
+             ON CONFLICT DO NOTHING",
         )?
         .execute(params![order.restaurant_id, order.placed_at.0, order.order_id])?;
     }
@@ -91,7 +92,7 @@ pub fn is_found(
     statement.query_row(params![restaurant_id, placed_at, order_id], |row| row.get(0))
 }
 
-/// Puts all but so many of the youngest into the index.
+/// Puts all but so many of the youngest into the index. What a hand has left there is in nobody's way.
 pub fn index(tx: &Transaction<'_>, but: usize) -> rusqlite::Result<()> {
     let mut last = tx.prepare_cached(
         "SELECT placed_at FROM orders WHERE placed_at > (SELECT placed_at FROM restaurant_orders_end)
@@ -104,7 +105,7 @@ pub fn index(tx: &Transaction<'_>, but: usize) -> rusqlite::Result<()> {
         "INSERT INTO restaurant_orders (restaurant_id, placed_at, order_id)
          SELECT restaurant_id, placed_at, order_id FROM orders
          WHERE placed_at > (SELECT placed_at FROM restaurant_orders_end) AND placed_at <= ?1
-         ORDER BY restaurant_id, placed_at, order_id",
+         ORDER BY restaurant_id, placed_at, order_id ON CONFLICT DO NOTHING",
     )?;
     insert.execute([last])?;
     tx.prepare_cached("UPDATE restaurant_orders_end SET placed_at = ?1")?.execute([last])?;

@@ -97,6 +97,20 @@ proptest! {
 }
 
 #[test]
+fn an_entry_without_an_order_is_in_nobodys_way() {
+    let mut conn = tables();
+    happens(&mut conn, 1, &Event::Placed(1, true));
+    for _ in 0..2 {
+        happens(&mut conn, 2, &Event::Indexed(0));
+        conn.execute("DELETE FROM orders", []).expect("a hand");
+        happens(&mut conn, 1, &Event::Placed(1, true));
+        conn.execute("UPDATE restaurant_orders_end SET placed_at = 0", []).expect("a hand");
+    }
+    happens(&mut conn, 2, &Event::Indexed(0));
+    assert_eq!(ids(&conn, &of_restaurant("'nino'")), ["order-1"]);
+}
+
+#[test]
 fn all_but_a_few_are_indexed() {
     let mut conn = tables();
     for number in 0..10 {
