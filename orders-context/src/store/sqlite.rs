@@ -97,7 +97,7 @@ impl Store for Sqlite {
         let placed = commits.iter().filter(|commit| commit.expected_version == 0).count();
         let outcomes = self.write(move |conn| write::commit(conn, &commits));
         if self.late.are_enough(placed) {
-            // After the commit, which does not wait for it. What fails is made up for by the next.
+            // After the commit, which does not wait for it.
             drop(self.write(late::catch_up));
         }
         outcomes

@@ -11,12 +11,13 @@
 use super::question::{Column, Dialect, Question};
 
 /// What is not in the index.
-const YOUNGEST: &str = "placed_at > (SELECT placed_at FROM restaurant_orders_end)";
+pub const NOT_INDEXED: &str = "placed_at > (SELECT placed_at FROM restaurant_orders_end)";
 
 /// Whether the question is for a restaurant's orders at rest too: those under way have an index that is
 /// small, and written at once.
 pub fn is_asked(question: Question<'_>) -> bool {
-    question.1 == Dialect::Sqlite && !question.is_awake()
+    let is_of_one = question.0.filter.restaurant_id.is_some();
+    is_of_one && question.1 == Dialect::Sqlite && !question.is_awake()
 }
 
 /// The ids of all orders of the restaurant that the statement calls `restaurant`.
@@ -24,7 +25,7 @@ pub fn is_asked(question: Question<'_>) -> bool {
 pub fn of_restaurant(restaurant: &str) -> String {
     format!(
         "SELECT order_id FROM restaurant_orders WHERE restaurant_id = {restaurant}
-         UNION ALL SELECT order_id FROM orders WHERE {YOUNGEST} AND restaurant_id = {restaurant}"
+         UNION ALL SELECT order_id FROM orders WHERE {NOT_INDEXED} AND restaurant_id = {restaurant}"
     )
 }
 
@@ -48,13 +49,13 @@ pub fn run(question: Question<'_>, restaurant: &str, span: &str, columns: &[&str
         )
     };
     // First the few, whatever is asked of them: SQLite might begin at another bound than theirs.
+    let kept = if columns.contains(&moment) { String::new() } else { format!(", {moment}") };
     let columns = listed("");
-    let kept = if columns.contains(moment) { String::new() } else { format!(", {moment}") };
     format!(
         "{indexed} UNION ALL
          SELECT order_id, moment{columns} FROM (
             WITH youngest AS MATERIALIZED (SELECT order_id{kept}{columns} FROM orders
-                WHERE {YOUNGEST} AND restaurant_id = {restaurant})
+                WHERE {NOT_INDEXED} AND restaurant_id = {restaurant})
             SELECT order_id, {moment} AS moment{columns} FROM youngest WHERE true{span} {sorted}) AS run"
     )
 }

@@ -62,19 +62,18 @@ pub fn count(question: Question<'_>, narrow: Option<Part>) -> Statement {
         statement.sql = "SELECT 0".to_owned();
         return statement;
     }
-    let (with, table) = match narrow {
-        Some(narrow) => (found(question, narrow, &mut statement), "found"),
-        None => (String::new(), "orders"),
+    let (with, table, from) = match narrow {
+        Some(narrow) => {
+            (found(question, narrow, &mut statement), "found", "found WHERE".to_owned())
+        }
+        None if late::is_asked(question) => {
+            let ids = late::of_restaurant(&question.restaurant(&mut statement));
+            let joined = "AS part CROSS JOIN orders WHERE orders.order_id = part.order_id AND";
+            (String::new(), "orders", format!("({ids}) {joined}"))
+        }
+        None => (String::new(), "orders", "orders WHERE".to_owned()),
     };
     let conditions = conditions(question, &question.parts(), table, &mut statement);
-    let of_restaurant = question.0.filter.restaurant_id.is_some() && late::is_asked(question);
-    let from = match narrow {
-        None if of_restaurant => {
-            let ids = late::of_restaurant(&question.restaurant(&mut statement));
-            format!("({ids}) AS part CROSS JOIN orders WHERE orders.order_id = part.order_id AND")
-        }
-        _ => format!("{table} WHERE"),
-    };
     statement.sql = format!("{with} SELECT count(*) FROM {from} {conditions}");
     statement
 }

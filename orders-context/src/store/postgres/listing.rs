@@ -17,10 +17,9 @@ pub const ALONG_INDEXES: &str = "SET LOCAL enable_seqscan = off; SET LOCAL enabl
 
 pub async fn count(client: &Client, query: &OrdersQuery) -> Result<u64, Error> {
     let client: &tokio_postgres::Client = client;
-    let narrow = narrowest(client, Question(query, Dialect::Postgres)).await?;
-    Ok(number(client, &sql::count(Question(query, Dialect::Postgres), narrow))
-        .await?
-        .unsigned_abs())
+    let question = Question(query, Dialect::Postgres);
+    let narrow = narrowest(client, question).await?;
+    Ok(number(client, &sql::count(question, narrow)).await?.unsigned_abs())
 }
 
 pub async fn orders(client: &mut Client, query: &OrdersQuery) -> Result<OrdersPage, Error> {

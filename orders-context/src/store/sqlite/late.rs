@@ -3,6 +3,7 @@
 use super::statements::Statements;
 use crate::domain::Order;
 use crate::store::Error;
+use crate::store::listing::late::NOT_INDEXED;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -94,19 +95,19 @@ pub fn is_found(
 
 /// Puts all but so many of the youngest into the index. What a hand has left there is in nobody's way.
 pub fn index(tx: &Transaction<'_>, but: usize) -> rusqlite::Result<()> {
-    let mut last = tx.prepare_cached(
-        "SELECT placed_at FROM orders WHERE placed_at > (SELECT placed_at FROM restaurant_orders_end)
-         ORDER BY placed_at DESC LIMIT 1 OFFSET ?1",
-    )?;
+    let mut last = tx.prepare_cached(&format!(
+        "SELECT placed_at FROM orders WHERE {NOT_INDEXED}
+         ORDER BY placed_at DESC LIMIT 1 OFFSET ?1"
+    ))?;
     let Some(last) = last.query_row([but as i64], |row| row.get::<_, i64>(0)).optional()? else {
         return Ok(());
     };
-    let mut insert = tx.prepare_cached(
+    let mut insert = tx.prepare_cached(&format!(
         "INSERT INTO restaurant_orders (restaurant_id, placed_at, order_id)
          SELECT restaurant_id, placed_at, order_id FROM orders
-         WHERE placed_at > (SELECT placed_at FROM restaurant_orders_end) AND placed_at <= ?1
-         ORDER BY restaurant_id, placed_at, order_id ON CONFLICT DO NOTHING",
-    )?;
+         WHERE {NOT_INDEXED} AND placed_at <= ?1
+         ORDER BY restaurant_id, placed_at, order_id ON CONFLICT DO NOTHING"
+    ))?;
     insert.execute([last])?;
     tx.prepare_cached("UPDATE restaurant_orders_end SET placed_at = ?1")?.execute([last])?;
     Ok(())

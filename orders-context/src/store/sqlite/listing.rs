@@ -9,8 +9,9 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, ToSql};
 
 pub fn count(conn: &mut Connection, query: &OrdersQuery) -> Result<u64, Error> {
-    let narrow = narrowest(conn, Question(query, Dialect::Sqlite))?;
-    Ok(number(conn, sql::count(Question(query, Dialect::Sqlite), narrow))?.unsigned_abs())
+    let question = Question(query, Dialect::Sqlite);
+    let narrow = narrowest(conn, question)?;
+    Ok(number(conn, sql::count(question, narrow))?.unsigned_abs())
 }
 
 pub fn orders(conn: &mut Connection, query: &OrdersQuery) -> Result<OrdersPage, Error> {

@@ -7,7 +7,7 @@ mod late;
 mod plans;
 mod versions;
 
-use super::Sqlite;
+use super::{Sqlite, schema};
 use crate::domain::tests::mother::{EVENING, after};
 use crate::domain::{TaskKind, Timestamp};
 use crate::store::contract::reading::who_is_readable;
@@ -26,6 +26,13 @@ store_contract!(new_place());
 fn new_place() -> impl Fn() -> Arc<dyn Store> {
     let folder = TempDir::new().expect("a folder");
     move || Arc::new(Sqlite::open(&folder.path().join("orders.db")).expect("a database"))
+}
+
+/// The tables, in memory.
+fn tables() -> Connection {
+    let mut conn = Connection::open_in_memory().expect("a database");
+    chassis::sqlite::migrate(&mut conn, schema::MIGRATIONS).expect("the tables");
+    conn
 }
 
 /// A database with one of everything, spoiled by `sql`.

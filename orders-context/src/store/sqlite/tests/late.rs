@@ -1,7 +1,8 @@
 //! The index of what restaurants have is whole whatever comes, goes and is put into it.
 
 use super::super::statements::Statements;
-use super::super::{late, read, schema, write};
+use super::super::{late, read, write};
+use super::tables;
 use crate::domain::Timestamp;
 use crate::store::contract::placed_at;
 use crate::store::listing::late::of_restaurant;
@@ -25,12 +26,6 @@ fn event() -> impl Strategy<Value = Event> {
         1 => any::<prop::sample::Index>().prop_map(Event::Left),
         1 => (0..4_usize).prop_map(Event::Indexed),
     ]
-}
-
-fn tables() -> Connection {
-    let mut conn = Connection::open_in_memory().expect("a database");
-    chassis::sqlite::migrate(&mut conn, schema::MIGRATIONS).expect("the tables");
-    conn
 }
 
 fn happens(conn: &mut Connection, number: usize, event: &Event) {

@@ -1,9 +1,10 @@
 //! No question for a page reads a whole table or sorts without a bound: SQLite says how it will go.
 
-use super::super::schema;
 use super::super::write::COUNT_UNDER_WAY;
+use super::tables;
 use crate::store::OrdersQuery;
 use crate::store::contract::questions::every_question;
+use crate::store::listing::late::NOT_INDEXED;
 use crate::store::listing::sql::{MOST_LOOKED_AT, Statement, count, count_of, may_be_narrow, page};
 use crate::store::listing::{Dialect, Question};
 use rusqlite::Connection;
@@ -40,10 +41,10 @@ fn is_bounded(step: &str, along_all: bool) -> bool {
 
 /// Whether what a restaurant has and is not indexed yet is looked for among the youngest, if at all.
 fn begins_with_the_youngest(statement: &Statement, steps: &[Step]) -> bool {
-    let mut places = steps.iter().filter(|(_, step)| {
+    let begins_there = |(_, step): &Step| {
         step.contains("orders USING") && step.ends_with("INDEX orders_by_placing (placed_at>?)")
-    });
-    !statement.sql.contains("restaurant_orders_end") || places.next().is_some()
+    };
+    !statement.sql.contains(NOT_INDEXED) || steps.iter().any(begins_there)
 }
 
 /// Whether what is sorted was bounded before. What is made distinct was counted before.
@@ -65,8 +66,7 @@ fn sorts_within_bounds(steps: &[Step]) -> bool {
 
 #[test]
 fn no_page_reads_a_table_or_sorts_without_a_bound() {
-    let mut conn = Connection::open_in_memory().expect("a database");
-    chassis::sqlite::migrate(&mut conn, schema::MIGRATIONS).expect("the tables");
+    let conn = tables();
     let mut faults = Vec::new();
     for mut query in every_question() {
         for after in [None, Some(crate::store::Place { at: query.now, order_id: "o".to_owned() })] {
@@ -92,8 +92,7 @@ fn no_page_reads_a_table_or_sorts_without_a_bound() {
 
 #[test]
 fn what_a_restaurant_has_is_counted_without_what_others_have() {
-    let mut conn = Connection::open_in_memory().expect("a database");
-    chassis::sqlite::migrate(&mut conn, schema::MIGRATIONS).expect("the tables");
+    let conn = tables();
     let of_restaurant = |query: &OrdersQuery| query.filter.restaurant_id.is_some();
     for query in every_question().iter().filter(|query| of_restaurant(query)) {
         let steps = plan(&conn, &count(Question(query, Dialect::Sqlite), None));
@@ -104,8 +103,7 @@ fn what_a_restaurant_has_is_counted_without_what_others_have() {
 
 #[test]
 fn what_a_customer_has_under_way_is_counted_without_what_is_over() {
-    let mut conn = Connection::open_in_memory().expect("a database");
-    chassis::sqlite::migrate(&mut conn, schema::MIGRATIONS).expect("the tables");
+    let conn = tables();
     let explained = format!("EXPLAIN QUERY PLAN {COUNT_UNDER_WAY}");
     let mut explained = conn.prepare(&explained).expect("a statement");
     let steps: Vec<String> =
