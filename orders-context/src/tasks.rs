@@ -7,6 +7,7 @@
 mod attempt;
 pub mod envelope;
 pub mod kitchen_letter;
+mod lane;
 pub mod mail;
 pub mod post;
 mod push;
@@ -21,9 +22,9 @@ use crate::leases::{Held, STOP_WITHIN};
 pub use attempt::Failed;
 use attempt::Known;
 use chassis::shutdown::Shutdown;
+use lane::{Key, Lane};
 use mail::Mailer;
 use post::Poster;
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Mutex, mpsc};
@@ -58,9 +59,6 @@ pub enum Customers {
     Push(Webhook),
 }
 
-/// Names a task: its order and the sequence of the event that asked for it.
-type Key = (String, i64);
-
 /// Runs attempts until `shutdown`, then lets those under way come to their end, but not for long:
 /// who takes the work over repeats what has not. No attempt begins when the lease is no longer `held`.
 ///
@@ -81,8 +79,8 @@ pub async fn run(
         app,
         channels,
         held,
-        to_restaurants: HashSet::new(),
-        to_customers: HashSet::new(),
+        to_restaurants: Lane::default(),
+        to_customers: Lane::default(),
         attempts: JoinSet::new(),
         shutdown: shutdown.clone(),
     };
@@ -97,7 +95,7 @@ pub async fn run(
                 let known = Known { order: Some(new.order), contact: new.contact };
                 dispatcher.start(new.task, known);
             }
-            Some(ended) = dispatcher.attempts.join_next() => dispatcher.forget(ended)?,
+            Some(ended) = dispatcher.attempts.join_next() => dispatcher.go_on(ended)?,
             () = sleep_until(look_at), if dispatcher.has_room_for_some() => {
                 let more = dispatcher.look().await;
                 look_at = Instant::now() + if more { LOOK_EVERY / 5 } else { LOOK_EVERY };
@@ -118,14 +116,14 @@ struct Dispatcher {
     app: App,
     channels: Arc<Channels>,
     held: Held,
-    to_restaurants: HashSet<Key>,
-    to_customers: HashSet<Key>,
+    to_restaurants: Lane<(Task, Known)>,
+    to_customers: Lane<(Task, Known)>,
     attempts: JoinSet<(TaskKind, Key)>,
     shutdown: Shutdown,
 }
 
 impl Dispatcher {
-    fn under_way(&mut self, kind: TaskKind) -> &mut HashSet<Key> {
+    fn lane(&mut self, kind: TaskKind) -> &mut Lane<(Task, Known)> {
         match kind.is_for_restaurant() {
             true => &mut self.to_restaurants,
             false => &mut self.to_customers,
@@ -133,10 +131,10 @@ impl Dispatcher {
     }
 
     fn has_room_for_some(&self) -> bool {
-        self.to_restaurants.len() < AT_ONCE || self.to_customers.len() < AT_ONCE
+        self.to_restaurants.has_room() || self.to_customers.has_room()
     }
 
-    /// Starts what is due and not under way; whether some of it found no room.
+    /// Starts what is due and not under way; whether there is more than there is room for.
     async fn look(&mut self) -> bool {
         let due = match self.app.open_tasks(0, READ_AT_ONCE).await {
             Ok(due) => due,
@@ -145,46 +143,49 @@ impl Dispatcher {
                 return false;
             }
         };
-        let mut has_more = due.len() == READ_AT_ONCE;
-        for task in due {
-            has_more |= !self.start(task, Known::default());
-        }
-        has_more
+        let has_more = due.len() == READ_AT_ONCE;
+        due.into_iter().for_each(|task| self.start(task, Known::default()));
+        has_more || self.to_restaurants.has_waiting() || self.to_customers.has_waiting()
     }
 
-    /// Starts the task unless it is under way; whether there was room for it.
-    fn start(&mut self, task: Task, known: Known) -> bool {
+    /// Starts the task, or lets it wait for the end of another, unless it is known already.
+    fn start(&mut self, task: Task, known: Known) {
         let (kind, key) = (task.kind, (task.order_id.clone(), task.sequence));
-        let under_way = self.under_way(kind);
-        if under_way.contains(&key) || !self.held.is_valid() {
-            return true;
+        self.lane(kind).enter(key, (task, known), Instant::now());
+        self.begin(kind);
+    }
+
+    /// Begins the attempts of this kind for which there is room.
+    fn begin(&mut self, kind: TaskKind) {
+        if !self.held.is_valid() {
+            return;
         }
-        if self.under_way(kind).len() >= AT_ONCE {
-            return false;
+        while let Some((key, (task, known))) = self.lane(kind).next(Instant::now()) {
+            let (app, channels) = (self.app.clone(), Arc::clone(&self.channels));
+            let (held, shutdown) = (self.held.clone(), self.shutdown.clone());
+            self.attempts.spawn(async move {
+                attempt::run(&app, &channels, &task, known, &held, &shutdown).await;
+                (kind, key)
+            });
         }
-        self.under_way(kind).insert(key.clone());
-        let (app, channels) = (self.app.clone(), Arc::clone(&self.channels));
-        let (held, shutdown) = (self.held.clone(), self.shutdown.clone());
-        self.attempts.spawn(async move {
-            attempt::run(&app, &channels, &task, known, &held, &shutdown).await;
-            (kind, key)
-        });
-        true
     }
 
     async fn finish(&mut self) -> anyhow::Result<()> {
         while let Some(ended) = self.attempts.join_next().await {
-            self.forget(ended)?;
+            let (kind, key) = ended?;
+            self.lane(kind).leave(&key);
         }
         Ok(())
     }
 
-    fn forget(
+    /// Makes room for the next, and begins it.
+    fn go_on(
         &mut self,
         ended: Result<(TaskKind, Key), tokio::task::JoinError>,
     ) -> anyhow::Result<()> {
         let (kind, key) = ended?;
-        self.under_way(kind).remove(&key);
+        self.lane(kind).leave(&key);
+        self.begin(kind);
         Ok(())
     }
 }

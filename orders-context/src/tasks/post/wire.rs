@@ -13,8 +13,9 @@ use std::io;
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
-/// Connections to one host that are kept while nobody uses them.
-const IDLE: usize = 64;
+/// Connections to one host that are kept while nobody uses them: as many as attempts of both kinds use at
+/// once, for all restaurants and the push gateway may be behind one. What is not kept is made anew at each burst.
+const IDLE: usize = 2 * crate::tasks::AT_ONCE;
 
 /// How long they are kept.
 const IDLE_TIME: Duration = Duration::from_secs(90);
