@@ -41,7 +41,7 @@ use tokio::task::JoinSet;
 
 /// As in `orders`.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// `order_placed`, `restaurant_notified`, `order_accepted`, `user_notified`, `order_completed`.
 const EVENTS_OF_AN_ORDER: u64 = 5;

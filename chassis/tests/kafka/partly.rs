@@ -5,11 +5,11 @@ use std::fs::{File, read};
 use std::path::Path;
 
 use chassis::kafka::relay::{RelayConfig, read_position};
-use chassis::kafka::scan::Isolation;
+use chassis::kafka::scan::{Isolation, scan};
 
 use crate::support::{
     Broker, Kafka, Notebook, Running, assert_exactly_once, read as read_topic, read_committed,
-    settle,
+    settle, wait_until,
 };
 
 /// Of a record batch (version 2): where its length, its attributes stand, and where its records begin.
@@ -87,6 +87,11 @@ impl Story {
     /// What was lost is not seen before a relay takes over.
     fn assert_lost(&self) {
         let (kafka, progress) = (&self.config.kafka, &self.config.progress_topic);
+        // A broker that has come back answers before it leads all of its partitions.
+        wait_until("the broker leads them again", || {
+            let rows = scan(kafka, &self.topic, Isolation::Committed, |_| Ok(()));
+            rows.is_ok() && read_position(kafka, progress, 0).is_ok()
+        });
         let position = read_position(kafka, progress, 0).unwrap();
         assert_eq!(position < Some(self.journal.len()), self.position_lost);
         let records = read_topic(kafka, &self.topic, Isolation::Committed);
