@@ -172,8 +172,7 @@ impl Dispatcher {
 
     async fn finish(&mut self) -> anyhow::Result<()> {
         while let Some(ended) = self.attempts.join_next().await {
-            let (kind, key) = ended?;
-            self.lane(kind).leave(&key);
+            ended?;
         }
         Ok(())
     }

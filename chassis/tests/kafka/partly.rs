@@ -5,11 +5,11 @@ use std::fs::{File, read};
 use std::path::Path;
 
 use chassis::kafka::relay::{RelayConfig, read_position};
-use chassis::kafka::scan::{Isolation, scan};
+use chassis::kafka::scan::Isolation;
 
 use crate::support::{
-    Broker, Kafka, Notebook, Running, assert_exactly_once, read as read_topic, read_committed,
-    settle, wait_until,
+    Broker, Kafka, Notebook, Running, assert_exactly_once, await_topic, read as read_topic,
+    read_committed, settle,
 };
 
 /// Of a record batch (version 2): where its length, its attributes stand, and where its records begin.
@@ -88,10 +88,8 @@ impl Story {
     fn assert_lost(&self) {
         let (kafka, progress) = (&self.config.kafka, &self.config.progress_topic);
         // A broker that has come back answers before it leads all of its partitions.
-        wait_until("the broker leads them again", || {
-            let rows = scan(kafka, &self.topic, Isolation::Committed, |_| Ok(()));
-            rows.is_ok() && read_position(kafka, progress, 0).is_ok()
-        });
+        await_topic(kafka, progress);
+        await_topic(kafka, &self.topic);
         let position = read_position(kafka, progress, 0).unwrap();
         assert_eq!(position < Some(self.journal.len()), self.position_lost);
         let records = read_topic(kafka, &self.topic, Isolation::Committed);

@@ -13,20 +13,19 @@ pub type Key = (String, i64);
 pub struct Lane<T> {
     /// Under way or waiting.
     known: HashSet<Key>,
-    under_way: usize,
     waiting: VecDeque<(Instant, Key, T)>,
 }
 
 impl<T> Default for Lane<T> {
     fn default() -> Self {
-        Self { known: HashSet::new(), under_way: 0, waiting: VecDeque::new() }
+        Self { known: HashSet::new(), waiting: VecDeque::new() }
     }
 }
 
 impl<T> Lane<T> {
     /// Whether another attempt may begin.
     pub fn has_room(&self) -> bool {
-        self.under_way < AT_ONCE
+        self.known.len() - self.waiting.len() < AT_ONCE
     }
 
     /// Whether there are more than there is room for.
@@ -47,7 +46,6 @@ impl<T> Lane<T> {
         while self.has_room() {
             let (since, key, what) = self.waiting.pop_front()?;
             if now.saturating_duration_since(since) <= LOOK_EVERY {
-                self.under_way += 1;
                 return Some((key, what));
             }
             self.known.remove(&key);
@@ -55,11 +53,9 @@ impl<T> Lane<T> {
         None
     }
 
-    /// The attempt has ended.
+    /// The attempt, which was under way, has ended.
     pub fn leave(&mut self, key: &Key) {
-        if self.known.remove(key) {
-            self.under_way -= 1;
-        }
+        self.known.remove(key);
     }
 }
 
