@@ -44,7 +44,7 @@ pub use delivery::{Attempt, Delivery, DeliveryState};
 pub use endpoint::{
     Endpoint, Heard, Key, MOST_ENDPOINTS, Pause, PausedBy, Profile, Retiring, Signing, Url,
 };
-pub use event::{Event, Migrated, Notification, TaskKind};
+pub use event::{Event, Migrated, Notification, Receiver, TaskKind};
 pub use evolve::evolve;
 pub use fixed::Fixed;
 pub use flow::{FlowVersion, Status, Trigger};

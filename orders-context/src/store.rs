@@ -36,7 +36,7 @@ pub use reader::{JournalReader, ToPublish};
 pub use task::{Task, TaskChange, TaskState};
 
 use crate::domain::{
-    Availability, Bearing, Event, FlowVersion, Order, Restaurant, Shut, Status, Timestamp,
+    Availability, Bearing, Event, FlowVersion, Order, Receiver, Restaurant, Shut, Status, Timestamp,
 };
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -114,8 +114,9 @@ pub trait Store:
     /// The earliest moment at which an order wants to be looked at.
     fn next_wake_at(&self) -> Answer<'_, Option<Timestamp>>;
 
-    /// Open tasks whose next attempt is due by `due_by`, the most overdue first.
-    fn open_tasks(&self, due_by: Timestamp, limit: usize) -> Answer<'_, Vec<Task>>;
+    /// Open tasks that tell `to` and whose next attempt is due by `due_by`, the most overdue first. However
+    /// many there are to others costs nothing.
+    fn open_tasks(&self, to: Receiver, due_by: Timestamp, limit: usize) -> Answer<'_, Vec<Task>>;
 
     /// Forgets idempotency keys first used before `before`, at most `limit`; how many.
     fn forget_keys(&self, before: Timestamp, limit: usize) -> Answer<'_, usize>;

@@ -17,7 +17,7 @@ mod webhook;
 
 use crate::app::Task;
 use crate::app::{App, StartedTask};
-use crate::domain::{TaskKind, Webhook};
+use crate::domain::{Receiver, Webhook};
 use crate::leases::{Held, STOP_WITHIN};
 pub use attempt::Failed;
 use attempt::Known;
@@ -38,7 +38,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// that is slow must not keep a restaurant from hearing of an order.
 const AT_ONCE: usize = 128;
 
-/// How many due tasks are read at once: enough to find those of one kind behind the other's.
+/// How many due tasks of those to restaurants, and as many of those to customers, are read at once.
 const READ_AT_ONCE: usize = 8 * AT_ONCE;
 
 /// The ways to the outside.
@@ -118,15 +118,15 @@ struct Dispatcher {
     held: Held,
     to_restaurants: Lane<(Task, Known)>,
     to_customers: Lane<(Task, Known)>,
-    attempts: JoinSet<(TaskKind, Key)>,
+    attempts: JoinSet<(Receiver, Key)>,
     shutdown: Shutdown,
 }
 
 impl Dispatcher {
-    fn lane(&mut self, kind: TaskKind) -> &mut Lane<(Task, Known)> {
-        match kind.is_for_restaurant() {
-            true => &mut self.to_restaurants,
-            false => &mut self.to_customers,
+    fn lane(&mut self, to: Receiver) -> &mut Lane<(Task, Known)> {
+        match to {
+            Receiver::Restaurant => &mut self.to_restaurants,
+            Receiver::Customer => &mut self.to_customers,
         }
     }
 
@@ -136,36 +136,49 @@ impl Dispatcher {
 
     /// Starts what is due and not under way; whether there is more than there is room for.
     async fn look(&mut self) -> bool {
-        let due = match self.app.open_tasks(0, READ_AT_ONCE).await {
-            Ok(due) => due,
+        let mut has_more = false;
+        for to in [Receiver::Restaurant, Receiver::Customer] {
+            if self.lane(to).has_room() {
+                has_more |= self.look_for(to).await;
+            }
+            has_more |= self.lane(to).has_waiting();
+        }
+        has_more
+    }
+
+    /// Starts those to one kind of receiver; whether there may be more of them.
+    async fn look_for(&mut self, to: Receiver) -> bool {
+        match self.app.open_tasks(to, 0, READ_AT_ONCE).await {
+            Ok(due) => {
+                let has_more = due.len() == READ_AT_ONCE;
+                due.into_iter().for_each(|task| self.start(task, Known::default()));
+                has_more
+            }
             Err(failure) => {
                 tracing::warn!(error = %failure, "due tasks cannot be read");
-                return false;
+                false
             }
-        };
-        let has_more = due.len() == READ_AT_ONCE;
-        due.into_iter().for_each(|task| self.start(task, Known::default()));
-        has_more || self.to_restaurants.has_waiting() || self.to_customers.has_waiting()
+        }
     }
 
     /// Starts the task, or lets it wait for the end of another, unless it is known already.
     fn start(&mut self, task: Task, known: Known) {
-        let (kind, key) = (task.kind, (task.order_id.clone(), task.sequence));
-        self.lane(kind).enter(key, (task, known), Instant::now());
-        self.begin(kind);
+        let (to, key) = (task.kind.receiver(), (task.order_id.clone(), task.sequence));
+        self.lane(to).enter(key, (task, known), Instant::now());
+        self.begin(to);
     }
 
-    /// Begins the attempts of this kind for which there is room.
-    fn begin(&mut self, kind: TaskKind) {
+    /// Begins the attempts to such receivers for which there is room.
+    fn begin(&mut self, to: Receiver) {
         if !self.held.is_valid() {
             return;
         }
-        while let Some((key, (task, known))) = self.lane(kind).next(Instant::now()) {
+        while let Some((key, (task, known))) = self.lane(to).next(Instant::now()) {
             let (app, channels) = (self.app.clone(), Arc::clone(&self.channels));
             let (held, shutdown) = (self.held.clone(), self.shutdown.clone());
             self.attempts.spawn(async move {
                 attempt::run(&app, &channels, &task, known, &held, &shutdown).await;
-                (kind, key)
+                (to, key)
             });
         }
     }
@@ -180,11 +193,11 @@ impl Dispatcher {
     /// Makes room for the next, and begins it.
     fn go_on(
         &mut self,
-        ended: Result<(TaskKind, Key), tokio::task::JoinError>,
+        ended: Result<(Receiver, Key), tokio::task::JoinError>,
     ) -> anyhow::Result<()> {
-        let (kind, key) = ended?;
-        self.lane(kind).leave(&key);
-        self.begin(kind);
+        let (to, key) = ended?;
+        self.lane(to).leave(&key);
+        self.begin(to);
         Ok(())
     }
 }

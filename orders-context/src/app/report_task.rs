@@ -1,7 +1,7 @@
 //! How an attempt at a task went comes back as a command.
 
 use super::{App, Cause, Change, Failure};
-use crate::domain::{Command, Timestamp};
+use crate::domain::{Command, Receiver, Timestamp};
 use crate::store::{Contact, Lease, Task, TaskChange, TaskState};
 
 /// The outcome of one attempt.
@@ -89,12 +89,17 @@ impl App {
         self.submit(change).await.map(drop)
     }
 
-    /// Open tasks that are due within `ahead_ms`, the most overdue first, at most `limit`.
+    /// Open tasks that tell `to` and are due within `ahead_ms`, the most overdue first, at most `limit`.
     ///
     /// # Errors
     /// [`Failure::Unavailable`].
-    pub async fn open_tasks(&self, ahead_ms: i64, limit: usize) -> Result<Vec<Task>, Failure> {
-        Ok(self.store.open_tasks(self.now().plus_ms(ahead_ms), limit).await?)
+    pub async fn open_tasks(
+        &self,
+        to: Receiver,
+        ahead_ms: i64,
+        limit: usize,
+    ) -> Result<Vec<Task>, Failure> {
+        Ok(self.store.open_tasks(to, self.now().plus_ms(ahead_ms), limit).await?)
     }
 
     /// How to reach the customer of an order; `None` after the person was erased.

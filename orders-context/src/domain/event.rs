@@ -204,6 +204,15 @@ pub enum TaskKind {
     NotifyUser(Notification),
 }
 
+/// Who is told by a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Receiver {
+    /// The restaurant: its tasks are pointless once it has answered.
+    Restaurant,
+    /// The customer.
+    Customer,
+}
+
 impl TaskKind {
     /// The word used in the API and in tables.
     #[must_use]
@@ -215,10 +224,13 @@ impl TaskKind {
         }
     }
 
-    /// Whether the restaurant is the receiver: such a task is pointless once it has answered.
+    /// Who is told.
     #[must_use]
-    pub const fn is_for_restaurant(self) -> bool {
-        matches!(self, Self::NotifyRestaurant | Self::RemindRestaurant(_))
+    pub const fn receiver(self) -> Receiver {
+        match self {
+            Self::NotifyRestaurant | Self::RemindRestaurant(_) => Receiver::Restaurant,
+            Self::NotifyUser(_) => Receiver::Customer,
+        }
     }
 }
 

@@ -4,8 +4,8 @@
 
 use super::migrate::{Migration, migration};
 use super::{
-    Deadline, Event, Intervention, Migrated, Notification, Operation, Order, Rejection, Role,
-    Status, TaskKind, TaskWas, Terms, Timestamp, Until,
+    Deadline, Event, Intervention, Migrated, Notification, Operation, Order, Receiver, Rejection,
+    Role, Status, TaskKind, TaskWas, Terms, Timestamp, Until,
 };
 
 /// How long an order may take at most, in milliseconds from its placing or its last redrive, however
@@ -84,7 +84,7 @@ fn redrive_task(order: &Order, by: &By<'_>, now: Timestamp) -> Result<Vec<Event>
     if !order.given_up.contains(&task) {
         return Err(Rejection::TaskNotGivenUp { status });
     }
-    if task.is_for_restaurant() {
+    if task.receiver() == Receiver::Restaurant {
         order.is_in_time(now)?;
     }
     Ok(vec![task_redriven(task, TaskWas::GivenUp, by)])
@@ -97,14 +97,14 @@ fn retry_now(
     by: &By<'_>,
     now: Timestamp,
 ) -> Result<Vec<Event>, Rejection> {
-    let is_pointless = task.is_for_restaurant() && !order.status.awaits_answer();
+    let is_pointless = task.receiver() == Receiver::Restaurant && !order.status.awaits_answer();
     if is_pointless || order.given_up.contains(&task) {
         return Err(Rejection::NoOpenTask { status: order.status });
     }
     if due_at <= now || order.hurried == Some(due_at) {
         return Ok(Vec::new());
     }
-    if task.is_for_restaurant() {
+    if task.receiver() == Receiver::Restaurant {
         order.is_in_time(now)?;
     }
     Ok(vec![task_redriven(task, TaskWas::Waiting { due_at }, by)])

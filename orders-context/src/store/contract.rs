@@ -155,6 +155,7 @@ macro_rules! store_contract {
             ]
             tasks: [
                 a_task_is_due_from_its_moment_on_and_the_most_overdue_first,
+                tasks_that_tell_a_customer_do_not_hide_those_that_tell_a_restaurant,
                 a_failed_attempt_puts_the_next_one_off,
                 a_task_comes_to_its_end_once,
                 withdrawing_takes_all_that_is_open_and_nothing_else,

@@ -42,7 +42,7 @@ use super::{
     FlowFigures, Found, Generation, JournalReader, JournalRow, Kept, Lease, Loaded, OrdersPage,
     OrdersQuery, Outcome, Portion, Resharded, Standing, Store, Task, Wanted,
 };
-use crate::domain::{Availability, Restaurant, Timestamp};
+use crate::domain::{Availability, Receiver, Restaurant, Timestamp};
 use anyhow::Context;
 use chassis::backoff::Backoff;
 use chassis::postgres::{Address, Client, Migrated, Pool, VersionError};
@@ -182,9 +182,9 @@ impl Store for Postgres {
         Box::pin(ask(&self.readers, async move |client| read::next_wake_at(client).await))
     }
 
-    fn open_tasks(&self, due_by: Timestamp, limit: usize) -> Answer<'_, Vec<Task>> {
+    fn open_tasks(&self, to: Receiver, due_by: Timestamp, limit: usize) -> Answer<'_, Vec<Task>> {
         Box::pin(ask(&self.readers, async move |client| {
-            read::open_tasks(client, due_by, limit).await
+            read::open_tasks(client, to, due_by, limit).await
         }))
     }
 

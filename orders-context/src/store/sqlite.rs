@@ -32,7 +32,7 @@ use super::{
     FlowFigures, Found, Generation, JournalReader, JournalRow, Kept, Lease, Loaded, OrdersPage,
     OrdersQuery, Outcome, Portion, Resharded, Standing, Store, Task, Wanted,
 };
-use crate::domain::{Availability, Restaurant, Timestamp};
+use crate::domain::{Availability, Receiver, Restaurant, Timestamp};
 use late::Late;
 use rusqlite::{Connection, ErrorCode};
 use std::path::{Path, PathBuf};
@@ -147,8 +147,8 @@ impl Store for Sqlite {
         self.read(read::next_wake_at)
     }
 
-    fn open_tasks(&self, due_by: Timestamp, limit: usize) -> Answer<'_, Vec<Task>> {
-        self.read(move |conn| read::open_tasks(conn, due_by, limit))
+    fn open_tasks(&self, to: Receiver, due_by: Timestamp, limit: usize) -> Answer<'_, Vec<Task>> {
+        self.read(move |conn| read::open_tasks(conn, to, due_by, limit))
     }
 
     fn forget_keys(&self, before: Timestamp, limit: usize) -> Answer<'_, usize> {

@@ -3,6 +3,9 @@
 use super::Entry;
 use crate::domain::{Effect, TaskKind, Timestamp};
 
+/// Whether a row of `tasks` tells a customer, in SQL: as the index of open tasks has it.
+pub const TELLS_CUSTOMER: &str = r#"(substr(kind, 1, 14) = '{"notify_user"')"#;
+
 /// A durable call to the outside, as a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Task {

@@ -1,7 +1,7 @@
 //! A store that fails when it is told to, and counts what it is asked.
 
 use orders_context::domain::{
-    Availability, Delivery, DeliveryState, Endpoint, Restaurant, Timestamp,
+    Availability, Delivery, DeliveryState, Endpoint, Receiver, Restaurant, Timestamp,
 };
 use orders_context::store::bulk::{Bulk, NewBulk, Started};
 use orders_context::store::feed::{FeedStore, Stretch};
@@ -345,8 +345,8 @@ impl Store for Faulty {
         self.inner.next_wake_at()
     }
 
-    fn open_tasks(&self, due_by: Timestamp, limit: usize) -> Answer<'_, Vec<Task>> {
-        self.inner.open_tasks(due_by, limit)
+    fn open_tasks(&self, to: Receiver, due_by: Timestamp, limit: usize) -> Answer<'_, Vec<Task>> {
+        self.inner.open_tasks(to, due_by, limit)
     }
 
     fn forget_keys(&self, before: Timestamp, limit: usize) -> Answer<'_, usize> {

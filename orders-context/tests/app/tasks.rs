@@ -9,7 +9,7 @@ use crate::support::{
 use chassis::clock::BootInstant;
 use chassis::shutdown::Shutdown;
 use orders_context::app::{App, Cause};
-use orders_context::domain::{Decision, Event, Notification, Status, TaskKind};
+use orders_context::domain::{Decision, Event, Notification, Receiver, Status, TaskKind};
 use orders_context::leases::{Held, STOP_WITHIN};
 use orders_context::store::{Task, TaskState};
 use orders_context::tasks::mail::Mailer;
@@ -20,13 +20,17 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 
-/// With a mail server that takes calls and never says a word.
 fn channels() -> Channels {
+    mute_mail(Duration::from_millis(200))
+}
+
+/// With a mail server that takes calls and never says a word, which has so long for a letter.
+fn mute_mail(limit: Duration) -> Channels {
     let mute = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("smtp://{}", mute.local_addr().unwrap());
     // The kernel takes the calls for as long as it listens: until the test ends.
     std::mem::forget(mute);
-    over_mail(&url, Duration::from_millis(200))
+    over_mail(&url, limit)
 }
 
 /// With this mail server, which has so long for a letter.
@@ -280,4 +284,33 @@ async fn a_mail_server_that_says_nothing_is_not_waited_for() {
         (letter.state, letter.last_error.as_deref()),
         (TaskState::Open, Some("smtp_timeout"))
     );
+}
+
+/// As after a restart while the mail server is ill: more letters are overdue than are read at once.
+#[tokio::test]
+async fn letters_that_pile_up_do_not_keep_a_restaurant_from_hearing() {
+    const AT_ONCE: usize = 10;
+    const PILE: usize = 110 * AT_ONCE;
+    let sink = Sink::open(&[Answer::Status(200)]).await;
+    let takeaway = Takeaway::open();
+    let idle = takeaway.app().await;
+    idle.register_restaurant(bella_napoli(Some(sink.url.clone()))).await.unwrap();
+    for wave in 0..PILE / AT_ONCE {
+        let accepting = (0..AT_ONCE).map(|number| {
+            let app = idle.clone();
+            tokio::spawn(async move {
+                let id = &placed(&app, &format!("rosa-{wave}-{number}")).await.order_id;
+                app.decide_order(id, Decision::Accept, cook(), Cause::default()).await.unwrap();
+            })
+        });
+        for accepted in accepting.collect::<Vec<_>>() {
+            accepted.await.unwrap();
+        }
+    }
+    takeaway.clock.advance_us(SECOND);
+    let order = placed(&idle, "rosa-last").await;
+    let (app, _stop) = at_work_over(mute_mail(Duration::from_secs(600)), &takeaway, &sink).await;
+    assert_eq!(attempted(&app, &order.order_id, 1).await.state, TaskState::Done);
+    let letters = idle.open_tasks(Receiver::Customer, 0, 2 * PILE).await.unwrap();
+    assert_eq!(letters.len(), PILE, "none of them was waited for");
 }

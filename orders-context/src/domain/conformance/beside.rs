@@ -1,7 +1,7 @@
 //! What operators do beside the flow: for whom, when, and to what.
 
 use super::{Breach, BreachKind, Told, forbidden, who};
-use crate::domain::{Deadline, Event, Migrated, Order, Role};
+use crate::domain::{Deadline, Event, Migrated, Order, Receiver, Role};
 
 /// What is wrong with what an operator did beside the flow.
 pub(super) fn beside(order: &Order, told: &Told<'_>) -> Vec<Breach> {
@@ -25,7 +25,7 @@ pub(super) fn beside(order: &Order, told: &Told<'_>) -> Vec<Breach> {
                 breaches.push(Breach::new(BreachKind::Deadline, what));
             }
         }
-        Event::TaskRedriven { task, .. } if task.is_for_restaurant() => {
+        Event::TaskRedriven { task, .. } if task.receiver() == Receiver::Restaurant => {
             if !order.status.awaits_answer() {
                 breaches.push(forbidden(order, event));
             }

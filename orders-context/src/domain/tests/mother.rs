@@ -3,8 +3,8 @@
 
 use crate::domain::{
     Announce, Command, Deadline, Decision, Event, FlowVersion, ITEM_UNAVAILABLE, Intervention,
-    Item, Migrated, Notification, Operation, Order, Placement, Policy, Role, Status, TaskKind,
-    TaskWas, Terms, Timestamp, Until, evolve, wake_at,
+    Item, Migrated, Notification, Operation, Order, Placement, Policy, Receiver, Role, Status,
+    TaskKind, TaskWas, Terms, Timestamp, Until, evolve, wake_at,
 };
 
 /// 21 September 2026, in the evening: when every order here is placed.
@@ -359,7 +359,7 @@ pub fn cancel() -> Decision {
 
 /// A task reached its receiver at the first attempt.
 pub fn delivered(task: TaskKind, now: Timestamp) -> Command {
-    let channel = if task.is_for_restaurant() { "webhook" } else { "mail" };
+    let channel = if task.receiver() == Receiver::Restaurant { "webhook" } else { "mail" };
     Command::TaskDelivered { task, channel: channel.to_owned(), attempts: 1, now }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{commit, journal, moved, placed, unmoved};
 use crate::domain::tests::mother::{after, order_accepted};
-use crate::domain::{Notification, Order, TaskKind};
+use crate::domain::{Notification, Order, Receiver, TaskKind};
 use crate::store::{Commit, Store, Task, TaskChange, TaskState};
 use std::sync::Arc;
 
@@ -45,6 +45,15 @@ async fn tasks(store: &dyn Store) -> Vec<Task> {
     found.expect("it is there").tasks
 }
 
+/// Those that are open and due, whoever is told.
+async fn due(store: &dyn Store, us: i64) -> Vec<Task> {
+    let mut due = Vec::new();
+    for to in [Receiver::Restaurant, Receiver::Customer] {
+        due.extend(store.open_tasks(to, after(us), 10).await.expect("the store answers"));
+    }
+    due
+}
+
 async fn states(store: &dyn Store) -> Vec<(i64, TaskState)> {
     tasks(store).await.iter().map(|task| (task.sequence, task.state)).collect()
 }
@@ -56,11 +65,11 @@ pub async fn a_task_is_due_from_its_moment_on_and_the_most_overdue_first(
     let row = vec![
         task(1, TaskKind::NotifyRestaurant, 30),
         task(2, TaskKind::RemindRestaurant(2), 10),
-        task(3, Notification::Accepted.task(), 20),
+        task(3, TaskKind::RemindRestaurant(3), 20),
     ];
     with_tasks(&*store, row.clone()).await;
     let due = async |us, limit| -> Vec<i64> {
-        let due = store.open_tasks(after(us), limit).await.unwrap();
+        let due = store.open_tasks(Receiver::Restaurant, after(us), limit).await.unwrap();
         due.iter().map(|task| task.sequence).collect()
     };
     assert_eq!(due(9, 10).await, [0; 0]);
@@ -71,14 +80,33 @@ pub async fn a_task_is_due_from_its_moment_on_and_the_most_overdue_first(
     assert_eq!(tasks(&*store).await, row, "oldest first, with everything they were opened with");
 }
 
+pub async fn tasks_that_tell_a_customer_do_not_hide_those_that_tell_a_restaurant(
+    open: impl Fn() -> Arc<dyn Store>,
+) {
+    use Notification as N;
+    let store = open();
+    let to_customer = [N::Accepted, N::Rejected, N::Expired, N::Cancelled, N::TimedOut];
+    let mut row: Vec<Task> =
+        (1..).zip(to_customer).map(|(n, what)| task(n, what.task(), n)).collect();
+    row.push(task(6, TaskKind::NotifyRestaurant, 6));
+    row.push(task(7, TaskKind::RemindRestaurant(12), 7));
+    with_tasks(&*store, row).await;
+    let due = async |to, limit| -> Vec<i64> {
+        let due = store.open_tasks(to, after(7), limit).await.unwrap();
+        due.iter().map(|task| task.sequence).collect()
+    };
+    assert_eq!(due(Receiver::Restaurant, 2).await, [6, 7]);
+    assert_eq!(due(Receiver::Customer, 10).await, [1, 2, 3, 4, 5]);
+}
+
 pub async fn a_failed_attempt_puts_the_next_one_off(open: impl Fn() -> Arc<dyn Store>) {
     let store = open();
     let order = with_tasks(&*store, vec![task(1, TaskKind::NotifyRestaurant, 0)]).await;
     commit(&*store, vec![unmoved(&order, again(1, 3, 500))]).await;
     drop(store);
     let store = open();
-    assert_eq!(store.open_tasks(after(499), 10).await.unwrap(), []);
-    let due = store.open_tasks(after(500), 10).await.unwrap();
+    assert_eq!(due(&*store, 499).await, []);
+    let due = due(&*store, 500).await;
     let put_off = Task {
         attempts: 3,
         last_error: Some("http_503".to_owned()),
@@ -101,7 +129,7 @@ pub async fn a_task_comes_to_its_end_once(open: impl Fn() -> Arc<dyn Store>) {
     let told: Vec<_> =
         ended.iter().map(|t| (t.state, t.attempts, t.last_error.as_deref())).collect();
     assert_eq!(told, [(TaskState::Done, 2, None), (TaskState::GivenUp, 9, Some("timeout"))]);
-    assert_eq!(store.open_tasks(after(9_999), 10).await.unwrap(), []);
+    assert_eq!(due(&*store, 9_999).await, []);
     let too_late = vec![
         unmoved(&order, close(1, 7, TaskState::GivenUp)),
         unmoved(&order, again(1, 7, 0)),
@@ -128,7 +156,7 @@ pub async fn withdrawing_takes_all_that_is_open_and_nothing_else(
         states(&*store).await,
         [(1, TaskState::Withdrawn), (2, TaskState::Done), (3, TaskState::Withdrawn)]
     );
-    let open_still = store.open_tasks(after(9_999), 10).await.unwrap();
+    let open_still = due(&*store, 9_999).await;
     assert_eq!(open_still.len(), 1);
     assert_eq!(open_still[0].order_id, "order-2");
 }
@@ -146,7 +174,7 @@ pub async fn a_withdrawn_task_may_turn_out_done_but_is_not_tried_again(
     ];
     commit(&*store, reports).await;
     assert_eq!(states(&*store).await, [(1, TaskState::Done), (2, TaskState::Withdrawn)]);
-    assert_eq!(store.open_tasks(after(9_999), 10).await.unwrap(), []);
+    assert_eq!(due(&*store, 9_999).await, []);
 }
 
 pub async fn tasks_are_opened_after_those_before_are_withdrawn(open: impl Fn() -> Arc<dyn Store>) {

@@ -2,8 +2,9 @@
 
 use super::archive;
 use super::rows::{TASK, get, json, task, text};
-use crate::domain::{Order, Restaurant, Timestamp};
+use crate::domain::{Order, Receiver, Restaurant, Timestamp};
 use crate::store::archive::unpack;
+use crate::store::task::TELLS_CUSTOMER;
 use crate::store::{Contact, Due, Error, Found, Loaded, Remembered, Task, Wanted};
 use chassis::postgres::Client;
 use std::borrow::Cow;
@@ -177,13 +178,16 @@ pub async fn next_wake_at(client: &Client) -> Result<Option<Timestamp>, Error> {
 
 pub async fn open_tasks(
     client: &Client,
+    to: Receiver,
     due_by: Timestamp,
     limit: usize,
 ) -> Result<Vec<Task>, Error> {
     let sql = format!(
-        "SELECT {TASK} FROM tasks WHERE state = 'open' AND next_attempt_at <= $1
-         ORDER BY next_attempt_at LIMIT $2"
+        "SELECT {TASK} FROM tasks
+         WHERE state = 'open' AND {TELLS_CUSTOMER} = $1 AND next_attempt_at <= $2
+         ORDER BY next_attempt_at LIMIT $3"
     );
-    let rows = select(client, &sql, &[&due_by.0, &(limit as i64)]).await?;
+    let tells_customer = to == Receiver::Customer;
+    let rows = select(client, &sql, &[&tells_customer, &due_by.0, &(limit as i64)]).await?;
     rows.iter().map(task).collect()
 }

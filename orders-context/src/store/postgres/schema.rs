@@ -335,4 +335,10 @@ pub const MIGRATIONS: &[&str] = &[
     -- How many orders a customer has under way is asked for each new one: what is over costs nothing.
     CREATE INDEX orders_under_way ON orders (customer_id) WHERE deadline IS NOT NULL;
 "#,
+    r#"
+    -- Open tasks by who is told: those of one that stand for long never hide those of the other.
+    CREATE INDEX tasks_due_to ON tasks ((substr(kind, 1, 14) = '{"notify_user"'), next_attempt_at)
+        WHERE state = 'open';
+    DROP INDEX tasks_due;
+"#,
 ];

@@ -2,7 +2,8 @@
 
 use super::archive;
 use super::rows::{TASK, json, task};
-use crate::domain::{Order, Restaurant, Timestamp};
+use crate::domain::{Order, Receiver, Restaurant, Timestamp};
+use crate::store::task::TELLS_CUSTOMER;
 use crate::store::{Contact, Due, Error, Found, Loaded, Remembered, Task, Wanted};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::sync::Arc;
@@ -130,15 +131,22 @@ pub fn next_wake_at(conn: &mut Connection) -> Result<Option<Timestamp>, Error> {
     Ok(at.map(Timestamp))
 }
 
+/// Asks for open tasks: of customers or not, due by then, at most so many.
+pub fn open_tasks_sql() -> String {
+    format!(
+        "SELECT {TASK} FROM tasks WHERE state = 'open' AND {TELLS_CUSTOMER} = ?1
+         AND next_attempt_at <= ?2 ORDER BY next_attempt_at LIMIT ?3"
+    )
+}
+
 pub fn open_tasks(
     conn: &mut Connection,
+    to: Receiver,
     due_by: Timestamp,
     limit: usize,
 ) -> Result<Vec<Task>, Error> {
-    let mut statement = conn.prepare_cached(&format!(
-        "SELECT {TASK} FROM tasks WHERE state = 'open' AND next_attempt_at <= ?1
-         ORDER BY next_attempt_at LIMIT ?2"
-    ))?;
-    let rows = statement.query_map(params![due_by.0, limit as i64], task)?;
+    let mut statement = conn.prepare_cached(&open_tasks_sql())?;
+    let tells_customer = to == Receiver::Customer;
+    let rows = statement.query_map(params![tells_customer, due_by.0, limit as i64], task)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -360,4 +360,9 @@ pub const MIGRATIONS: &[&str] = &[
     SELECT restaurant_id, placed_at, order_id FROM orders
     ORDER BY restaurant_id, placed_at, order_id;
     DROP INDEX orders_by_restaurant;
-"];
+", r#"
+    -- Open tasks by who is told: those of one that stand for long never hide those of the other.
+    CREATE INDEX tasks_due_to ON tasks ((substr(kind, 1, 14) = '{"notify_user"'), next_attempt_at)
+        WHERE state = 'open';
+    DROP INDEX tasks_due;
+"#];

@@ -9,7 +9,7 @@ mod versions;
 
 use super::{Sqlite, schema};
 use crate::domain::tests::mother::{EVENING, after};
-use crate::domain::{TaskKind, Timestamp};
+use crate::domain::{Receiver, TaskKind, Timestamp};
 use crate::store::contract::reading::who_is_readable;
 use crate::store::contract::{commit, placed, store_contract};
 use crate::store::{
@@ -133,7 +133,11 @@ async fn tasks_contacts_keys_and_restaurants_that_make_no_sense_are_corrupt_and_
         if sql.contains("forgotten") {
             continue;
         }
-        corrupt(store.open_tasks(Timestamp(i64::MAX), 10).await, sql, "open tasks");
+        corrupt(
+            store.open_tasks(Receiver::Restaurant, Timestamp(i64::MAX), 10).await,
+            sql,
+            "open tasks",
+        );
     }
     let sql = "UPDATE contacts SET email = x'00ff'";
     let folder = TempDir::new().expect("a folder");

@@ -1,5 +1,6 @@
 //! No question for a page reads a whole table or sorts without a bound: SQLite says how it will go.
 
+use super::super::read::open_tasks_sql;
 use super::super::write::COUNT_UNDER_WAY;
 use super::tables;
 use crate::store::OrdersQuery;
@@ -12,8 +13,8 @@ use rusqlite::Connection;
 /// One step: what it belongs to, and what it is.
 type Step = (i64, String);
 
-fn plan(conn: &Connection, statement: &Statement) -> Vec<Step> {
-    let explained = format!("EXPLAIN QUERY PLAN {}", statement.sql);
+fn plan(conn: &Connection, sql: &str) -> Vec<Step> {
+    let explained = format!("EXPLAIN QUERY PLAN {sql}");
     let mut explained = conn.prepare(&explained).expect("a statement");
     let mut rows = explained.raw_query();
     let mut steps = Vec::new();
@@ -78,7 +79,7 @@ fn no_page_reads_a_table_or_sorts_without_a_bound() {
             let along = page(question, None, MOST_LOOKED_AT);
             let along_all = along.sql.contains("WHERE true ORDER BY placed_at");
             for statement in std::iter::once(along).chain(pages).chain(counts) {
-                let steps = plan(&conn, &statement);
+                let steps = plan(&conn, &statement.sql);
                 let bounded = steps.iter().all(|(_, step)| is_bounded(step, along_all));
                 let bounded = bounded && begins_with_the_youngest(&statement, &steps);
                 if !bounded || !sorts_within_bounds(&steps) {
@@ -95,7 +96,7 @@ fn what_a_restaurant_has_is_counted_without_what_others_have() {
     let conn = tables();
     let of_restaurant = |query: &OrdersQuery| query.filter.restaurant_id.is_some();
     for query in every_question().iter().filter(|query| of_restaurant(query)) {
-        let steps = plan(&conn, &count(Question(query, Dialect::Sqlite), None));
+        let steps = plan(&conn, &count(Question(query, Dialect::Sqlite), None).sql);
         let bounded = steps.iter().all(|(_, step)| is_bounded(step, false));
         assert!(bounded, "{query:?}\n{steps:#?}");
     }
@@ -103,13 +104,17 @@ fn what_a_restaurant_has_is_counted_without_what_others_have() {
 
 #[test]
 fn what_a_customer_has_under_way_is_counted_without_what_is_over() {
-    let conn = tables();
-    let explained = format!("EXPLAIN QUERY PLAN {COUNT_UNDER_WAY}");
-    let mut explained = conn.prepare(&explained).expect("a statement");
-    let steps: Vec<String> =
-        explained.query_map(["ada", "20"], |row| row.get(3)).unwrap().map(Result::unwrap).collect();
+    let steps = plan(&tables(), COUNT_UNDER_WAY);
     let index = "USING INDEX orders_under_way (customer_id=?)";
     let covering = "USING COVERING INDEX orders_under_way (customer_id=?)";
-    let found = steps.iter().any(|step| step.contains(index) || step.contains(covering));
+    let found = steps.iter().any(|(_, step)| step.contains(index) || step.contains(covering));
     assert!(found, "{steps:?}");
+}
+
+#[test]
+fn due_tasks_are_found_without_those_that_tell_others() {
+    let steps = plan(&tables(), &open_tasks_sql());
+    let index = "SEARCH tasks USING INDEX tasks_due_to (<expr>=? AND next_attempt_at<?)";
+    let steps: Vec<_> = steps.iter().map(|(_, step)| step.as_str()).collect();
+    assert_eq!(steps, [index], "and in their order");
 }
