@@ -1,6 +1,6 @@
 //! Topics: made and configured as declared, never deleted.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
 use rdkafka::admin::{
@@ -17,6 +17,9 @@ use super::settings::{KafkaConfig, admin_config};
 
 /// How long one request may take.
 const REQUEST: Duration = Duration::from_secs(15);
+
+/// How soon the cluster is asked again where another process was sooner.
+const GLANCE: Duration = Duration::from_millis(50);
 
 /// A topic as it is declared.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,7 +69,7 @@ pub enum Applied {
 
 /// Makes the topics that are missing and sets what differs; with three brokers or more each topic
 /// has three replicas, of which two must have a record before it counts. Settings that are not
-/// declared stay as they are.
+/// declared stay as they are. Several processes may do it at once: what another has made is taken as it is.
 ///
 /// # Errors
 ///
@@ -75,26 +78,49 @@ pub async fn apply_topics(
     kafka: &KafkaConfig,
     topics: &[TopicSpec],
 ) -> anyhow::Result<Vec<(String, Applied)>> {
-    let (client, cluster) = ask(kafka, Cluster::ask).await?;
+    let (mut client, mut cluster) = ask(kafka, Cluster::ask).await?;
     let mut applied = Vec::with_capacity(topics.len());
     for topic in topics {
-        let known = cluster.topics.iter().find(|known| known.name == topic.name);
-        let outcome = match known {
-            None => create(&client, topic, cluster.brokers.clamp(1, 3)).await,
-            Some(known) if known.may_grow_to(topic) => grow(&client, topic, known.partitions).await,
-            Some(known) if known.partitions != topic.partitions => Ok(Applied::Refused {
-                reason: format!(
-                    "it has {} partitions, declared are {}: keys would move to other partitions \
-                     and lose their order; declare a new topic instead",
-                    known.partitions, topic.partitions
-                ),
-            }),
-            Some(known) => configure(&client, topic, known.replicas).await,
+        let begun = Instant::now();
+        let outcome = loop {
+            match apply(&client, &cluster, topic).await {
+                Err(cause) if is_overtaken(&cause) && begun.elapsed() < REQUEST => {
+                    tokio::time::sleep(GLANCE).await;
+                    (client, cluster) = ask(kafka, Cluster::ask).await?;
+                }
+                outcome => break outcome.with_context(|| format!("topic {}", topic.name))?,
+            }
         };
-        let outcome = outcome.with_context(|| format!("topic {}", topic.name))?;
         applied.push((topic.name.clone(), outcome));
     }
     Ok(applied)
+}
+
+/// Makes one topic as declared, going by what `cluster` is known to have.
+async fn apply(
+    client: &AdminClient<Plain>,
+    cluster: &Cluster,
+    topic: &TopicSpec,
+) -> anyhow::Result<Applied> {
+    match cluster.topics.iter().find(|known| known.name == topic.name) {
+        None => create(client, topic, cluster.brokers.clamp(1, 3)).await,
+        Some(known) if known.may_grow_to(topic) => grow(client, topic, known.partitions).await,
+        Some(known) if known.partitions != topic.partitions => Ok(Applied::Refused {
+            reason: format!(
+                "it has {} partitions, declared are {}: keys would move to other partitions \
+                 and lose their order; declare a new topic instead",
+                known.partitions, topic.partitions
+            ),
+        }),
+        Some(known) => configure(client, topic, known.replicas).await,
+    }
+}
+
+/// Whether another process may have made it, or added its partitions, since the cluster was asked.
+fn is_overtaken(cause: &anyhow::Error) -> bool {
+    use RDKafkaErrorCode::{InvalidPartitions, TopicAlreadyExists};
+    let code = cause.downcast_ref::<KafkaError>().and_then(KafkaError::rdkafka_error_code);
+    matches!(code, Some(TopicAlreadyExists | InvalidPartitions))
 }
 
 /// A name for the cluster that no other has: positions of another cluster mean nothing in it.

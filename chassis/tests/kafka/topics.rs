@@ -43,6 +43,31 @@ fn a_topic_is_made_as_declared_and_then_kept_so() {
     assert!(matches!(&refused, Applied::Refused { reason } if reason.contains("2 partitions")));
 }
 
+/// As instances do that start together, each with the same declaration.
+#[test]
+fn topics_may_be_made_and_grown_by_several_at_once() {
+    let kafka = Kafka::shared();
+    let names: Vec<String> = (1..=8).map(|n| kafka.name(&format!("starters-{n}"))).collect();
+    let apply_at_once = |partitions, change: Applied| {
+        let partitioning = Partitioning::ByNumber;
+        let of = |name| TopicSpec { partitioning, ..declared(name, partitions, "1000000") };
+        let specs: Vec<TopicSpec> = names.iter().map(|name| of(name)).collect();
+        let applied: Vec<_> = std::thread::scope(|scope| {
+            let apply = || block_on(apply_topics(&kafka.config, &specs)).unwrap();
+            let threads: Vec<_> = (0..3).map(|_| scope.spawn(apply)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        for (index, name) in names.iter().enumerate() {
+            let of_each = applied.iter().map(|one| &one[index].1);
+            let (changed, rest): (Vec<_>, Vec<_>) = of_each.partition(|one| **one == change);
+            assert_eq!((changed.len(), rest), (1, vec![&Applied::Unchanged; 2]), "{name}");
+        }
+    };
+    apply_at_once(1, Applied::Created);
+    names.iter().for_each(|name| await_topic(&kafka.config, name));
+    apply_at_once(4, Applied::Grown { from: 1 });
+}
+
 #[test]
 fn a_topic_whose_writer_names_the_partition_grows_and_never_shrinks() {
     let kafka = Kafka::shared();
