@@ -63,6 +63,11 @@ test: ## every check and every test, on a stack of its own
 	@deploy/step 'Build the binaries' cargo build $(locked) --workspace --bins
 	@deploy/step 'Test' deploy/run-tests $(locked)
 
+.PHONY: release
+release: ## build orders for speed, by what it goes through under load; half an hour
+	@deploy/step 'Install what is missing' deploy/setup
+	@deploy/step 'Build' deploy/release
+
 .PHONY: bench
 bench: ## measure orders (PEERS=DIR: and other engines beside it); about five minutes
 	@deploy/step 'Install what is missing' deploy/setup

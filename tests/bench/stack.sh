@@ -4,7 +4,7 @@
 # checkout.
 #
 #   BENCH_CORES   the cores to use                    (0,1)
-#   BENCH_PROFILE release, or dev for what is compiled already  (release)
+#   BENCH_PROFILE release, dev for what is compiled already, or trained for what deploy/release builds  (release)
 
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}
 export TAKEAWAY_VAR=$CARGO_TARGET_DIR/stacks/bench TAKEAWAY_PORT_OFFSET=17000
@@ -19,7 +19,11 @@ pinned() { taskset -c "${BENCH_CORES:-0,1}" "$@"; }
 
 # start_stack builds what is in the checkout, never measures an older build, and starts without data.
 start_stack() {
-  cargo build -q --profile "$profile" --workspace --bin orders --bin load
+  if [[ $profile == trained ]]; then
+    deploy/release >&2
+  else
+    cargo build -q --profile "$profile" --workspace --bin orders --bin load
+  fi
   mkdir -p "$TAKEAWAY_VAR"
   deploy/local clean >/dev/null
   trap 'deploy/local down >/dev/null' EXIT
