@@ -24,6 +24,11 @@ start_stack() {
   else
     cargo build -q --profile "$profile" --workspace --bin orders --bin load
   fi
+  start_built
+}
+
+# start_built starts what is built, without data, until the script ends.
+start_built() {
   mkdir -p "$TAKEAWAY_VAR"
   deploy/local clean >/dev/null
   trap 'deploy/local down >/dev/null' EXIT
