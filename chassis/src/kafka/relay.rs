@@ -124,8 +124,8 @@ pub struct RelayConfig {
     pub progress_key: Option<String>,
     /// Most rows in one transaction.
     pub batch: usize,
-    /// The longest pause between two transactions; shorter the less there is to do, and where transactions
-    /// are quick. Each costs the broker about 3 ms of CPU however small it is.
+    /// The pause between two transactions under load; shorter the less there is to do. Each
+    /// transaction costs the broker about 3 ms of CPU however small it is.
     pub busy_pause: Duration,
     /// How often an idle relay looks at the journal without having been woken.
     pub look_every: Duration,

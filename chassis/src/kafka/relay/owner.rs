@@ -124,7 +124,6 @@ impl<J: Journal> Owner<J> {
             if self.shutdown.is_cancelled() {
                 return End::Stopped;
             }
-            let began = Instant::now();
             if rows.is_empty()
                 && let Err(error) = self.journal.read_after(position, self.config.batch, &mut rows)
             {
@@ -150,7 +149,7 @@ impl<J: Journal> Owner<J> {
                 return End::Refused(error);
             }
             let read = rows_of_journal(&rows);
-            pace.committed(read, last_commit.elapsed(), began.elapsed());
+            pace.committed(read, last_commit.elapsed());
             last_commit = Instant::now();
             settled.committed(last_commit);
             let pause = pace.pause(read, self.config.batch, self.config.busy_pause);
