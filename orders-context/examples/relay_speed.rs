@@ -18,8 +18,8 @@ use chassis::http::Health;
 use chassis::ids::UuidV7Ids;
 use chassis::kafka::admin::{Partitioning, TopicSpec, apply_topics};
 use chassis::kafka::consumer::{Batch, ConsumerConfig, Failure, Inbox, Position, run_consumer};
-use chassis::kafka::relay::{RelayConfig, read_position, run_relay};
-use chassis::kafka::{Incoming, KafkaConfig};
+use chassis::kafka::relay::{Journal, RelayConfig, run_relay};
+use chassis::kafka::{Incoming, KafkaConfig, Outgoing};
 use chassis::shutdown::Shutdown;
 use chassis::signal::Signal;
 use one_order::{take, trattoria};
@@ -37,6 +37,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 
 /// As in `orders`.
@@ -48,9 +49,6 @@ const EVENTS_OF_AN_ORDER: u64 = 5;
 
 /// Orders under way at once while a backlog is made.
 const AT_ONCE: usize = 256;
-
-/// Between two looks at how far a backlog is drained.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 
 /// How long the first event may take until it is seen.
 const UNTIL_SEEN: Duration = Duration::from_secs(60);
@@ -107,7 +105,8 @@ impl Bench {
         Ok(Self { folder, store, app, wake, relay, stop })
     }
 
-    fn start_relay(&self) -> anyhow::Result<JoinHandle<anyhow::Result<()>>> {
+    /// The relay, and what it commits.
+    fn start_relay(&self) -> anyhow::Result<(JoinHandle<anyhow::Result<()>>, Commits)> {
         let lease = Lease { name: "relay-0".into(), token: 1 };
         let held = Held::until(lease, BootInstant::now() + Duration::from_secs(86_400));
         let journal = OrderJournal::new(
@@ -116,10 +115,11 @@ impl Bench {
             SchemaIds { events: 1, states: 2 },
             held,
         )?;
+        let (committed, commits) = unbounded_channel();
+        let journal = Watched { journal, committed };
         let (config, wake, stop) = (self.relay.clone(), self.wake.clone(), self.stop.clone());
-        Ok(std::thread::spawn(move || {
-            run_relay(config, journal, wake, Arc::new(SystemClock), stop)
-        }))
+        let run = move || run_relay(config, journal, wake, Arc::new(SystemClock), stop);
+        Ok((std::thread::spawn(run), commits))
     }
 
     async fn drain(&self, events: u64) -> anyhow::Result<()> {
@@ -135,21 +135,16 @@ impl Bench {
             order??;
         }
         let newest = self.store.journal_reader()?.newest()?;
-        let relay = self.start_relay()?;
-        // What it takes to take over is no part of draining.
+        let (relay, mut commits) = self.start_relay()?;
+        // What it takes to take over, and to begin, is no part of draining.
         let mut first = None;
-        loop {
-            // Each look is a client of its own, which takes of the cores that are measured.
-            tokio::time::sleep(BETWEEN_LOOKS).await;
-            let (kafka, topic) = (self.relay.kafka.clone(), self.relay.progress_topic.clone());
-            let position =
-                tokio::task::spawn_blocking(move || read_position(&kafka, &topic, 0)).await??;
-            let done = position.unwrap_or(0);
-            let (since, before) = *first.get_or_insert((Instant::now(), done));
-            if done == 0 {
-                first = None;
-            } else if done >= newest {
-                let seconds = since.elapsed().as_secs_f64();
+        while let Some((position, at_us)) = commits.recv().await {
+            if position == 0 {
+                continue;
+            }
+            let (before, since_us) = *first.get_or_insert((position, at_us));
+            if position >= newest {
+                let seconds = (at_us - since_us) as f64 / 1e6;
                 println!("{:.0} events/s", (newest - before) as f64 / seconds);
                 break;
             }
@@ -159,7 +154,7 @@ impl Bench {
     }
 
     async fn live(&self, rate: u64, seconds: u64) -> anyhow::Result<()> {
-        let relay = self.start_relay()?;
+        let (relay, _commits) = self.start_relay()?;
         let seen = Seen::default();
         let reader = seen.clone().start(&self.relay.kafka, self.stop.clone());
         // A first order shows that relay and reader are at work.
@@ -201,6 +196,36 @@ impl Bench {
         self.stop.cancel();
         reader.join().map_err(|_| anyhow::anyhow!("the reader panicked"))??;
         relay.join().map_err(|_| anyhow::anyhow!("the relay panicked"))?
+    }
+}
+
+/// Positions up to which all is committed, each with the moment it was known, microseconds since the Unix epoch.
+type Commits = UnboundedReceiver<(i64, i64)>;
+
+/// A journal that tells what of it is committed.
+struct Watched {
+    journal: OrderJournal,
+    committed: UnboundedSender<(i64, i64)>,
+}
+
+impl Journal for Watched {
+    fn read_after(
+        &mut self,
+        position: i64,
+        limit: usize,
+        out: &mut Vec<Outgoing>,
+    ) -> anyhow::Result<()> {
+        self.journal.read_after(position, limit, out)
+    }
+
+    fn newest(&mut self) -> anyhow::Result<Option<i64>> {
+        self.journal.newest()
+    }
+
+    fn published(&mut self, position: i64, at_us: i64) -> anyhow::Result<()> {
+        // Nobody waits for the last one.
+        let _ = self.committed.send((position, at_us));
+        Ok(())
     }
 }
 

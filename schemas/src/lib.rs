@@ -18,7 +18,7 @@ pub use codec::{DecodeError, Decoder, EncodeError, Encoder, SchemaError};
 pub use headers::Envelope;
 pub use order_events::{OrderEvent, OrderFact};
 pub use order_state::OrderState;
-pub use record::Event;
+pub use record::{Columns, Event};
 pub use registry::{RegistryAddress, RegistryClient, RegistryError};
 pub use topics::{Owner, Subject, Topic};
 pub use voucher_events::{VoucherEvent, VoucherFact};

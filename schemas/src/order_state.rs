@@ -2,10 +2,8 @@
 //!
 //! The documentation of each field is in the schema itself, `avro/orders.order.state.v1`.
 
-use serde::{Deserialize, Serialize};
-
 use crate::headers::Envelope;
-use crate::record::Event;
+use crate::record::{Event, published_record};
 use crate::topics::{ORDER_STATES_VALUE, Subject};
 
 /// What a record of the topic is, in the place of an event type.
@@ -14,41 +12,38 @@ pub const ORDER_STATE: &str = "order_state";
 /// The same for a key without a value.
 pub const ORDER_FORGOTTEN: &str = "order_forgotten";
 
-/// The state of one order after its last event.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OrderState {
-    /// Id of the order, and the key of the message.
-    pub order_id: String,
-    /// Sequence of its last event.
-    pub sequence: i64,
-    /// Id of that event.
-    pub event_id: String,
-    /// What happened in it.
-    pub event_type: String,
-    /// When that happened, microseconds since the Unix epoch.
-    #[serde(rename = "occurred_at")]
-    pub occurred_at_us: i64,
-    /// Status of the order.
-    pub status: String,
-    /// Id of the restaurant.
-    pub restaurant_id: String,
-    /// Opaque id of the customer.
-    pub customer_id: String,
-    /// Total of the order in minor units of `currency`.
-    pub total_minor: i64,
-    /// ISO 4217 code of every amount in the record.
-    pub currency: String,
-    /// When it was placed, microseconds since the Unix epoch.
-    #[serde(rename = "placed_at")]
-    pub placed_at_us: i64,
-    /// The moment before which the restaurant has to answer.
-    #[serde(rename = "accept_by")]
-    pub accept_by_us: i64,
-    /// The moment before which it has to be completed.
-    #[serde(rename = "complete_by")]
-    pub complete_by_us: i64,
-    /// Version of the flow that it follows; `None` where the writer did not say.
-    pub flow_version: Option<i32>,
+published_record! {
+    /// The state of one order after its last event.
+    pub struct OrderState {
+        /// Id of the order, and the key of the message.
+        pub order_id: String = "order_id",
+        /// Sequence of its last event.
+        pub sequence: i64 = "sequence",
+        /// Id of that event.
+        pub event_id: String = "event_id",
+        /// What happened in it.
+        pub event_type: String = "event_type",
+        /// When that happened, microseconds since the Unix epoch.
+        pub occurred_at_us: i64 = "occurred_at",
+        /// Status of the order.
+        pub status: String = "status",
+        /// Id of the restaurant.
+        pub restaurant_id: String = "restaurant_id",
+        /// Opaque id of the customer.
+        pub customer_id: String = "customer_id",
+        /// Total of the order in minor units of `currency`.
+        pub total_minor: i64 = "total_minor",
+        /// ISO 4217 code of every amount in the record.
+        pub currency: String = "currency",
+        /// When it was placed, microseconds since the Unix epoch.
+        pub placed_at_us: i64 = "placed_at",
+        /// The moment before which the restaurant has to answer.
+        pub accept_by_us: i64 = "accept_by",
+        /// The moment before which it has to be completed.
+        pub complete_by_us: i64 = "complete_by",
+        /// Version of the flow that it follows; `None` where the writer did not say.
+        pub flow_version: Option<i32> = "flow_version",
+    }
 }
 
 impl Event for OrderState {

@@ -1,8 +1,9 @@
 //! What the typed events have in common, and the macro that ties a record's three names for one fact
 //! together: the Rust variant, the event type and the block's column.
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::ser::{Error, SerializeStruct, SerializeTuple};
+use serde::{Serialize, Serializer};
 
 use crate::headers::Envelope;
 use crate::topics::Subject;
@@ -22,6 +23,81 @@ pub trait Event: Serialize + DeserializeOwned {
 
     /// The CloudEvents attributes of the event; trace and causation are left for the caller to fill.
     fn envelope(&self) -> Envelope<'_>;
+}
+
+/// A record by its columns, whose order is that of its schema: who knows the order needs no names.
+pub trait Columns {
+    /// Their names on the wire.
+    const NAMES: &'static [&'static str];
+
+    /// Tells `row` the values, in the order of the names.
+    ///
+    /// # Errors
+    /// That of `row`.
+    fn tell<R: SerializeTuple>(&self, row: &mut R) -> Result<(), R::Error>;
+}
+
+/// Serialises `record` with the names of its columns.
+pub(crate) fn by_name<C: Columns, S: Serializer>(
+    record: &C,
+    name: &'static str,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let row = serializer.serialize_struct(name, C::NAMES.len())?;
+    let mut named = Named { row, names: C::NAMES.iter() };
+    record.tell(&mut named)?;
+    named.end()
+}
+
+/// Gives each value that it is told the next name.
+struct Named<R> {
+    row: R,
+    names: std::slice::Iter<'static, &'static str>,
+}
+
+impl<R: SerializeStruct> SerializeTuple for Named<R> {
+    type Ok = R::Ok;
+    type Error = R::Error;
+
+    fn serialize_element<T: ?Sized + Serialize>(&mut self, value: &T) -> Result<(), R::Error> {
+        let name = self.names.next().ok_or_else(|| R::Error::custom("a column has no name"))?;
+        self.row.serialize_field(name, value)
+    }
+
+    fn end(self) -> Result<R::Ok, R::Error> {
+        self.row.end()
+    }
+}
+
+/// Defines a record. After each `=` stands the column's name on the wire.
+macro_rules! published_record {
+    (
+        $(#[$record_meta:meta])*
+        pub struct $Record:ident {
+            $( $(#[$column_meta:meta])* pub $column:ident: $Type:ty = $wire:tt, )*
+        }
+    ) => {
+        $(#[$record_meta])*
+        #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+        pub struct $Record {
+            $( $(#[$column_meta])* #[serde(rename = $wire)] pub $column: $Type, )*
+        }
+
+        impl crate::record::Columns for $Record {
+            const NAMES: &'static [&'static str] = &[$( $wire ),*];
+
+            fn tell<R: serde::ser::SerializeTuple>(&self, row: &mut R) -> Result<(), R::Error> {
+                $( row.serialize_element(&self.$column)?; )*
+                Ok(())
+            }
+        }
+
+        impl serde::Serialize for $Record {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                crate::record::by_name(self, stringify!($Record), serializer)
+            }
+        }
+    };
 }
 
 /// Defines an event and its facts. After each `=` stands the name on the wire.
@@ -93,25 +169,31 @@ macro_rules! published_event {
             }
         }
 
-        impl serde::Serialize for $Event {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                use serde::ser::SerializeStruct;
-                const FIELDS: usize = 2 + [$( $wire ),*].len() + $Fact::EVENT_TYPES.len();
-                let mut row = serializer.serialize_struct(stringify!($Event), FIELDS)?;
-                row.serialize_field("event_id", &self.event_id)?;
-                row.serialize_field("event_type", self.fact.event_type())?;
-                $( row.serialize_field($wire, &self.$column)?; )*
+        impl crate::record::Columns for $Event {
+            const NAMES: &'static [&'static str] =
+                &["event_id", "event_type", $( $wire, )* $( $event_type, )*];
+
+            fn tell<R: serde::ser::SerializeTuple>(&self, row: &mut R) -> Result<(), R::Error> {
+                row.serialize_element(&self.event_id)?;
+                row.serialize_element(self.fact.event_type())?;
+                $( row.serialize_element(&self.$column)?; )*
                 $(
                     let block = match &self.fact {
                         $Fact::$Block(block) => Some(block),
                         _ => None,
                     };
-                    row.serialize_field($event_type, &block)?;
+                    row.serialize_element(&block)?;
                 )*
-                row.end()
+                Ok(())
+            }
+        }
+
+        impl serde::Serialize for $Event {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                crate::record::by_name(self, stringify!($Event), serializer)
             }
         }
     };
 }
 
-pub(crate) use published_event;
+pub(crate) use {published_event, published_record};

@@ -7,7 +7,8 @@
 //!   publishes. In this order nobody else can move the position after it was read.
 //! - It then reads what there is of the last transaction: a broker that dies while it ends one may have
 //!   committed it in part. What is missing is published, and nothing twice.
-//! - After any error or unknown outcome the producer is dropped and all of this begins anew.
+//! - Two producers take turns, for Kafka is not ready for the next transaction of one that has just committed.
+//! - After any error or unknown outcome the producers are dropped and all of this begins anew.
 //!
 //! Kafka may be away for as long as it likes: the relay waits, says how old the oldest unpublished
 //! row is, and goes on by itself.
@@ -99,7 +100,7 @@ pub trait Journal: Send + 'static {
     }
 
     /// Everything up to `position` is committed in Kafka, known at `at_us`. Also called once after
-    /// each take-over with the position that was found. An error ends the relay.
+    /// each take-over with the position that was found, and a little late while a backlog is drained. An error ends the relay.
     fn published(&mut self, position: i64, at_us: i64) -> anyhow::Result<()> {
         let _ = (position, at_us);
         Ok(())
@@ -111,7 +112,8 @@ pub trait Journal: Send + 'static {
 pub struct RelayConfig {
     /// Where Kafka is.
     pub kafka: KafkaConfig,
-    /// Names this relay to Kafka: a second one with this name fences the first.
+    /// Names this relay to Kafka: a second one with this name fences the first. It publishes under this name and
+    /// under the same with `-b` after it, in turn.
     pub transactional_id: String,
     /// The compacted topic of positions.
     pub progress_topic: String,

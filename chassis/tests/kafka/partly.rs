@@ -1,7 +1,7 @@
 //! A broker dies while it ends a transaction, and comes back with the transaction committed in some
 //! partitions and open in others. Kafka itself has done so; here the markers are cut off its files.
 
-use std::fs::{File, read};
+use std::fs::{read, write};
 use std::path::Path;
 
 use chassis::kafka::relay::{RelayConfig, read_position};
@@ -23,25 +23,29 @@ const IS_CONTROL: u16 = 0x20;
 const GUESTS: [&str; 9] =
     ["ada", "alan", "edsger", "grace", "barbara", "donald", "tony", "niklaus", "leslie"];
 
-/// Takes the last batch, which must be a marker, off the only segment of a partition.
-fn cut_last_marker(data: &Path, topic: &str, partition: i32) {
+/// Takes the last markers out of the only segment of a partition, which ends with one.
+fn cut_last_markers(data: &Path, topic: &str, partition: i32, count: usize) {
     let log = data.join(format!("{topic}-{partition}/00000000000000000000.log"));
     let bytes = read(&log).unwrap();
-    let number =
-        |at: usize, bytes: &[u8]| u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap());
-    let (mut at, mut last) = (0, None);
-    while at + RECORDS_AT <= bytes.len() {
-        let batch = &bytes[at..];
-        let attributes = u16::from_be_bytes(batch[ATTRIBUTES_AT..][..2].try_into().unwrap());
-        last = Some((at, attributes & IS_CONTROL != 0));
-        at += LENGTH_AT + 4 + number(LENGTH_AT, batch) as usize;
+    let (mut batches, mut rest) = (Vec::new(), &bytes[..]);
+    while rest.len() >= RECORDS_AT {
+        let length = u32::from_be_bytes(rest[LENGTH_AT..][..4].try_into().unwrap()) as usize;
+        let (batch, after) = rest.split_at(LENGTH_AT + 4 + length);
+        batches.push(batch);
+        rest = after;
     }
-    let (begins, is_marker) = last.unwrap();
-    assert!(is_marker, "{topic}-{partition} ends with a marker");
-    File::options().write(true).open(&log).unwrap().set_len(begins as u64).unwrap();
+    let is_marker = |batch: &[u8]| {
+        u16::from_be_bytes(batch[ATTRIBUTES_AT..][..2].try_into().unwrap()) & IS_CONTROL != 0
+    };
+    assert!(is_marker(batches.last().unwrap()), "{topic}-{partition} ends with a marker");
+    for _ in 0..count {
+        let last = batches.iter().rposition(|batch| is_marker(batch)).unwrap();
+        batches.remove(last);
+    }
+    write(&log, batches.concat()).unwrap();
 }
 
-/// A relay that has published a second transaction and stopped, and where that one's markers get lost.
+/// A relay that has published two transactions and stopped, and where markers of the last get lost, or of both.
 struct Story {
     config: RelayConfig,
     topic: String,
@@ -49,6 +53,8 @@ struct Story {
     /// Partitions of the topic.
     rows_lost: &'static [i32],
     position_lost: bool,
+    /// Of how many transactions, the last ones.
+    transactions: usize,
 }
 
 impl Story {
@@ -58,9 +64,14 @@ impl Story {
         let name = kafka.name(&format!("relay-{of}"));
         let config = RelayConfig::new(kafka.config.clone(), &name, &progress, &[&topic]);
         let journal = Notebook::default();
-        let story = Self { config, topic, journal, rows_lost, position_lost };
+        let story = Self { config, topic, journal, rows_lost, position_lost, transactions: 1 };
         story.publish_twice();
         story
+    }
+
+    /// A relay's two producers take turns: the markers of both are lost.
+    fn twice(self) -> Self {
+        Self { transactions: 2, ..self }
     }
 
     /// With a relay of its own, as after a crash.
@@ -77,10 +88,10 @@ impl Story {
 
     fn lose_markers(&self, data: &Path) {
         for partition in self.rows_lost {
-            cut_last_marker(data, &self.topic, *partition);
+            cut_last_markers(data, &self.topic, *partition, self.transactions);
         }
         if self.position_lost {
-            cut_last_marker(data, &self.config.progress_topic, 0);
+            cut_last_markers(data, &self.config.progress_topic, 0, self.transactions);
         }
     }
 
@@ -107,6 +118,8 @@ fn a_transaction_that_was_committed_in_part_is_completed() {
         Story::begin(&kafka, "rows", &[0, 2], false),
         Story::begin(&kafka, "position", &[], true),
         Story::begin(&kafka, "everything", &[0, 1, 2], true),
+        Story::begin(&kafka, "rows-twice", &[0, 2], false).twice(),
+        Story::begin(&kafka, "everything-twice", &[0, 1, 2], true).twice(),
     ];
     kafka.kill();
     stories.iter().for_each(|story| story.lose_markers(&data));

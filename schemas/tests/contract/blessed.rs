@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
-use schemas::{Decoder, Encoder, Event, OrderEvent, OrderState, Subject, VoucherEvent};
+use schemas::{Columns, Decoder, Encoder, Event, OrderEvent, OrderState, Subject, VoucherEvent};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -92,7 +92,7 @@ fn folder(subject: &Subject, version: usize) -> PathBuf {
 }
 
 /// Adds what is missing when asked to, and holds the latest version to what it wrote before.
-fn check_latest<E: Event>(samples: &[E]) {
+fn check_latest<E: Event + Columns>(samples: &[E]) {
     let version = E::SUBJECT.versions.len();
     let folder = folder(&E::SUBJECT, version);
     let encoder = Encoder::<E>::new(version.try_into().expect("few versions")).expect("a schema");

@@ -7,7 +7,12 @@ use apache_avro::writer::datum::GenericDatumWriter;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use schemas::order_events::*;
-use schemas::{DecodeError, Decoder, EncodeError, Encoder, SchemaError, VoucherEvent, topics};
+use schemas::{
+    Columns, DecodeError, Decoder, EncodeError, Encoder, Envelope, Event, SchemaError, Subject,
+    VoucherEvent, topics,
+};
+use serde::ser::SerializeTuple;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::any::any_event;
@@ -217,10 +222,50 @@ fn an_event_type_of_a_later_version_is_unknown_and_cannot_be_written() {
     assert!(out.is_empty());
 }
 
+/// An event that tells its columns in another order than its schema.
+#[derive(Serialize, Deserialize)]
+struct Disordered(OrderEvent);
+
+impl Columns for Disordered {
+    const NAMES: &'static [&'static str] = &["event_type", "event_id"];
+
+    fn tell<R: SerializeTuple>(&self, row: &mut R) -> Result<(), R::Error> {
+        self.0.tell(row)
+    }
+}
+
+impl Event for Disordered {
+    const SUBJECT: Subject = OrderEvent::SUBJECT;
+    const EVENT_TYPES: &'static [&'static str] = OrderEvent::EVENT_TYPES;
+
+    fn event_type(&self) -> &str {
+        self.0.event_type()
+    }
+
+    fn envelope(&self) -> Envelope<'_> {
+        self.0.envelope()
+    }
+}
+
+#[test]
+fn columns_in_another_order_than_the_schema_s_are_refused() {
+    let refusal = Encoder::<Disordered>::new(ID).err();
+    assert!(matches!(refusal, Some(SchemaError::OtherColumns(_))), "{refusal:?}");
+}
+
 proptest! {
     #[test]
     fn reading_undoes_writing(event in any_event()) {
         prop_assert_eq!(decoder().decode(&encoded(&event)), Ok(event));
+    }
+
+    #[test]
+    fn columns_in_their_order_are_the_fields_by_their_names(event in any_event()) {
+        let schema = Schema::parse_str(latest()).expect("a schema");
+        let by_name = GenericDatumWriter::builder(&schema).human_readable(false).build();
+        let mut body = Vec::new();
+        by_name.expect("a writer").write_ser(&mut body, &event).expect("an event fits");
+        prop_assert_eq!(&encoded(&event)[FRAME.len()..], &body);
     }
 
     #[test]

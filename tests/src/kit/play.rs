@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use chassis::kafka::Outgoing;
 use schemas::registry::RegistryClient;
 use schemas::topics::{ORDER_EVENTS, ORDER_EVENTS_VALUE, ORDER_STATES, Topic, VOUCHER_EVENTS};
-use schemas::{Encoder, Envelope, Event, OrderEvent, OrderState, VoucherEvent, rehearsal};
+use schemas::{Columns, Encoder, Envelope, Event, OrderEvent, OrderState, VoucherEvent, rehearsal};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -108,7 +108,7 @@ async fn voucher(registry: &RegistryClient, order_id: &str, at_us: i64) -> Resul
     Ok(message(&VOUCHER_EVENTS, id, &headers, value, &record))
 }
 
-fn encoded<E: Event>(encoder: &Encoder<E>, record: &Value) -> Result<Vec<u8>> {
+fn encoded<E: Event + Columns>(encoder: &Encoder<E>, record: &Value) -> Result<Vec<u8>> {
     let event: E = serde_json::from_value(record.clone()).context("a step of the story")?;
     let mut value = Vec::new();
     encoder.encode(&event, &mut value)?;

@@ -6,7 +6,8 @@ use chassis::kafka::relay::publish_once;
 use chassis::kafka::{Incoming, Outgoing};
 use schemas::catalogue::{CHAPTERS, without_nulls};
 use schemas::{
-    Decoder, Encoder, Event, OrderEvent, OrderState, RegistryClient, VoucherEvent, asyncapi,
+    Columns, Decoder, Encoder, Event, OrderEvent, OrderState, RegistryClient, VoucherEvent,
+    asyncapi,
 };
 use serde_json::{Map, Value};
 use system_tests::{addresses::checkout, node::check_asyncapi};
@@ -49,7 +50,7 @@ async fn every_example_goes_over_a_broker_and_comes_back() -> Result<()> {
 }
 
 /// Publishes every example of that channel and reads it back; how many there were.
-async fn go_over_a_broker<E: Event>(document: &Value, channel: &str) -> Result<usize> {
+async fn go_over_a_broker<E: Event + Columns>(document: &Value, channel: &str) -> Result<usize> {
     let addresses = addresses().await?;
     kit(addresses).await?;
     let registry = RegistryClient::new(&addresses.registry)?;
@@ -90,7 +91,11 @@ async fn go_over_a_broker<E: Event>(document: &Value, channel: &str) -> Result<u
 }
 
 /// The example as a message: what the document says goes in, nothing else.
-fn outgoing<E: Event>(encoder: &Encoder<E>, topic: &str, example: &Value) -> Result<Outgoing> {
+fn outgoing<E: Event + Columns>(
+    encoder: &Encoder<E>,
+    topic: &str,
+    example: &Value,
+) -> Result<Outgoing> {
     let event: E = serde_json::from_value(example["payload"].clone())?;
     let mut payload = Vec::new();
     encoder.encode(&event, &mut payload)?;

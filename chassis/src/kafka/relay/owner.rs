@@ -1,5 +1,7 @@
 //! The loop of a relay: take over, publish what there is, begin anew after any trouble.
 
+mod course;
+mod drain;
 mod take_over;
 
 use std::sync::Arc;
@@ -9,15 +11,14 @@ use anyhow::{Context as _, anyhow};
 use tracing::{info, warn};
 
 use super::gauges::Gauges;
-use super::pace::Pace;
 use super::progress::Progress;
 use super::session::Session;
-use super::settled::{Settled, look};
 use super::{Journal, Outgoing, RelayConfig};
 use crate::backoff::Backoff;
 use crate::clock::Clock;
 use crate::shutdown::Shutdown;
 use crate::signal::Signal;
+use course::Course;
 
 /// The waits between two attempts at taking over.
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
@@ -38,11 +39,16 @@ enum End {
     Refused(anyhow::Error),
 }
 
-/// A run of a relay.
+/// A run of a relay, with the journal that it publishes.
 pub(super) struct Owner<J> {
-    config: RelayConfig,
     journal: J,
     wake: Signal,
+    relay: Relay,
+}
+
+/// A run of a relay as it stands.
+struct Relay {
+    config: RelayConfig,
     clock: Arc<dyn Clock>,
     shutdown: Shutdown,
     gauges: Gauges,
@@ -52,6 +58,9 @@ pub(super) struct Owner<J> {
     claimed: bool,
     /// The published position, as far as it was known last.
     position: Option<i64>,
+    /// The one before the last commit. Two producers take turns, so of what lies after this one both may have
+    /// transactions that a broker has yet to end.
+    before: Option<i64>,
     failures: u32,
 }
 
@@ -65,18 +74,11 @@ impl<J: Journal> Owner<J> {
     ) -> Self {
         let gauges = Gauges::new(&config.transactional_id);
         let run = uuid::Uuid::now_v7().to_string();
-        Self {
-            config,
-            journal,
-            wake,
-            clock,
-            shutdown,
-            gauges,
-            run,
-            claimed: false,
-            position: None,
-            failures: 0,
-        }
+        let (claimed, failures) = (false, 0);
+        let (position, before) = (None, None);
+        let relay =
+            Relay { config, clock, shutdown, gauges, run, claimed, position, before, failures };
+        Self { journal, wake, relay }
     }
 
     /// Publishes until a stop or a failure that repeating does not cure.
@@ -85,12 +87,12 @@ impl<J: Journal> Owner<J> {
             match self.own() {
                 End::Stopped => return Ok(()),
                 End::Refused(error) => return Err(error),
-                End::Again(_) if self.shutdown.is_cancelled() => return Ok(()),
+                End::Again(_) if self.relay.shutdown.is_cancelled() => return Ok(()),
                 End::Again(error) => {
-                    self.report(&error);
-                    let until = Instant::now() + BACKOFF.delay(self.failures);
-                    self.failures += 1;
-                    while Instant::now() < until && !self.shutdown.is_cancelled() {
+                    self.relay.report(&error);
+                    let until = Instant::now() + BACKOFF.delay(self.relay.failures);
+                    self.relay.failures += 1;
+                    while Instant::now() < until && !self.relay.shutdown.is_cancelled() {
                         std::thread::sleep(SLICE);
                     }
                     self.show_backlog()?;
@@ -104,7 +106,7 @@ impl<J: Journal> Owner<J> {
         if !self.journal.is_ours() {
             return End::Stopped;
         }
-        let session = match Session::open(&self.config, &self.shutdown) {
+        let session = match Session::open(&self.relay.config, &self.relay.shutdown) {
             Ok(session) => session,
             Err(error) => return End::Again(error),
         };
@@ -116,116 +118,86 @@ impl<J: Journal> Owner<J> {
 
     /// Publishes after `position` until something happens.
     fn publish_from(&mut self, session: &Session, mut position: i64) -> End {
-        let (mut rows, mut next) = (Vec::new(), Vec::new());
-        let mut pace = Pace::default();
-        let mut last_commit = Instant::now();
-        let mut settled = Settled::after_commit(last_commit);
+        let (mut rows, mut course) = (Vec::new(), Course::begin(Instant::now()));
         loop {
-            if self.shutdown.is_cancelled() {
+            if self.relay.shutdown.is_cancelled() {
                 return End::Stopped;
             }
-            if rows.is_empty()
-                && let Err(error) = self.journal.read_after(position, self.config.batch, &mut rows)
-            {
+            let batch = self.relay.config.batch;
+            if let Err(error) = self.journal.read_after(position, batch, &mut rows) {
                 return End::Refused(error.context("the journal failed"));
             }
-            let Some(last) = rows.last().map(|row| row.position) else {
-                self.gauges.behind(0, 0);
+            if rows.is_empty() {
+                self.relay.gauges.behind(0, 0);
                 if let Some(end) = self.journal.end() {
                     return self.finish(session, position, end);
                 }
-                if self.is_lost(&mut settled) {
+                if course.is_lost(&self.relay) {
                     return End::Again(anyhow!("Kafka has not ended the last transaction"));
                 }
                 self.await_rows(session);
                 continue;
-            };
-            self.show_rows(&rows);
-            if let Err(end) = self.publish_and_read_on(session, &rows, last, &mut next) {
-                return end;
             }
-            position = last;
-            if let Err(error) = self.note_commit(&rows, position) {
-                return End::Refused(error);
+            match self.publish(session, &mut course, &mut rows) {
+                Ok(published) => position = published,
+                Err(end) => return end,
             }
-            let read = rows_of_journal(&rows);
-            pace.committed(read, last_commit.elapsed());
-            last_commit = Instant::now();
-            settled.committed(last_commit);
-            let pause = pace.pause(read, self.config.batch, self.config.busy_pause);
-            rows.clear();
-            std::mem::swap(&mut rows, &mut next);
-            if !pause.is_zero() {
-                std::thread::sleep(pause);
+            if !course.pause.is_zero() {
+                std::thread::sleep(course.pause);
             }
         }
     }
 
-    /// Publishes `rows`, of which `last` is the last position. A full batch is part of a backlog:
-    /// what comes after it is read into `next` meanwhile.
-    fn publish_and_read_on(
+    /// Publishes `rows` and leaves them empty. A full page is part of a backlog, which is drained. The
+    /// position up to which all is published then.
+    fn publish(
         &mut self,
         session: &Session,
-        rows: &[Outgoing],
-        last: i64,
-        next: &mut Vec<Outgoing>,
-    ) -> Result<(), End> {
-        let after = self.position.unwrap_or(0);
-        let progress = Progress::new(after, last, &self.run);
-        let batch = self.config.batch;
-        if rows_of_journal(rows) < batch {
-            return session.publish(rows, &progress).map_err(End::Again);
+        course: &mut Course,
+        rows: &mut Vec<Outgoing>,
+    ) -> Result<i64, End> {
+        let Self { journal, relay, .. } = self;
+        if rows_of_journal(rows) < relay.config.batch {
+            let newest = journal.newest().ok().flatten();
+            relay.publish(session, course, rows, newest)?;
+            rows.clear();
+        } else {
+            drain::drain(relay, session, course, journal, rows)?;
         }
-        let journal = &mut self.journal;
-        let (published, read) = std::thread::scope(|scope| {
-            let reading = scope.spawn(|| journal.read_after(last, batch, next));
-            let published = session.publish(rows, &progress);
-            (published, reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-        });
-        read.map_err(|error| End::Refused(error.context("the journal failed")))?;
-        published.map_err(End::Again)
+        let position = relay.position.unwrap_or(0);
+        self.tell(position).map_err(End::Refused)?;
+        Ok(position)
+    }
+
+    /// Tells the journal how far it is published.
+    fn tell(&mut self, position: i64) -> anyhow::Result<()> {
+        let now_us = self.relay.clock.now_us();
+        self.journal.published(position, now_us).context("the journal failed")
     }
 
     /// Publishes that the journal has come to its end at `end`.
     fn finish(&mut self, session: &Session, position: i64, end: i64) -> End {
         if position < end {
-            if let Err(error) = session.publish(&[], &Progress::new(position, end, &self.run)) {
+            if let Err(error) = session.publish(&[], &self.relay.progress_to(end)) {
                 return End::Again(error);
             }
-            if let Err(error) = self.note_commit(&[], end) {
+            self.relay.note_commit(0, end);
+            if let Err(error) = self.tell(end) {
                 return End::Refused(error);
             }
         }
-        info!(relay = self.config.transactional_id, end, "All of this journal is published");
+        let relay = &self.relay.config.transactional_id;
+        info!(relay, end, "All of this journal is published");
         End::Stopped
-    }
-
-    fn note_commit(&mut self, rows: &[Outgoing], position: i64) -> anyhow::Result<()> {
-        self.position = Some(position);
-        self.gauges.committed(rows.len(), position);
-        if self.failures > 0 {
-            info!(relay = self.config.transactional_id, position, "The relay publishes again");
-            self.failures = 0;
-        }
-        self.journal.published(position, self.clock.now_us()).context("the journal failed")
-    }
-
-    /// Whether readers will not come to see what was committed last, unless it is published again.
-    fn is_lost(&self, settled: &mut Settled) -> bool {
-        let is_lost = settled.is_lost(Instant::now(), || look(&self.config));
-        if is_lost {
-            self.gauges.lost();
-        }
-        is_lost
     }
 
     /// Waits until there may be rows, or a stop.
     fn await_rows(&self, session: &Session) {
         let begun = Instant::now();
-        let every = self.config.look_every;
+        let every = self.relay.config.look_every;
         while !self.wake.wait(SLICE.min(every)) && begun.elapsed() < every {
             session.idle();
-            if self.shutdown.is_cancelled() {
+            if self.relay.shutdown.is_cancelled() {
                 return;
             }
         }
@@ -233,16 +205,49 @@ impl<J: Journal> Owner<J> {
 
     /// Shows the backlog while nothing can be published.
     fn show_backlog(&mut self) -> anyhow::Result<()> {
-        let Some(position) = self.position else { return Ok(()) };
+        let Some(position) = self.relay.position else { return Ok(()) };
         let mut rows = Vec::with_capacity(1);
         self.journal.read_after(position, 1, &mut rows).context("the journal failed")?;
-        self.show_rows(&rows);
+        self.relay.show(&rows, self.journal.newest().ok().flatten());
+        Ok(())
+    }
+}
+
+impl Relay {
+    /// Publishes `rows`, which come after all that is published, of a journal that ends at `newest`.
+    fn publish(
+        &mut self,
+        session: &Session,
+        course: &mut Course,
+        rows: &[Outgoing],
+        newest: Option<i64>,
+    ) -> Result<(), End> {
+        self.show(rows, newest);
+        let Some(last) = rows.last().map(|row| row.position) else { return Ok(()) };
+        session.publish(rows, &self.progress_to(last)).map_err(End::Again)?;
+        self.note_commit(rows.len(), last);
+        course.committed(rows_of_journal(rows), &self.config);
         Ok(())
     }
 
-    fn show_rows(&mut self, rows: &[Outgoing]) {
+    /// What a transaction says that publishes up to `position`.
+    fn progress_to(&self, position: i64) -> Progress {
+        let before = self.before.or(self.position).unwrap_or(0);
+        Progress::new(before, position, &self.run)
+    }
+
+    fn note_commit(&mut self, records: usize, position: i64) {
+        self.before = self.position.replace(position);
+        self.gauges.committed(records, position);
+        if self.failures > 0 {
+            info!(relay = self.config.transactional_id, position, "The relay publishes again");
+            self.failures = 0;
+        }
+    }
+
+    /// Shows how far behind `newest` it is before it publishes `rows`.
+    fn show(&self, rows: &[Outgoing], newest: Option<i64>) {
         let Some(oldest) = rows.first() else { return self.gauges.behind(0, 0) };
-        let newest = self.journal.newest().ok().flatten();
         let last = newest.or(rows.last().map(|row| row.position)).unwrap_or(oldest.position);
         let age_us = self.clock.now_us() - oldest.timestamp_ms * 1_000;
         self.gauges.behind(last - self.position.unwrap_or(0), age_us);

@@ -29,7 +29,7 @@ pub struct Progress {
     version: u32,
     /// Everything up to this position of the journal is published.
     pub position: i64,
-    /// What was published with it lies after this position. Not in records of older programs.
+    /// What was published with it, and with the one before it, lies after this position. Not in records of older programs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<i64>,
     /// The run of a relay that wrote this.
@@ -37,7 +37,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// What was published after `after` ends at `position`.
+    /// What was published after `after`, in one transaction or two, ends at `position`.
     pub(super) fn new(after: i64, position: i64, owner: &str) -> Self {
         Self { version: VERSION, position, after: Some(after), owner: owner.to_string() }
     }

@@ -1,5 +1,13 @@
-//! The life of one transactional producer: fence, publish, publish, … until anything goes wrong.
+//! The life of a relay's transactional producers: fence, publish, publish, … until anything goes wrong.
+//!
+//! A relay has two, which take turns. For some milliseconds after a commit Kafka refuses the next transaction under
+//! the same name, and the client then asks again after 20, in every other transaction of a backlog. The second begins once the first's
+//! commit is decided, never before, so there is one transaction after the other as if it were one producer.
+//!
+//! Who takes over fences the first, then the second, then reads the position; and everybody begins with the first. Of two
+//! that take over at once one may come to hold the first and the other the second: only one of them can begin.
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
@@ -12,7 +20,7 @@ use super::progress::Progress;
 use super::{Outgoing, RelayConfig};
 use crate::kafka::context::{Deliveries, Undelivered};
 use crate::kafka::refusal::{Refusals, explained};
-use crate::kafka::settings::producer_config;
+use crate::kafka::settings::{KafkaConfig, producer_config};
 use crate::shutdown::Shutdown;
 
 /// How many rows are handed to the producer between two looks at its delivery reports.
@@ -33,33 +41,100 @@ pub(super) enum Fencing {
     NotYet(String),
 }
 
-/// One producer and what became of its deliveries.
+/// The producers, and what became of their deliveries.
 pub(super) struct Session {
-    producer: BaseProducer<Deliveries>,
+    producers: [TurnTaker; 2],
+    /// Which of them publishes next.
+    turn: Cell<usize>,
+    /// How many of them have fenced their predecessors.
+    fenced: Cell<usize>,
     progress_topic: String,
     shard: i32,
     progress_key: String,
+}
+
+/// One producer and what became of its deliveries.
+struct TurnTaker {
+    producer: BaseProducer<Deliveries>,
     shutdown: Shutdown,
 }
 
 impl Session {
-    /// A producer that has not fenced anybody yet.
+    /// Producers that have not fenced anybody yet.
     pub(super) fn open(config: &RelayConfig, shutdown: &Shutdown) -> anyhow::Result<Self> {
-        let producer = producer_config(&config.kafka, &config.transactional_id)
-            .create_with_context(Deliveries::default())
-            .context("cannot make a producer")?;
+        let first = &config.transactional_id;
+        let open = |id: &str| TurnTaker::open(&config.kafka, id, shutdown);
         Ok(Self {
-            producer,
+            producers: [open(first)?, open(&format!("{first}-b"))?],
+            turn: Cell::new(0),
+            fenced: Cell::new(0),
             progress_topic: config.progress_topic.clone(),
             shard: config.shard,
             progress_key: config.key(),
-            shutdown: shutdown.clone(),
         })
     }
 
-    /// Fences whoever published under this id before, and ends their transaction. May be called
+    /// Fences whoever published under these ids before, and ends their transactions. May be called
     /// again while it answers [`Fencing::NotYet`].
     pub(super) fn fence(&self, limit: Duration) -> anyhow::Result<Fencing> {
+        while let Some(next) = self.producers.get(self.fenced.get()) {
+            match next.fence(limit)? {
+                Fencing::Done => self.fenced.set(self.fenced.get() + 1),
+                not_yet @ Fencing::NotYet(_) => return Ok(not_yet),
+            }
+        }
+        Ok(Fencing::Done)
+    }
+
+    /// Publishes `rows` and the new position in one transaction. Once this returns `Ok`, all of it
+    /// is committed; after an error the outcome is unknown and the session must be dropped.
+    pub(super) fn publish(&self, rows: &[Outgoing], progress: &Progress) -> anyhow::Result<()> {
+        let payload = progress.encode()?;
+        let position = BaseRecord::to(&self.progress_topic)
+            .partition(self.shard)
+            .key(self.progress_key.as_bytes())
+            .payload(&payload[..]);
+        self.take_turn(rows, Some(position))
+    }
+
+    /// The same without a position: for rows that come from no journal.
+    pub(super) fn publish_alone(&self, rows: &[Outgoing]) -> anyhow::Result<()> {
+        self.take_turn(rows, None)
+    }
+
+    fn take_turn(
+        &self,
+        rows: &[Outgoing],
+        position: Option<BaseRecord<'_, [u8], [u8]>>,
+    ) -> anyhow::Result<()> {
+        let [first, second] = &self.producers;
+        let (publisher, next) = if self.turn.get() == 0 { (first, 1) } else { (second, 0) };
+        publisher.publish(rows, position)?;
+        self.turn.set(next);
+        Ok(())
+    }
+
+    /// Aborts transactions that write to each of `partitions`: their markers end whatever these
+    /// producers ever left open there, and what they wrote is seen by nobody.
+    pub(super) fn abort_in(&self, partitions: &[(String, i32)]) -> anyhow::Result<()> {
+        self.producers.iter().try_for_each(|producer| producer.abort_in(partitions))
+    }
+
+    /// Serves what the producers have to tell while there is nothing to publish.
+    pub(super) fn idle(&self) {
+        self.producers.iter().for_each(|one| one.producer.poll(Duration::ZERO));
+    }
+}
+
+impl TurnTaker {
+    fn open(kafka: &KafkaConfig, id: &str, shutdown: &Shutdown) -> anyhow::Result<Self> {
+        let producer = producer_config(kafka, id)
+            .create_with_context(Deliveries::default())
+            .context("cannot make a producer")?;
+        Ok(Self { producer, shutdown: shutdown.clone() })
+    }
+
+    fn fence(&self, limit: Duration) -> anyhow::Result<Fencing> {
         match self.producer.init_transactions(limit) {
             Ok(()) => Ok(Fencing::Done),
             Err(KafkaError::Transaction(error)) if error.is_retriable() => {
@@ -70,69 +145,44 @@ impl Session {
         }
     }
 
-    /// Publishes `rows` and the new position in one transaction. Once this returns `Ok`, all of it
-    /// is committed; after an error the outcome is unknown and the session must be dropped.
-    pub(super) fn publish(&self, rows: &[Outgoing], progress: &Progress) -> anyhow::Result<()> {
-        self.begin_with(rows)?;
-        let payload = progress.encode()?;
-        self.send(|| {
-            BaseRecord::to(&self.progress_topic)
-                .partition(self.shard)
-                .key(self.progress_key.as_bytes())
-                .payload(&payload)
-        })?;
-        self.commit()
-    }
-
-    /// The same without a position: for rows that come from no journal.
-    pub(super) fn publish_alone(&self, rows: &[Outgoing]) -> anyhow::Result<()> {
-        self.begin_with(rows)?;
-        self.commit()
-    }
-
-    fn begin_with(&self, rows: &[Outgoing]) -> anyhow::Result<()> {
+    fn publish(
+        &self,
+        rows: &[Outgoing],
+        position: Option<BaseRecord<'_, [u8], [u8]>>,
+    ) -> anyhow::Result<()> {
         self.producer.begin_transaction()?;
         for (index, row) in rows.iter().enumerate() {
-            self.send(|| record(row))?;
+            self.send(record(row))?;
             if index % POLL_EVERY == POLL_EVERY - 1 {
                 self.producer.poll(Duration::ZERO);
             }
         }
-        Ok(())
-    }
-
-    fn commit(&self) -> anyhow::Result<()> {
+        position.map_or(Ok(()), |position| self.send(position))?;
         self.await_deliveries()?;
         let committed = self.producer.commit_transaction(Timeout::Never).map_err(explained);
         committed.context("unknown outcome of a commit")
     }
 
-    /// Aborts a transaction that writes to each of `partitions`: its markers end whatever this
-    /// producer ever left open there, and what it wrote is seen by nobody.
-    pub(super) fn abort_in(&self, partitions: &[(String, i32)]) -> anyhow::Result<()> {
+    fn abort_in(&self, partitions: &[(String, i32)]) -> anyhow::Result<()> {
         self.producer.begin_transaction()?;
         for (topic, partition) in partitions {
-            self.send(|| BaseRecord::to(topic).partition(*partition).key(&b"abort"[..]))?;
+            self.send(BaseRecord::to(topic).partition(*partition).key(&b"abort"[..]))?;
         }
         self.await_deliveries()?;
         self.producer.abort_transaction(Timeout::Never).context("unknown outcome of an abort")
     }
 
-    /// Serves what the producer has to tell while there is nothing to publish.
-    pub(super) fn idle(&self) {
-        self.producer.poll(Duration::ZERO);
-    }
-
     /// Hands one record to the producer, waiting for room in its queue.
-    fn send<'a>(&self, record: impl Fn() -> BaseRecord<'a, [u8], [u8]>) -> anyhow::Result<()> {
-        let begun = Instant::now();
+    fn send(&self, mut record: BaseRecord<'_, [u8], [u8]>) -> anyhow::Result<()> {
+        let mut begun = None;
         loop {
-            match self.producer.send(record()) {
+            record = match self.producer.send(record) {
                 Ok(()) => return Ok(()),
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {
-                    self.check(begun)?;
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), refused)) => {
+                    self.check(*begun.get_or_insert_with(Instant::now))?;
                     self.producer.poll(Duration::ZERO);
                     std::thread::sleep(GLANCE);
+                    refused
                 }
                 Err((error, record)) => {
                     return Err(error).with_context(|| format!("cannot send to {}", record.topic));

@@ -1,7 +1,7 @@
 //! Taking over: fence the predecessor, end what was left open, find out what is published, claim it.
 //!
-//! A position found in Kafka says what was to be published. Of the last transaction it is believed only
-//! what can be read: a broker that dies while it ends one may commit it in some partitions and lose it in
+//! A position found in Kafka says what was to be published. Of the last transaction of either producer it is believed
+//! only what can be read: a broker that dies while it ends one may commit it in some partitions and lose it in
 //! others. What is missing is published with the claim, and nothing that is there already.
 
 use super::super::leftovers::partitions;
@@ -41,12 +41,12 @@ impl<J: Journal> Owner<J> {
         self.close_leftovers(session).map_err(End::Again)?;
         let said = self.ask_progress().map_err(End::Again)?;
         let is_own = |progress: &Option<Progress>| {
-            progress.as_ref().is_some_and(|progress| progress.owner == self.run)
+            progress.as_ref().is_some_and(|progress| progress.owner == self.relay.run)
         };
-        if self.claimed && !is_own(&said.committed) && !is_own(&said.written) {
+        if self.relay.claimed && !is_own(&said.committed) && !is_own(&said.written) {
             return Err(End::Refused(anyhow!(
                 "another live process publishes as {}: stop one of the two",
-                self.config.transactional_id
+                self.relay.config.transactional_id
             )));
         }
         let is_claimed = is_own(&said.committed);
@@ -54,22 +54,23 @@ impl<J: Journal> Owner<J> {
         self.check_journal(position).map_err(End::Refused)?;
         let rows = self.rows_between(after, position).map_err(End::Refused)?;
         let missing = self.missing(rows, said.position()).map_err(End::Again)?;
+        let before = if missing.is_empty() { position } else { after };
         if !missing.is_empty() || said.position() < position || !is_claimed {
-            let claim = Progress::new(position, position, &self.run);
+            let claim = Progress::new(before, position, &self.relay.run);
             session.publish(&missing, &claim).map_err(End::Again)?;
         }
-        self.claimed = true;
-        self.position = Some(position);
-        self.gauges.took_over(position);
-        self.journal.published(position, self.clock.now_us()).map_err(End::Refused)?;
-        info!(relay = self.config.transactional_id, position, "The relay has taken over");
+        self.relay.claimed = true;
+        (self.relay.position, self.relay.before) = (Some(position), Some(before));
+        self.relay.gauges.took_over(position);
+        self.tell(position).map_err(End::Refused)?;
+        info!(relay = self.relay.config.transactional_id, position, "The relay has taken over");
         Ok(position)
     }
 
     fn fence(&mut self, session: &Session) -> Result<(), End> {
         let mut asked = 0_u32;
         loop {
-            if self.shutdown.is_cancelled() {
+            if self.relay.shutdown.is_cancelled() {
                 return Err(End::Stopped);
             }
             match session.fence(FENCE_LIMIT).map_err(End::Again)? {
@@ -78,8 +79,8 @@ impl<J: Journal> Owner<J> {
                     // The first answer may be late because a predecessor's transaction is ended.
                     asked += 1;
                     if asked == 5 {
-                        self.report(&anyhow!(reason));
-                        self.failures += 1;
+                        self.relay.report(&anyhow!(reason));
+                        self.relay.failures += 1;
                     }
                     self.show_backlog().map_err(End::Refused)?;
                 }
@@ -90,18 +91,18 @@ impl<J: Journal> Owner<J> {
     /// After the fencing nobody has a transaction open here, unless a broker has lost its end. What is
     /// aborted then may be this run's own claim.
     fn close_leftovers(&mut self, session: &Session) -> anyhow::Result<()> {
-        let (kafka, topic) = (&self.config.kafka, &self.config.progress_topic);
-        let own = (topic.clone(), self.config.shard);
-        let left_open = open(kafka, &partitions(&self.config)?)?;
+        let (kafka, topic) = (&self.relay.config.kafka, &self.relay.config.progress_topic);
+        let own = (topic.clone(), self.relay.config.shard);
+        let left_open = open(kafka, &partitions(&self.relay.config)?)?;
         if left_open.is_empty() {
             return Ok(());
         }
         // Where several relays write, most of it is what the others are about to commit.
         session.abort_in(&left_open)?;
         if left_open.contains(&own) {
-            let relay = &self.config.transactional_id;
+            let relay = &self.relay.config.transactional_id;
             warn!(relay, "A broker left a transaction open: it is aborted");
-            self.claimed = false;
+            self.relay.claimed = false;
             ensure!(
                 open(kafka, &[own])?.is_empty(),
                 "a transaction that a broker left open is still open"
@@ -111,7 +112,7 @@ impl<J: Journal> Owner<J> {
     }
 
     fn ask_progress(&self) -> anyhow::Result<Said> {
-        let (config, key) = (&self.config, self.config.key());
+        let (config, key) = (&self.relay.config, self.relay.config.key());
         let find = |isolation| {
             find_progress_in(isolation, &config.kafka, &config.progress_topic, config.shard, &key)
         };
@@ -132,7 +133,7 @@ impl<J: Journal> Owner<J> {
         let (mut rows, mut position) = (Vec::new(), after);
         while position < end {
             let had = rows.len();
-            let read = self.journal.read_after(position, self.config.batch, &mut rows);
+            let read = self.journal.read_after(position, self.relay.config.batch, &mut rows);
             read.context("the journal failed")?;
             if rows.len() == had {
                 break;
@@ -146,13 +147,13 @@ impl<J: Journal> Owner<J> {
     /// Those of the rows that readers do not see, who find everything up to `found` published.
     fn missing(&self, rows: Vec<Outgoing>, found: i64) -> anyhow::Result<Vec<Outgoing>> {
         let unpublished = rows.iter().filter(|row| row.position > found).count();
-        let missing = unseen(&self.config.kafka, rows, found)?;
+        let missing = unseen(&self.relay.config.kafka, rows, found)?;
         let lost = missing.iter().filter(|row| row.position <= found).count();
         let kept = unpublished - (missing.len() - lost);
         if lost > 0 || kept > 0 {
-            let relay = &self.config.transactional_id;
+            let relay = &self.relay.config.transactional_id;
             warn!(relay, lost, kept, "A broker committed a transaction in part: it is completed");
-            self.gauges.lost();
+            self.relay.gauges.lost();
         }
         Ok(missing)
     }
@@ -165,7 +166,7 @@ impl<J: Journal> Owner<J> {
                 position <= newest,
                 "{} was published up to {position}, but its journal ends at {newest}: \
                  an older or other journal was put in its place",
-                self.config.transactional_id
+                self.relay.config.transactional_id
             );
         }
         Ok(())
