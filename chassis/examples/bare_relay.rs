@@ -16,7 +16,7 @@ use chassis::clock::{Clock, SystemClock};
 use chassis::http::Health;
 use chassis::kafka::admin::{Partitioning, TopicSpec, apply_topics};
 use chassis::kafka::consumer::{Batch, ConsumerConfig, Failure, Inbox, Position, run_consumer};
-use chassis::kafka::relay::{Journal, RelayConfig, run_relay};
+use chassis::kafka::relay::{Journal, Page, RelayConfig, run_relay};
 use chassis::kafka::{Headers, KafkaConfig, Outgoing};
 use chassis::shutdown::Shutdown;
 use chassis::signal::Signal;
@@ -51,14 +51,9 @@ impl Rows {
 }
 
 impl Journal for Rows {
-    fn read_after(
-        &mut self,
-        position: i64,
-        limit: usize,
-        out: &mut Vec<Outgoing>,
-    ) -> anyhow::Result<()> {
+    fn read_after(&mut self, position: i64, limit: usize, out: &mut Page) -> anyhow::Result<()> {
         let from = usize::try_from(position)?;
-        self.with(|(rows, _)| out.extend(rows.iter().skip(from).take(limit).cloned()));
+        self.with(|(rows, _)| out.extend(rows.iter().skip(from).take(limit)));
         Ok(())
     }
 

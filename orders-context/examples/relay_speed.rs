@@ -18,8 +18,8 @@ use chassis::http::Health;
 use chassis::ids::UuidV7Ids;
 use chassis::kafka::admin::{Partitioning, TopicSpec, apply_topics};
 use chassis::kafka::consumer::{Batch, ConsumerConfig, Failure, Inbox, Position, run_consumer};
-use chassis::kafka::relay::{Journal, RelayConfig, run_relay};
-use chassis::kafka::{Incoming, KafkaConfig, Outgoing};
+use chassis::kafka::relay::{Journal, Page, RelayConfig, run_relay};
+use chassis::kafka::{Incoming, KafkaConfig};
 use chassis::shutdown::Shutdown;
 use chassis::signal::Signal;
 use one_order::{take, trattoria};
@@ -209,12 +209,7 @@ struct Watched {
 }
 
 impl Journal for Watched {
-    fn read_after(
-        &mut self,
-        position: i64,
-        limit: usize,
-        out: &mut Vec<Outgoing>,
-    ) -> anyhow::Result<()> {
+    fn read_after(&mut self, position: i64, limit: usize, out: &mut Page) -> anyhow::Result<()> {
         self.journal.read_after(position, limit, out)
     }
 

@@ -16,8 +16,7 @@ mod translate;
 use crate::leases::Held;
 use crate::store::{Error, Generation, JournalReader, ToPublish, Tombstone};
 use chassis::backoff::Backoff;
-use chassis::kafka::Outgoing;
-use chassis::kafka::relay::Journal;
+use chassis::kafka::relay::{Journal, Page};
 use page::Orders;
 use records::{Records, SchemaIds};
 use std::time::Duration;
@@ -67,53 +66,41 @@ impl OrderJournal {
     }
 
     /// The records of a page, ascending by position.
-    fn write(
-        &mut self,
-        page: &mut ToPublish,
-        found: Orders,
-        out: &mut Vec<Outgoing>,
-    ) -> anyhow::Result<()> {
+    fn write(&mut self, page: &mut ToPublish, found: Orders, out: &mut Page) -> anyhow::Result<()> {
         let Orders { mut orders, of_rows, of_tombstones } = found;
-        out.reserve(page.rows.len() + orders.len() + page.tombstones.len());
         let mut tombstones = page.tombstones.drain(..).zip(of_tombstones).peekable();
         for (row, number) in page.rows.drain(..).zip(of_rows) {
             let position = row.position;
             while let Some((tombstone, of)) = tombstones.next_if(|(it, _)| it.position < position) {
-                out.push(bury(&self.records, &mut self.memory, &tombstone));
+                bury(&self.records, &mut self.memory, &tombstone, out);
                 if let Some(number) = of {
                     orders[number].met = Some(Met::Buried);
                 }
             }
             let order = &mut orders[number];
             order.met = Met::after(order.met, &row);
-            let (record, event) = self.records.event(row)?;
-            out.push(record);
+            let event = self.records.event(row, out)?;
             if let Some(met) = order.met.filter(|_| order.last == position) {
                 self.memory.put(&event.order_id, met);
                 if let Met::At(times) = met {
-                    out.push(self.records.state(position, event, times)?);
+                    self.records.state(position, event, times, out)?;
                 }
             }
         }
         for (tombstone, _) in tombstones {
-            out.push(bury(&self.records, &mut self.memory, &tombstone));
+            bury(&self.records, &mut self.memory, &tombstone, out);
         }
         Ok(())
     }
 }
 
-fn bury(records: &Records, memory: &mut Memory, tombstone: &Tombstone) -> Outgoing {
+fn bury(records: &Records, memory: &mut Memory, tombstone: &Tombstone, out: &mut Page) {
     memory.bury(tombstone);
-    records.tombstone(tombstone)
+    records.tombstone(tombstone, out);
 }
 
 impl Journal for OrderJournal {
-    fn read_after(
-        &mut self,
-        position: i64,
-        limit: usize,
-        out: &mut Vec<Outgoing>,
-    ) -> anyhow::Result<()> {
+    fn read_after(&mut self, position: i64, limit: usize, out: &mut Page) -> anyhow::Result<()> {
         if position < self.read {
             // What was read since was not published: it is met again.
             self.memory.clear();
@@ -127,7 +114,7 @@ impl Journal for OrderJournal {
         let orders = self.orders_of(position, &page)?;
         self.write(&mut page, orders, out)?;
         self.page = page;
-        self.read = out.last().map_or(position, |record| record.position);
+        self.read = out.last_position().unwrap_or(position);
         Ok(())
     }
 

@@ -270,8 +270,7 @@ impl Republish {
         let source = Source {
             entries,
             what: request.what,
-            topic: request.target().into(),
-            records: Records::new(self.schema_ids)?,
+            records: Records::new(self.schema_ids)?.into(request.target()),
             store: Arc::clone(&self.store),
             runtime: self.runtime.clone(),
             is_ours: Box::new(is_ours),

@@ -2,22 +2,54 @@
 
 use std::borrow::Cow;
 
-/// Headers in their order; a name may come more than once. The values share one piece of memory: a record has about
-/// ten of them, and a relay that drains a backlog makes and drops tens of thousands of records a second.
+/// The name of a header and where its value ends; it begins where the one before it ends.
+pub(super) type HeaderEnd = (Cow<'static, str>, usize);
+
+/// Headers in their order; a name may come more than once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Headers {
-    /// Each with where its value ends; it begins where the one before it ends.
-    names: Vec<(Cow<'static, str>, usize)>,
+    names: Vec<HeaderEnd>,
     values: Vec<u8>,
 }
 
-impl Headers {
-    /// None yet, and room for so many with so many bytes of values in all.
-    #[must_use]
-    pub fn with_capacity(headers: usize, bytes: usize) -> Self {
-        Self { names: Vec::with_capacity(headers), values: Vec::with_capacity(bytes) }
+/// The headers of a record that lies somewhere.
+#[derive(Clone, Copy, Debug)]
+pub struct HeadersRef<'a> {
+    names: &'a [HeaderEnd],
+    values: &'a [u8],
+    begins: usize,
+}
+
+impl<'a> HeadersRef<'a> {
+    /// Those of these names, the first of whose values begins there in `values`.
+    pub(super) fn new(names: &'a [HeaderEnd], values: &'a [u8], begins: usize) -> Self {
+        Self { names, values, begins }
     }
 
+    /// How many there are.
+    #[must_use]
+    pub fn len(self) -> usize {
+        self.names.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.names.is_empty()
+    }
+
+    /// Each name with its value, in their order.
+    pub fn iter(self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
+        let mut begins = self.begins;
+        self.names.iter().map(move |(name, ends)| {
+            let value = self.values.get(begins..*ends).unwrap_or_default();
+            begins = *ends;
+            (&**name, value)
+        })
+    }
+}
+
+impl Headers {
     /// Adds one at the end.
     pub fn push(&mut self, name: impl Into<Cow<'static, str>>, value: &[u8]) {
         self.values.extend_from_slice(value);
@@ -38,12 +70,7 @@ impl Headers {
 
     /// Each name with its value, in their order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        let mut begins = 0;
-        self.names.iter().map(move |(name, ends)| {
-            let value = self.values.get(begins..*ends).unwrap_or_default();
-            begins = *ends;
-            (&**name, value)
-        })
+        HeadersRef::new(&self.names, &self.values, 0).iter()
     }
 }
 

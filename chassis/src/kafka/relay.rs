@@ -19,6 +19,7 @@ mod leftovers;
 mod once;
 mod owner;
 mod pace;
+mod page;
 mod progress;
 mod readback;
 mod session;
@@ -37,13 +38,14 @@ use crate::shutdown::Shutdown;
 use crate::signal::Signal;
 pub use claim::claim;
 pub use once::publish_once;
+pub use page::{Draft, Page, Record};
 pub use progress::{Progress, find_progress, read_position, read_progress};
 
 /// How long a stop waits for a running transaction. When Kafka is away it cannot be ended; the
 /// broker, or the successor, then aborts it.
 const STOP_GRACE: Duration = Duration::from_secs(2);
 
-/// One row of a journal as it is to be published.
+/// One row of a journal as it is to be published, by itself; [`Page`] holds many.
 #[derive(Clone, Debug)]
 pub struct Outgoing {
     /// The row's position in the journal, above zero. Records of one row have the same.
@@ -62,15 +64,10 @@ pub struct Outgoing {
 
 /// Where the rows come from.
 pub trait Journal: Send + 'static {
-    /// Appends what up to `limit` rows after `position` are published as to `out`, in ascending order of
+    /// Adds what up to `limit` rows after `position` are published as to `out`, in ascending order of
     /// position, gaps allowed. A row once shown, and every row before it, must never change. An error ends the
     /// relay.
-    fn read_after(
-        &mut self,
-        position: i64,
-        limit: usize,
-        out: &mut Vec<Outgoing>,
-    ) -> anyhow::Result<()>;
+    fn read_after(&mut self, position: i64, limit: usize, out: &mut Page) -> anyhow::Result<()>;
 
     /// The position of the newest row, where the journal can tell (0 when empty). A relay whose
     /// published position lies beyond it refuses to run: that journal is not the one it published.

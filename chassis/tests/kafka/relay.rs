@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chassis::clock::SystemClock;
-use chassis::kafka::Outgoing;
-use chassis::kafka::relay::{Journal, RelayConfig, read_position, run_relay};
+use chassis::kafka::relay::{Journal, Page, RelayConfig, read_position, run_relay};
 use chassis::kafka::scan::Isolation;
 use chassis::signal::Signal;
 use rdkafka::producer::{BaseRecord, Producer as _};
@@ -80,12 +79,7 @@ struct Section {
 }
 
 impl Journal for Section {
-    fn read_after(
-        &mut self,
-        position: i64,
-        limit: usize,
-        out: &mut Vec<Outgoing>,
-    ) -> anyhow::Result<()> {
+    fn read_after(&mut self, position: i64, limit: usize, out: &mut Page) -> anyhow::Result<()> {
         self.whole.read_after(position.max(self.after), limit, out)?;
         out.retain(|row| row.position <= self.end);
         self.read_all = out.is_empty();

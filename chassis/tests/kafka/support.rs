@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use chassis::clock::{Clock, SystemClock};
 use chassis::kafka::admin::{Partitioning, TopicSpec, apply_topics};
-use chassis::kafka::relay::{Journal, Outgoing, RelayConfig, run_relay};
+use chassis::kafka::relay::{Journal, Outgoing, Page, RelayConfig, run_relay};
 use chassis::kafka::scan::{Isolation, scan, settles};
 use chassis::kafka::{Headers, Incoming, KafkaConfig};
 use chassis::shutdown::Shutdown;
@@ -219,14 +219,9 @@ impl Notebook {
 }
 
 impl Journal for Notebook {
-    fn read_after(
-        &mut self,
-        position: i64,
-        limit: usize,
-        out: &mut Vec<Outgoing>,
-    ) -> anyhow::Result<()> {
+    fn read_after(&mut self, position: i64, limit: usize, out: &mut Page) -> anyhow::Result<()> {
         let rows = self.rows.lock().unwrap();
-        out.extend(rows.iter().skip(usize::try_from(position)?).take(limit).cloned());
+        out.extend(rows.iter().skip(usize::try_from(position)?).take(limit));
         Ok(())
     }
 

@@ -5,15 +5,12 @@ use super::times::Times;
 use super::to_event;
 use crate::domain::Timestamp;
 use crate::store::{JournalRow, Tombstone};
-use chassis::kafka::{Headers, Outgoing};
+use chassis::kafka::relay::{Draft, Page};
 use schemas::order_state::ORDER_FORGOTTEN;
 use schemas::registry::{RegistryClient, RegistryError};
 use schemas::topics::{ORDER_EVENTS, ORDER_EVENTS_VALUE, ORDER_STATES, ORDER_STATES_VALUE};
 use schemas::{Encoder, Envelope, Event, OrderEvent, OrderState, Subject};
 use std::sync::Arc;
-
-/// Room for the values of the headers of a record.
-const HEADER_BYTES: usize = 384;
 
 /// What the registry knows our schemas as.
 #[derive(Clone, Copy, Debug)]
@@ -58,40 +55,49 @@ impl Records {
         })
     }
 
-    /// The record of an event, and the event.
-    pub fn event(&self, mut row: JournalRow) -> anyhow::Result<(Outgoing, OrderEvent)> {
+    /// The same for records of either kind that all go into that topic.
+    #[must_use]
+    pub fn into(self, topic: &str) -> Self {
+        let topic: Arc<str> = topic.into();
+        Self { events_topic: Arc::clone(&topic), states_topic: topic, ..self }
+    }
+
+    /// Adds the record of an event to `out`: the event.
+    pub fn event(&self, mut row: JournalRow, out: &mut Page) -> anyhow::Result<OrderEvent> {
         let (position, occurred_at) = (row.position, row.occurred_at);
         let (traceparent, causation_id) = (row.traceparent.take(), row.causation_id.take());
         let event = to_event(row);
-        let mut payload = Vec::with_capacity(256);
-        self.events.encode(&event, &mut payload)?;
         let envelope = Envelope {
             traceparent: traceparent.as_deref(),
             causation_id: causation_id.as_deref(),
             correlation_id: Some(&event.order_id),
             ..event.envelope()
         };
-        let record = record(&self.events_topic, position, occurred_at, &envelope, Some(payload));
-        Ok((record, event))
+        let mut record = begin(out, &self.events_topic, position, occurred_at, &envelope);
+        self.events.encode(&event, record.payload())?;
+        record.done();
+        Ok(event)
     }
 
-    /// The record of the state after `event`, which stands at `position`.
+    /// Adds the record of the state after `event`, which stands at `position`, to `out`.
     pub fn state(
         &self,
         position: i64,
         event: OrderEvent,
         times: Times,
-    ) -> anyhow::Result<Outgoing> {
+        out: &mut Page,
+    ) -> anyhow::Result<()> {
         let at = Timestamp(event.occurred_at_us);
         let state = to_state(event, times);
-        let mut payload = Vec::with_capacity(256);
-        self.states.encode(&state, &mut payload)?;
         let envelope = Envelope { correlation_id: Some(&state.order_id), ..state.envelope() };
-        Ok(record(&self.states_topic, position, at, &envelope, Some(payload)))
+        let mut record = begin(out, &self.states_topic, position, at, &envelope);
+        self.states.encode(&state, record.payload())?;
+        record.done();
+        Ok(())
     }
 
-    /// The record of a tombstone: a key and no value.
-    pub fn tombstone(&self, tombstone: &Tombstone) -> Outgoing {
+    /// Adds the record of a tombstone to `out`: a key and no value.
+    pub fn tombstone(&self, tombstone: &Tombstone, out: &mut Page) {
         let order_id = &*tombstone.order_id;
         let envelope = Envelope {
             context: "orders",
@@ -105,7 +111,7 @@ impl Records {
             causation_id: None,
             correlation_id: Some(order_id),
         };
-        record(&self.states_topic, tombstone.position, tombstone.at, &envelope, None)
+        begin(out, &self.states_topic, tombstone.position, tombstone.at, &envelope).done();
     }
 }
 
@@ -131,21 +137,15 @@ pub fn to_state(event: OrderEvent, times: Times) -> OrderState {
     }
 }
 
-fn record(
+fn begin<'a>(
+    out: &'a mut Page,
     topic: &Arc<str>,
     position: i64,
     at: Timestamp,
     envelope: &Envelope<'_>,
-    payload: Option<Vec<u8>>,
-) -> Outgoing {
-    let mut headers = Headers::with_capacity(schemas::headers::NAMES.len(), HEADER_BYTES);
-    envelope.tell(|name, value| headers.push(name, value.as_bytes()));
-    Outgoing {
-        position,
-        topic: Arc::clone(topic),
-        key: Some(envelope.subject.as_bytes().to_vec()),
-        payload,
-        headers,
-        timestamp_ms: at.0 / 1_000,
-    }
+) -> Draft<'a> {
+    let mut record = out.begin(position, topic, at.0 / 1_000);
+    envelope.tell(|name, value| record.header(name, value.as_bytes()));
+    record.key(envelope.subject.as_bytes());
+    record
 }

@@ -11,7 +11,7 @@ use crate::store::sqlite::Sqlite;
 use crate::store::{Generation, Lease, Store};
 use chassis::clock::BootInstant;
 use chassis::kafka::Outgoing;
-use chassis::kafka::relay::Journal;
+use chassis::kafka::relay::{Journal, Page};
 use schemas::topics::{ORDER_EVENTS_VALUE, ORDER_STATES, ORDER_STATES_VALUE};
 use schemas::{Decoder, OrderEvent, OrderState};
 use std::time::Duration;
@@ -27,8 +27,9 @@ fn journal(store: &dyn Store) -> OrderJournal {
 }
 
 fn read(journal: &mut OrderJournal, position: i64, limit: usize) -> Vec<Outgoing> {
-    let mut out = Vec::new();
-    journal.read_after(position, limit, &mut out).expect("the journal is read");
+    let mut page = Page::default();
+    journal.read_after(position, limit, &mut page).expect("the journal is read");
+    let out: Vec<Outgoing> = page.iter().map(Outgoing::from).collect();
     assert!(out.is_sorted_by_key(|record| record.position));
     out
 }

@@ -9,8 +9,7 @@ use crate::relay::records::Records;
 use crate::relay::{times::Times, to_event};
 use crate::store::{JournalRow, Kept, Store};
 use anyhow::{Context, ensure};
-use chassis::kafka::Outgoing;
-use chassis::kafka::relay::Journal;
+use chassis::kafka::relay::{Journal, Page};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use tokio::runtime::Handle;
@@ -106,7 +105,6 @@ fn buried(store: &dyn Store, order_ids: &[String]) -> anyhow::Result<BTreeSet<St
 pub(super) struct Source {
     pub(super) entries: Entries,
     pub(super) what: What,
-    pub(super) topic: Arc<str>,
     pub(super) records: Records,
     pub(super) store: Arc<dyn Store>,
     pub(super) runtime: Handle,
@@ -114,33 +112,28 @@ pub(super) struct Source {
 }
 
 impl Source {
-    fn record(&self, kept: &Kept, position: i64) -> anyhow::Result<Outgoing> {
+    fn write(&self, kept: &Kept, position: i64, out: &mut Page) -> anyhow::Result<()> {
         let at = kept.journal.iter().position(|row| row.position == position);
         let at =
             at.with_context(|| format!("{}: the event at {position} is gone", kept.order_id))?;
         let row = kept.journal[at].clone();
-        let record = match self.what {
-            What::Events => self.records.event(row)?.0,
+        match self.what {
+            What::Events => drop(self.records.event(row, out)?),
             What::States => {
                 let mut order: Option<Order> = None;
                 for row in &kept.journal[..=at] {
                     order = evolve(order, &kept.order_id, row.occurred_at, &row.event);
                 }
                 let order = order.with_context(|| format!("{}: no beginning", kept.order_id))?;
-                self.records.state(position, to_event(row), Times::from(&order))?
+                self.records.state(position, to_event(row), Times::from(&order), out)?;
             }
-        };
-        Ok(Outgoing { topic: Arc::clone(&self.topic), ..record })
+        }
+        Ok(())
     }
 }
 
 impl Journal for Source {
-    fn read_after(
-        &mut self,
-        position: i64,
-        limit: usize,
-        out: &mut Vec<Outgoing>,
-    ) -> anyhow::Result<()> {
+    fn read_after(&mut self, position: i64, limit: usize, out: &mut Page) -> anyhow::Result<()> {
         let entries = self.entries.after(position, limit.min(PAGE));
         let numbers: BTreeSet<usize> = entries.iter().map(|(_, number)| *number).collect();
         let order_ids = numbers.iter().map(|number| self.entries.order_ids[*number].clone());
@@ -148,7 +141,7 @@ impl Journal for Source {
         let kept: HashMap<usize, Kept> = numbers.into_iter().zip(kept).collect();
         for (position, number) in entries {
             let kept = kept.get(number).context("an order is gone")?;
-            out.push(self.record(kept, *position)?);
+            self.write(kept, *position, out)?;
         }
         Ok(())
     }

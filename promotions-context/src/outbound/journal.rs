@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chassis::kafka::dead_letter::DeadLetter;
-use chassis::kafka::relay::Journal;
+use chassis::kafka::relay::{Journal, Page};
 use chassis::kafka::{Headers, Outgoing};
 use schemas::{Encoder, Envelope, Event, VoucherEvent, VoucherFact, topics, voucher_events};
 
@@ -69,15 +69,10 @@ impl VoucherJournal {
 }
 
 impl Journal for VoucherJournal {
-    fn read_after(
-        &mut self,
-        position: i64,
-        limit: usize,
-        out: &mut Vec<Outgoing>,
-    ) -> anyhow::Result<()> {
+    fn read_after(&mut self, position: i64, limit: usize, out: &mut Page) -> anyhow::Result<()> {
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
         for (position, row) in read_journal_after(&self.reader, position, limit)? {
-            out.push(self.outgoing(position, row)?);
+            out.push(&self.outgoing(position, row)?);
         }
         Ok(())
     }

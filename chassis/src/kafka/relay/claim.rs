@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{bail, ensure};
 
-use super::RelayConfig;
 use super::progress::{Progress, find_progress};
 use super::session::{Fencing, Session};
+use super::{Page, RelayConfig};
 use crate::kafka::open::open;
 use crate::shutdown::Shutdown;
 
@@ -36,6 +36,6 @@ pub fn claim(config: &RelayConfig, owner: &str) -> anyhow::Result<i64> {
     );
     let found = find_progress(&config.kafka, topic, shard, &config.key())?;
     let unchanged = found.unwrap_or(Progress::new(0, 0, owner)).by(owner);
-    session.publish(&[], &unchanged)?;
+    session.publish(&Page::default(), &unchanged)?;
     Ok(unchanged.position)
 }

@@ -32,5 +32,5 @@ pub fn publish_once(
             bail!("Kafka does not answer at {}: {cause}", kafka.bootstrap);
         }
     }
-    session.publish_alone(rows)
+    session.publish_alone(&rows.iter().collect())
 }

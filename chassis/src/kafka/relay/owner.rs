@@ -13,7 +13,7 @@ use tracing::{info, warn};
 use super::gauges::Gauges;
 use super::progress::Progress;
 use super::session::Session;
-use super::{Journal, Outgoing, RelayConfig};
+use super::{Journal, Page, RelayConfig};
 use crate::backoff::Backoff;
 use crate::clock::Clock;
 use crate::shutdown::Shutdown;
@@ -118,7 +118,7 @@ impl<J: Journal> Owner<J> {
 
     /// Publishes after `position` until something happens.
     fn publish_from(&mut self, session: &Session, mut position: i64) -> End {
-        let (mut rows, mut course) = (Vec::new(), Course::begin(Instant::now()));
+        let (mut rows, mut course) = (Page::default(), Course::begin(Instant::now()));
         loop {
             if self.relay.shutdown.is_cancelled() {
                 return End::Stopped;
@@ -154,10 +154,10 @@ impl<J: Journal> Owner<J> {
         &mut self,
         session: &Session,
         course: &mut Course,
-        rows: &mut Vec<Outgoing>,
+        rows: &mut Page,
     ) -> Result<i64, End> {
         let Self { journal, relay, .. } = self;
-        if rows_of_journal(rows) < relay.config.batch {
+        if rows.rows() < relay.config.batch {
             let newest = journal.newest().ok().flatten();
             relay.publish(session, course, rows, newest)?;
             rows.clear();
@@ -178,7 +178,7 @@ impl<J: Journal> Owner<J> {
     /// Publishes that the journal has come to its end at `end`.
     fn finish(&mut self, session: &Session, position: i64, end: i64) -> End {
         if position < end {
-            if let Err(error) = session.publish(&[], &self.relay.progress_to(end)) {
+            if let Err(error) = session.publish(&Page::default(), &self.relay.progress_to(end)) {
                 return End::Again(error);
             }
             self.relay.note_commit(0, end);
@@ -206,7 +206,7 @@ impl<J: Journal> Owner<J> {
     /// Shows the backlog while nothing can be published.
     fn show_backlog(&mut self) -> anyhow::Result<()> {
         let Some(position) = self.relay.position else { return Ok(()) };
-        let mut rows = Vec::with_capacity(1);
+        let mut rows = Page::default();
         self.journal.read_after(position, 1, &mut rows).context("the journal failed")?;
         self.relay.show(&rows, self.journal.newest().ok().flatten());
         Ok(())
@@ -219,14 +219,14 @@ impl Relay {
         &mut self,
         session: &Session,
         course: &mut Course,
-        rows: &[Outgoing],
+        rows: &Page,
         newest: Option<i64>,
     ) -> Result<(), End> {
         self.show(rows, newest);
-        let Some(last) = rows.last().map(|row| row.position) else { return Ok(()) };
+        let Some(last) = rows.last_position() else { return Ok(()) };
         session.publish(rows, &self.progress_to(last)).map_err(End::Again)?;
         self.note_commit(rows.len(), last);
-        course.committed(rows_of_journal(rows), &self.config);
+        course.committed(rows.rows(), &self.config);
         Ok(())
     }
 
@@ -246,9 +246,9 @@ impl Relay {
     }
 
     /// Shows how far behind `newest` it is before it publishes `rows`.
-    fn show(&self, rows: &[Outgoing], newest: Option<i64>) {
-        let Some(oldest) = rows.first() else { return self.gauges.behind(0, 0) };
-        let last = newest.or(rows.last().map(|row| row.position)).unwrap_or(oldest.position);
+    fn show(&self, rows: &Page, newest: Option<i64>) {
+        let Some(oldest) = rows.iter().next() else { return self.gauges.behind(0, 0) };
+        let last = newest.or(rows.last_position()).unwrap_or(oldest.position);
         let age_us = self.clock.now_us() - oldest.timestamp_ms * 1_000;
         self.gauges.behind(last - self.position.unwrap_or(0), age_us);
     }
@@ -263,9 +263,4 @@ impl Relay {
             tracing::debug!(relay, error = format!("{error:#}"), "The relay still cannot publish");
         }
     }
-}
-
-/// How many rows of the journal became these records: those of one position are of one row.
-fn rows_of_journal(rows: &[Outgoing]) -> usize {
-    rows.chunk_by(|one, other| one.position == other.position).count()
 }

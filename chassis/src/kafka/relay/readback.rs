@@ -4,7 +4,7 @@
 //! committed in some of its partitions only (`leftovers.rs`), its position among them or not. So who
 //! takes over believes in the last transaction what can be read of it.
 
-use super::Outgoing;
+use super::{Page, Record};
 use crate::kafka::open::asking;
 use crate::kafka::scan::{Range, scan_ranges};
 use crate::kafka::settings::{Isolation, KafkaConfig};
@@ -20,7 +20,7 @@ const QUESTION: Duration = Duration::from_secs(10);
 
 /// A record as anybody may read it: its topic, key, bytes and headers. Rows that become the same are the
 /// same to everybody.
-type Record = (Arc<str>, Option<Vec<u8>>, Option<Vec<u8>>, Vec<(String, Vec<u8>)>);
+type Content = (Arc<str>, Option<Vec<u8>>, Option<Vec<u8>>, Vec<(String, Vec<u8>)>);
 
 /// Those of `rows` that no `read_committed` reader sees, in their order. Reads their topics from the
 /// rows' first moment on, to the end that each has now; transactions that are open there are waited for.
@@ -28,14 +28,10 @@ type Record = (Arc<str>, Option<Vec<u8>>, Option<Vec<u8>>, Vec<(String, Vec<u8>)
 ///
 /// # Errors
 /// When Kafka does not answer, or somebody's transaction stays open for long.
-pub(super) fn unseen(
-    kafka: &KafkaConfig,
-    mut rows: Vec<Outgoing>,
-    position: i64,
-) -> anyhow::Result<Vec<Outgoing>> {
+pub(super) fn unseen(kafka: &KafkaConfig, mut rows: Page, position: i64) -> anyhow::Result<Page> {
     let Some(since_ms) = rows.iter().map(|row| row.timestamp_ms).min() else { return Ok(rows) };
-    let topics: BTreeSet<Arc<str>> = rows.iter().map(|row| Arc::clone(&row.topic)).collect();
-    let mut times_seen: HashMap<Record, usize> = rows.iter().map(|row| (of(row), 0)).collect();
+    let topics: BTreeSet<Arc<str>> = rows.iter().map(|row| Arc::clone(row.topic)).collect();
+    let mut times_seen: HashMap<Content, usize> = rows.iter().map(|row| (of(&row), 0)).collect();
     let mut cut = BTreeSet::new();
     for topic in topics {
         let held = since(kafka, &topic, since_ms)?;
@@ -50,20 +46,21 @@ pub(super) fn unseen(
             Ok(())
         })?;
     }
-    rows.retain(|row| match times_seen.get_mut(&of(row)) {
+    rows.retain(|row| match times_seen.get_mut(&of(&row)) {
         Some(times) if *times > 0 => {
             *times -= 1;
             false
         }
-        _ => row.position > position || !cut.contains(&row.topic),
+        _ => row.position > position || !cut.contains(row.topic),
     });
     Ok(rows)
 }
 
 /// What becomes of a row.
-fn of(row: &Outgoing) -> Record {
+fn of(row: &Record<'_>) -> Content {
     let headers = row.headers.iter().map(|(name, value)| (name.to_owned(), value.to_vec()));
-    (Arc::clone(&row.topic), row.key.clone(), row.payload.clone(), headers.collect())
+    let (key, payload) = (row.key.map(<[u8]>::to_vec), row.payload.map(<[u8]>::to_vec));
+    (Arc::clone(row.topic), key, payload, headers.collect())
 }
 
 /// What a topic holds from a moment on.

@@ -17,7 +17,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::util::Timeout;
 
 use super::progress::Progress;
-use super::{Outgoing, RelayConfig};
+use super::{Page, Record, RelayConfig};
 use crate::kafka::context::{Deliveries, Undelivered};
 use crate::kafka::refusal::{Refusals, explained};
 use crate::kafka::settings::{KafkaConfig, producer_config};
@@ -88,7 +88,7 @@ impl Session {
 
     /// Publishes `rows` and the new position in one transaction. Once this returns `Ok`, all of it
     /// is committed; after an error the outcome is unknown and the session must be dropped.
-    pub(super) fn publish(&self, rows: &[Outgoing], progress: &Progress) -> anyhow::Result<()> {
+    pub(super) fn publish(&self, rows: &Page, progress: &Progress) -> anyhow::Result<()> {
         let payload = progress.encode()?;
         let position = BaseRecord::to(&self.progress_topic)
             .partition(self.shard)
@@ -98,13 +98,13 @@ impl Session {
     }
 
     /// The same without a position: for rows that come from no journal.
-    pub(super) fn publish_alone(&self, rows: &[Outgoing]) -> anyhow::Result<()> {
+    pub(super) fn publish_alone(&self, rows: &Page) -> anyhow::Result<()> {
         self.take_turn(rows, None)
     }
 
     fn take_turn(
         &self,
-        rows: &[Outgoing],
+        rows: &Page,
         position: Option<BaseRecord<'_, [u8], [u8]>>,
     ) -> anyhow::Result<()> {
         let [first, second] = &self.producers;
@@ -147,12 +147,12 @@ impl TurnTaker {
 
     fn publish(
         &self,
-        rows: &[Outgoing],
+        rows: &Page,
         position: Option<BaseRecord<'_, [u8], [u8]>>,
     ) -> anyhow::Result<()> {
         self.producer.begin_transaction()?;
         for (index, row) in rows.iter().enumerate() {
-            self.send(record(row))?;
+            self.send(record(&row))?;
             if index % POLL_EVERY == POLL_EVERY - 1 {
                 self.producer.poll(Duration::ZERO);
             }
@@ -232,13 +232,12 @@ impl TurnTaker {
     }
 }
 
-fn record(row: &Outgoing) -> BaseRecord<'_, [u8], [u8]> {
+fn record<'a>(row: &Record<'a>) -> BaseRecord<'a, [u8], [u8]> {
     let mut headers = OwnedHeaders::new_with_capacity(row.headers.len());
     for (key, value) in row.headers.iter() {
         headers = headers.insert(Header { key, value: Some(value) });
     }
-    let mut record = BaseRecord::to(&row.topic).timestamp(row.timestamp_ms).headers(headers);
-    record.key = row.key.as_deref();
-    record.payload = row.payload.as_deref();
+    let mut record = BaseRecord::to(row.topic).timestamp(row.timestamp_ms).headers(headers);
+    (record.key, record.payload) = (row.key, row.payload);
     record
 }

@@ -17,6 +17,12 @@ fn text(headers: &Headers, name: &str) -> String {
     String::from_utf8(value.to_vec()).unwrap()
 }
 
+fn records(journal: &mut VoucherJournal) -> Vec<Outgoing> {
+    let mut page = Page::default();
+    journal.read_after(0, 10, &mut page).unwrap();
+    page.iter().map(Outgoing::from).collect()
+}
+
 #[test]
 fn rows_become_records_and_no_code_is_among_them() {
     let (_directory, store) = new_store();
@@ -66,8 +72,7 @@ fn rows_become_records_and_no_code_is_among_them() {
 
     let reader = store.reader().unwrap();
     let mut journal = VoucherJournal::new(reader, SCHEMA_ID, "promotions").unwrap();
-    let mut out = Vec::new();
-    journal.read_after(0, 10, &mut out).unwrap();
+    let out = records(&mut journal);
     let [event, dead] = &out[..] else { panic!("{out:?}") };
 
     assert_eq!((event.position, &*event.topic), (1, topics::VOUCHER_EVENTS.name));

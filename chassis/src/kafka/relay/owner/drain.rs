@@ -2,11 +2,11 @@
 //!
 //! Who publishes waits for Kafka some of the time, and who reads never does. So the reader is ahead by more than the
 //! page that comes next, and has work while a transaction is committed. Pages that are published go back to be filled
-//! anew, by which the memory of rows is given back by the thread that asks for it.
+//! anew, memory and all.
 
 use super::super::session::Session;
-use super::super::{Journal, Outgoing};
-use super::{Course, End, Relay, rows_of_journal};
+use super::super::{Journal, Page};
+use super::{Course, End, Relay};
 use anyhow::Context as _;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
@@ -14,16 +14,16 @@ use std::thread;
 /// How many pages are read ahead of the one that is published.
 const AHEAD: usize = 2;
 
-/// A page of the journal, as long as when it was read.
-struct Page {
-    rows: Vec<Outgoing>,
+/// A page of the journal, and where that ended when it was read.
+struct Read {
+    rows: Page,
     newest: Option<i64>,
 }
 
 /// A page that is to be filled anew, with the position and the moment that it was published at.
 #[derive(Default)]
 struct Spent {
-    rows: Vec<Outgoing>,
+    rows: Page,
     published: Option<(i64, i64)>,
 }
 
@@ -33,14 +33,14 @@ pub(super) fn drain(
     session: &Session,
     course: &mut Course,
     journal: &mut impl Journal,
-    rows: &mut Vec<Outgoing>,
+    rows: &mut Page,
 ) -> Result<(), End> {
     let (give_back, spent) = channel();
     let (hand_on, pages) = channel();
     (0..AHEAD).for_each(|_| drop(give_back.send(Spent::default())));
-    let (after, batch) = (rows.last().map_or(0, |row| row.position), relay.config.batch);
+    let (after, batch) = (rows.last_position().unwrap_or(0), relay.config.batch);
     let newest = journal.newest().ok().flatten();
-    let first = Page { rows: std::mem::take(rows), newest };
+    let first = Read { rows: std::mem::take(rows), newest };
     thread::scope(|scope| {
         let reader = thread::Builder::new().name("relay-reader".to_string());
         let reading = reader
@@ -57,8 +57,8 @@ fn publish_pages(
     relay: &mut Relay,
     session: &Session,
     course: &mut Course,
-    mut page: Page,
-    pages: Receiver<anyhow::Result<Page>>,
+    mut page: Read,
+    pages: Receiver<anyhow::Result<Read>>,
     give_back: Sender<Spent>,
 ) -> Result<(), End> {
     loop {
@@ -82,14 +82,14 @@ fn read_on(
     mut after: i64,
     batch: usize,
     spent: &Receiver<Spent>,
-    hand_on: &Sender<anyhow::Result<Page>>,
+    hand_on: &Sender<anyhow::Result<Read>>,
 ) {
     while let Ok(spent) = spent.recv() {
         let page = fill(journal, after, batch, spent);
         let mut goes_on = false;
-        if let Ok(Page { rows, .. }) = &page {
-            goes_on = rows_of_journal(rows) >= batch;
-            after = rows.last().map_or(after, |row| row.position);
+        if let Ok(Read { rows, .. }) = &page {
+            goes_on = rows.rows() >= batch;
+            after = rows.last_position().unwrap_or(after);
         }
         if hand_on.send(page).is_err() || !goes_on {
             return;
@@ -102,11 +102,11 @@ fn fill(
     after: i64,
     batch: usize,
     Spent { mut rows, published }: Spent,
-) -> anyhow::Result<Page> {
+) -> anyhow::Result<Read> {
     if let Some((position, at_us)) = published {
         journal.published(position, at_us)?;
     }
     rows.clear();
     journal.read_after(after, batch, &mut rows)?;
-    Ok(Page { rows, newest: journal.newest().ok().flatten() })
+    Ok(Read { rows, newest: journal.newest().ok().flatten() })
 }

@@ -8,7 +8,7 @@ use super::super::leftovers::partitions;
 use super::super::progress::{Progress, find_progress_in};
 use super::super::readback::unseen;
 use super::super::session::{Fencing, Session};
-use super::super::{Journal, Outgoing};
+use super::super::{Journal, Page};
 use super::{End, FENCE_LIMIT, Owner};
 use crate::kafka::open::open;
 use crate::kafka::settings::Isolation;
@@ -129,8 +129,8 @@ impl<J: Journal> Owner<J> {
         (after, committed.max(written))
     }
 
-    fn rows_between(&mut self, after: i64, end: i64) -> anyhow::Result<Vec<Outgoing>> {
-        let (mut rows, mut position) = (Vec::new(), after);
+    fn rows_between(&mut self, after: i64, end: i64) -> anyhow::Result<Page> {
+        let (mut rows, mut position) = (Page::default(), after);
         while position < end {
             let had = rows.len();
             let read = self.journal.read_after(position, self.relay.config.batch, &mut rows);
@@ -138,14 +138,14 @@ impl<J: Journal> Owner<J> {
             if rows.len() == had {
                 break;
             }
-            position = rows.last().map_or(end, |row| row.position);
+            position = rows.last_position().unwrap_or(end);
         }
         rows.retain(|row| row.position <= end);
         Ok(rows)
     }
 
     /// Those of the rows that readers do not see, who find everything up to `found` published.
-    fn missing(&self, rows: Vec<Outgoing>, found: i64) -> anyhow::Result<Vec<Outgoing>> {
+    fn missing(&self, rows: Page, found: i64) -> anyhow::Result<Page> {
         let unpublished = rows.iter().filter(|row| row.position > found).count();
         let missing = unseen(&self.relay.config.kafka, rows, found)?;
         let lost = missing.iter().filter(|row| row.position <= found).count();
