@@ -23,6 +23,6 @@ mod topic;
 
 pub use admission::watch_admission;
 pub use consumer::Incoming;
-pub use headers::Headers;
+pub use headers::{Headers, HeadersRef};
 pub use relay::Outgoing;
 pub use settings::KafkaConfig;

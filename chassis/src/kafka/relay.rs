@@ -5,7 +5,7 @@
 //!   compacted progress topic with one partition per shard.
 //! - A relay first fences its predecessor (`init_transactions`), then reads the position, then
 //!   publishes. In this order nobody else can move the position after it was read.
-//! - It then reads what there is of the last transaction: a broker that dies while it ends one may have
+//! - It then reads what there is of the last two transactions: a broker that dies while it ends one may have
 //!   committed it in part. What is missing is published, and nothing twice.
 //! - Two producers take turns, for Kafka is not ready for the next transaction of one that has just committed.
 //! - After any error or unknown outcome the producers are dropped and all of this begins anew.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use chassis::kafka::dead_letter::DeadLetter;
 use chassis::kafka::relay::{Journal, Page};
-use chassis::kafka::{Headers, Outgoing};
 use schemas::{Encoder, Envelope, Event, VoucherEvent, VoucherFact, topics, voucher_events};
 
 use crate::domain::VoucherState;
@@ -30,41 +29,44 @@ impl VoucherJournal {
         Ok(Self { reader, encoder, topic: topics::VOUCHER_EVENTS.name.into(), group })
     }
 
-    fn outgoing(&self, position: i64, row: JournalRow) -> anyhow::Result<Outgoing> {
+    fn write(&self, position: i64, row: JournalRow, out: &mut Page) -> anyhow::Result<()> {
         match row {
-            JournalRow::VoucherEvent(stored) => self.voucher_event(position, &stored),
-            JournalRow::DeadLetter(letter) => Ok(DeadLetter {
-                origin: &letter.origin,
-                group: self.group,
-                class: &letter.class,
-                cause: letter.cause,
-                attempts: letter.attempts,
-                first_failed_at_us: letter.first_failed_at_us,
-            }
-            .outgoing(position)),
+            JournalRow::VoucherEvent(stored) => self.voucher_event(position, &stored, out)?,
+            JournalRow::DeadLetter(letter) => out.push(
+                &DeadLetter {
+                    origin: &letter.origin,
+                    group: self.group,
+                    class: &letter.class,
+                    cause: letter.cause,
+                    attempts: letter.attempts,
+                    first_failed_at_us: letter.first_failed_at_us,
+                }
+                .outgoing(position),
+            ),
         }
+        Ok(())
     }
 
-    fn voucher_event(&self, position: i64, stored: &StoredEvent) -> anyhow::Result<Outgoing> {
+    fn voucher_event(
+        &self,
+        position: i64,
+        stored: &StoredEvent,
+        out: &mut Page,
+    ) -> anyhow::Result<()> {
         let event = published_form(stored);
-        let mut payload = Vec::new();
-        self.encoder.encode(&event, &mut payload)?;
         let envelope = Envelope {
             traceparent: Some(&stored.traceparent),
             causation_id: Some(&stored.causation_id),
             correlation_id: Some(&stored.correlation_id),
             ..event.envelope()
         };
-        let mut headers = Headers::default();
-        envelope.tell(|name, value| headers.push(name, value.as_bytes()));
-        Ok(Outgoing {
-            position,
-            topic: Arc::clone(&self.topic),
-            key: Some(event.voucher_id.as_bytes().to_vec()),
-            payload: Some(payload),
-            headers,
-            timestamp_ms: stored.occurred_at_us.div_euclid(1_000),
-        })
+        let timestamp_ms = stored.occurred_at_us.div_euclid(1_000);
+        let mut record = out.begin(position, &self.topic, timestamp_ms);
+        envelope.tell(|name, value| record.header(name, value.as_bytes()));
+        record.key(envelope.subject.as_bytes());
+        self.encoder.encode(&event, record.payload())?;
+        record.done();
+        Ok(())
     }
 }
 
@@ -72,7 +74,7 @@ impl Journal for VoucherJournal {
     fn read_after(&mut self, position: i64, limit: usize, out: &mut Page) -> anyhow::Result<()> {
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
         for (position, row) in read_journal_after(&self.reader, position, limit)? {
-            out.push(&self.outgoing(position, row)?);
+            self.write(position, row, out)?;
         }
         Ok(())
     }

@@ -111,19 +111,19 @@ impl<J: Journal> Owner<J> {
             Err(error) => return End::Again(error),
         };
         match self.take_over(&session) {
-            Ok(position) => self.publish_from(&session, position),
+            Ok(()) => self.publish_from(&session),
             Err(end) => end,
         }
     }
 
-    /// Publishes after `position` until something happens.
-    fn publish_from(&mut self, session: &Session, mut position: i64) -> End {
+    /// Publishes on until something happens.
+    fn publish_from(&mut self, session: &Session) -> End {
         let (mut rows, mut course) = (Page::default(), Course::begin(Instant::now()));
         loop {
             if self.relay.shutdown.is_cancelled() {
                 return End::Stopped;
             }
-            let batch = self.relay.config.batch;
+            let (position, batch) = (self.relay.published(), self.relay.config.batch);
             if let Err(error) = self.journal.read_after(position, batch, &mut rows) {
                 return End::Refused(error.context("the journal failed"));
             }
@@ -138,9 +138,8 @@ impl<J: Journal> Owner<J> {
                 self.await_rows(session);
                 continue;
             }
-            match self.publish(session, &mut course, &mut rows) {
-                Ok(published) => position = published,
-                Err(end) => return end,
+            if let Err(end) = self.publish(session, &mut course, &mut rows) {
+                return end;
             }
             if !course.pause.is_zero() {
                 std::thread::sleep(course.pause);
@@ -148,14 +147,13 @@ impl<J: Journal> Owner<J> {
         }
     }
 
-    /// Publishes `rows` and leaves them empty. A full page is part of a backlog, which is drained. The
-    /// position up to which all is published then.
+    /// Publishes `rows` and leaves them empty. A full page is part of a backlog, which is drained.
     fn publish(
         &mut self,
         session: &Session,
         course: &mut Course,
         rows: &mut Page,
-    ) -> Result<i64, End> {
+    ) -> Result<(), End> {
         let Self { journal, relay, .. } = self;
         if rows.rows() < relay.config.batch {
             let newest = journal.newest().ok().flatten();
@@ -164,15 +162,14 @@ impl<J: Journal> Owner<J> {
         } else {
             drain::drain(relay, session, course, journal, rows)?;
         }
-        let position = relay.position.unwrap_or(0);
-        self.tell(position).map_err(End::Refused)?;
-        Ok(position)
+        self.tell()
     }
 
     /// Tells the journal how far it is published.
-    fn tell(&mut self, position: i64) -> anyhow::Result<()> {
-        let now_us = self.relay.clock.now_us();
-        self.journal.published(position, now_us).context("the journal failed")
+    fn tell(&mut self) -> Result<(), End> {
+        let (position, now_us) = (self.relay.published(), self.relay.clock.now_us());
+        let told = self.journal.published(position, now_us);
+        told.context("the journal failed").map_err(End::Refused)
     }
 
     /// Publishes that the journal has come to its end at `end`.
@@ -182,8 +179,8 @@ impl<J: Journal> Owner<J> {
                 return End::Again(error);
             }
             self.relay.note_commit(0, end);
-            if let Err(error) = self.tell(end) {
-                return End::Refused(error);
+            if let Err(refused) = self.tell() {
+                return refused;
             }
         }
         let relay = &self.relay.config.transactional_id;
@@ -232,8 +229,12 @@ impl Relay {
 
     /// What a transaction says that publishes up to `position`.
     fn progress_to(&self, position: i64) -> Progress {
-        let before = self.before.or(self.position).unwrap_or(0);
-        Progress::new(before, position, &self.run)
+        Progress::new(self.before.unwrap_or(0), position, &self.run)
+    }
+
+    /// Everything up to this position is published.
+    fn published(&self) -> i64 {
+        self.position.unwrap_or(0)
     }
 
     fn note_commit(&mut self, records: usize, position: i64) {
@@ -250,7 +251,7 @@ impl Relay {
         let Some(oldest) = rows.iter().next() else { return self.gauges.behind(0, 0) };
         let last = newest.or(rows.last_position()).unwrap_or(oldest.position);
         let age_us = self.clock.now_us() - oldest.timestamp_ms * 1_000;
-        self.gauges.behind(last - self.position.unwrap_or(0), age_us);
+        self.gauges.behind(last - self.published(), age_us);
     }
 
     /// The first failure of a row is a warning; those that follow it are the same outage.

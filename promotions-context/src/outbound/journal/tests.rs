@@ -1,6 +1,6 @@
 //! The journal's rows as a subscriber sees them.
 
-use chassis::kafka::Incoming;
+use chassis::kafka::{Headers, Incoming, Outgoing};
 use schemas::Decoder;
 
 use super::*;

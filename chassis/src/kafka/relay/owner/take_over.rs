@@ -33,7 +33,7 @@ impl Said {
 impl<J: Journal> Owner<J> {
     /// Fences the predecessor, closes what was left open, reads the position, publishes what is missing
     /// before it and claims it: in this order.
-    pub(super) fn take_over(&mut self, session: &Session) -> Result<i64, End> {
+    pub(super) fn take_over(&mut self, session: &Session) -> Result<(), End> {
         self.fence(session)?;
         if !self.journal.is_ours() {
             return Err(End::Stopped);
@@ -62,9 +62,9 @@ impl<J: Journal> Owner<J> {
         self.relay.claimed = true;
         (self.relay.position, self.relay.before) = (Some(position), Some(before));
         self.relay.gauges.took_over(position);
-        self.tell(position).map_err(End::Refused)?;
+        self.tell()?;
         info!(relay = self.relay.config.transactional_id, position, "The relay has taken over");
-        Ok(position)
+        Ok(())
     }
 
     fn fence(&mut self, session: &Session) -> Result<(), End> {
