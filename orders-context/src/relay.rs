@@ -2,8 +2,9 @@
 //!
 //! The relay itself (transactions, position, pauses) is the chassis's; here is what orders say to
 //! the world, and nothing of Kafka. Each page of the journal becomes its events, and after the last event of each
-//! order in it the state that the order has then; tombstones stand where they were set. All of it goes into one
-//! transaction, so that a reader of the states is never ahead of the events, nor behind.
+//! order in it the state that the order has then, unless its tombstone comes later in it; tombstones stand where
+//! they were set. All of it goes into one transaction, so that a reader of the states is never ahead of the events,
+//! nor behind.
 
 mod page;
 pub mod records;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chassis::clock::SystemClock;
-use chassis::kafka::relay::{Journal, Page, RelayConfig, read_position, run_relay};
+use chassis::kafka::relay::{Journal, Outgoing, Page, RelayConfig, read_position, run_relay};
 use chassis::kafka::scan::Isolation;
 use chassis::signal::Signal;
 use rdkafka::producer::{BaseRecord, Producer as _};
@@ -68,6 +68,64 @@ fn of_two_live_relays_one_gives_up_and_says_why() {
     journal.wait_published();
     winner.stop().unwrap();
     assert_exactly_once(&read_committed(&kafka.config, &topic), journal.len());
+}
+
+/// A journal that says after the last row of each key in a page how things stand then, in a topic of its own.
+struct Standing {
+    notes: Notebook,
+    states: Arc<str>,
+}
+
+impl Journal for Standing {
+    fn read_after(&mut self, position: i64, limit: usize, out: &mut Page) -> anyhow::Result<()> {
+        let mut page = Page::default();
+        self.notes.read_after(position, limit, &mut page)?;
+        let rows: Vec<Outgoing> = page.iter().map(Outgoing::from).collect();
+        for (index, row) in rows.iter().enumerate() {
+            out.push(row);
+            if rows[index + 1..].iter().all(|later| later.key != row.key) {
+                out.push(&Outgoing { topic: Arc::clone(&self.states), ..row.clone() });
+            }
+        }
+        Ok(())
+    }
+
+    fn newest(&mut self) -> anyhow::Result<Option<i64>> {
+        self.notes.newest()
+    }
+
+    fn published(&mut self, position: i64, at_us: i64) -> anyhow::Result<()> {
+        Journal::published(&mut self.notes, position, at_us)
+    }
+}
+
+/// Found under kills: read again in other pages, rows end with states that were never to be published, and those
+/// stood behind newer ones for good.
+#[test]
+fn who_takes_over_does_not_go_back_to_a_state_from_the_middle_of_a_page() {
+    let kafka = Kafka::shared();
+    let (topic, states) = (kafka.topic("orders", 1), kafka.topic("states", 1));
+    let config = RelayConfig { batch: 4, ..kafka.relay_config() };
+    let notes = Notebook::default();
+    let relay = || {
+        let journal = Standing { notes: notes.clone(), states: states.as_str().into() };
+        let (config, wake) = (config.clone(), notes.wake.clone());
+        Running::spawn(move |stop| run_relay(config, journal, wake, Arc::new(SystemClock), stop))
+    };
+    let first = relay();
+    for rows in [2, 4] {
+        notes.write(&topic, ["ada"; 4].into_iter().take(rows));
+        notes.wait_published();
+    }
+    first.stop().unwrap();
+    let told = notes.told();
+    let second = relay();
+    wait_until("the second took over", || notes.told() > told);
+    second.stop().unwrap();
+    let states = read_committed(&kafka.config, &states);
+    let states: Vec<_> = states.iter().map(|state| text(&state.payload)).collect();
+    assert_eq!(states, ["2", "6"], "one for each transaction");
+    assert_exactly_once(&read_committed(&kafka.config, &topic), 6);
 }
 
 /// Part of a journal: what lies after one position and up to another.

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 pub struct OrderInPage {
     /// What is known of it, before its rows are taken in.
     pub met: Option<Met>,
-    /// The position of its last row.
+    /// The position of its last row, or of its tombstone if that comes later.
     pub last: i64,
     /// The sequence of its first row.
     first: i64,
@@ -53,8 +53,14 @@ impl Orders {
             }
             found.of_rows.push(number);
         }
-        let numbered = page.tombstones.iter().map(|stone| numbers.get(&*stone.order_id).copied());
-        found.of_tombstones = numbered.collect();
+        for stone in &page.tombstones {
+            let number = numbers.get(&*stone.order_id).copied();
+            if let Some(number) = number {
+                let order = &mut found.orders[number];
+                order.last = order.last.max(stone.position);
+            }
+            found.of_tombstones.push(number);
+        }
         let is_unknown = |order: &OrderInPage| order.met.is_none() && order.first != 1;
         let pairs = || found.orders.iter().zip(&ids);
         let unknown: Vec<&str> =

@@ -104,6 +104,28 @@ async fn what_is_read_again_says_what_it_said() {
     assert_eq!(format!("{:?}", read(&mut journal, 0, 3)), before);
 }
 
+/// Who takes a relay over reads the last pages as one, and publishes what of that is not there.
+#[tokio::test]
+async fn pages_that_are_read_as_one_say_nothing_that_they_did_not() {
+    let (_folder, store) = story().await;
+    store.bury(vec!["two".to_owned()], after(3)).await.unwrap();
+    let order = store.order("one".to_owned()).await.unwrap().expect("it is there").order;
+    commit(&store, vec![moved(&order.into(), after(4), order_accepted())]).await;
+    let whole = read(&mut journal(&store), 0, 100);
+    let expected = ["one 1", "two 1", "one 2", "one 3", "+two", "one 4", "=one 4"];
+    assert_eq!(shown(&whole), expected);
+    for limit in 1..6 {
+        let (mut journal, mut in_pages, mut position) = (journal(&store), Vec::new(), 0);
+        while let page @ [.., last] = &read(&mut journal, position, limit)[..] {
+            position = last.position;
+            in_pages.extend(page.iter().map(|record| format!("{record:?}")));
+        }
+        for record in &whole {
+            assert!(in_pages.contains(&format!("{record:?}")), "pages of {limit}: {record:?}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn who_is_forgotten_within_a_page_has_its_state_in_it() {
     let (_folder, store) = story().await;

@@ -129,19 +129,26 @@ impl<J: Journal> Owner<J> {
         (after, committed.max(written))
     }
 
+    /// The rows after the first position and up to the second, read as one page: nobody knows in which pages they were
+    /// published, and others than those would end with records that never were to be.
     fn rows_between(&mut self, after: i64, end: i64) -> anyhow::Result<Page> {
-        let (mut rows, mut position) = (Page::default(), after);
+        let (mut page, mut position, mut rows) = (Page::default(), after, 0);
         while position < end {
-            let had = rows.len();
-            let read = self.journal.read_after(position, self.relay.config.batch, &mut rows);
-            read.context("the journal failed")?;
-            if rows.len() == had {
-                break;
-            }
-            position = rows.last_position().unwrap_or(end);
+            self.read_into(&mut page, position, self.relay.config.batch)?;
+            position = page.last_position().unwrap_or(end);
+            page.retain(|row| row.position <= end);
+            rows += page.rows();
         }
-        rows.retain(|row| row.position <= end);
-        Ok(rows)
+        if rows > 0 {
+            self.read_into(&mut page, after, rows)?;
+            page.retain(|row| row.position <= end);
+        }
+        Ok(page)
+    }
+
+    fn read_into(&mut self, page: &mut Page, after: i64, limit: usize) -> anyhow::Result<()> {
+        page.clear();
+        self.journal.read_after(after, limit, page).context("the journal failed")
     }
 
     /// Those of the rows that readers do not see, who find everything up to `found` published.
