@@ -135,6 +135,8 @@ pub struct Change {
     only_at: Option<i64>,
     cause: Cause,
     task: Option<TaskChange>,
+    /// The order still waits for its answer beyond this moment: only this is done about the task.
+    if_prolonged: Option<(Timestamp, TaskChange)>,
     contact: Option<Contact>,
     remark: Option<String>,
     remember: Option<Remembered>,

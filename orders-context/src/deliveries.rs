@@ -9,14 +9,14 @@ pub(crate) mod plan;
 use crate::app::{App, Failure};
 use crate::domain::{Attempt, Delivery, Endpoint};
 use crate::leases::{Held, STOP_WITHIN};
-use crate::store::Store;
+use crate::store::{Health, Store};
 use crate::tasks::Failed;
 use crate::tasks::mail::Mailer;
 use crate::tasks::post::{Message, Poster};
 use crate::tasks::schedule;
 use chassis::shutdown::Shutdown;
 use plan::Planner;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -31,6 +31,10 @@ const LOOK_AFTER_PAUSED_EVERY: Duration = Duration::from_secs(30);
 /// How many attempts may be under way at once, and to one endpoint: a slow one does not hold up others.
 const AT_ONCE: usize = 256;
 const AT_ONCE_EACH: usize = 4;
+
+/// How many of them to endpoints that fail, to each of which there is one: they may take long, and those that
+/// work do not wait for them.
+const AT_ONCE_FAILING: usize = AT_ONCE / 2;
 
 /// How many pages of the journal one look reads.
 const PAGES: usize = 20;
@@ -57,7 +61,7 @@ pub struct Parts {
 /// None so far: a store that does not answer is asked again.
 pub async fn run(parts: Parts, held: Held, shutdown: Shutdown) -> anyhow::Result<()> {
     let mut planner = Planner::new(Arc::clone(&parts.store));
-    let mut sending = Sending { parts, held, under_way: HashSet::new(), attempts: JoinSet::new() };
+    let mut sending = Sending { parts, held, under_way: HashMap::new(), attempts: JoinSet::new() };
     let (mut look_at, mut look_after_at) = (Instant::now(), Instant::now());
     loop {
         tokio::select! {
@@ -89,7 +93,7 @@ type Key = (String, String);
 struct Sending {
     parts: Parts,
     held: Held,
-    under_way: HashSet<Key>,
+    under_way: HashMap<Key, Health>,
     attempts: JoinSet<Key>,
 }
 
@@ -97,9 +101,10 @@ impl Sending {
     /// Looks after paused endpoints, beside what else is under way.
     fn look_after_paused(&mut self) {
         let key = (String::new(), "paused".to_owned());
-        if !self.held.is_valid() || !self.under_way.insert(key.clone()) {
+        if !self.held.is_valid() || self.under_way.contains_key(&key) {
             return;
         }
+        self.under_way.insert(key.clone(), Health::Well);
         let parts = self.parts.clone();
         self.attempts.spawn(async move {
             let (given_up, told) =
@@ -118,22 +123,29 @@ impl Sending {
                 break;
             }
         }
+        self.begin(Health::Well, AT_ONCE_EACH, AT_ONCE).await?;
+        self.begin(Health::Failing, 1, AT_ONCE_FAILING).await
+    }
+
+    /// Starts what is due to endpoints of that `health`, until so many attempts at them are under way, and at `each`.
+    async fn begin(&mut self, health: Health, each: usize, most: usize) -> anyhow::Result<()> {
         let now = self.parts.app.now();
-        let due = self.parts.store.due_deliveries(now, AT_ONCE_EACH, 2 * AT_ONCE).await?;
-        let mut each: HashMap<String, usize> = HashMap::new();
-        for (endpoint_id, _) in &self.under_way {
-            *each.entry(endpoint_id.clone()).or_default() += 1;
+        // Those under way are among them.
+        let due = self.parts.store.due_deliveries(now, health, each, 2 * most).await?;
+        let mut at_each: HashMap<String, usize> = HashMap::new();
+        for (endpoint_id, _) in self.under_way.keys() {
+            *at_each.entry(endpoint_id.clone()).or_default() += 1;
         }
+        let mut alike = self.under_way.values().filter(|other| **other == health).count();
         for (endpoint, delivery) in due {
             let key = (delivery.endpoint_id.clone(), delivery.event_id.clone());
-            let to_this = each.entry(endpoint.endpoint_id.clone()).or_default();
-            // One that fails is asked one thing at a time.
-            let most = if endpoint.failing_since.is_some() { 1 } else { AT_ONCE_EACH };
-            let room = *to_this < most && self.under_way.len() < AT_ONCE && self.held.is_valid();
-            if !room || !self.under_way.insert(key.clone()) {
+            let at_this = at_each.entry(endpoint.endpoint_id.clone()).or_default();
+            let has_room = *at_this < each && alike < most && self.under_way.len() < AT_ONCE;
+            if !has_room || !self.held.is_valid() || self.under_way.contains_key(&key) {
                 continue;
             }
-            *to_this += 1;
+            self.under_way.insert(key.clone(), health);
+            (*at_this, alike) = (*at_this + 1, alike + 1);
             let (parts, held) = (self.parts.clone(), self.held.clone());
             self.attempts.spawn(async move {
                 if let Err(error) = attempt(&parts, &endpoint, &delivery, &held).await {

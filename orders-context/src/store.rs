@@ -26,7 +26,7 @@ pub mod ticket;
 
 pub use archive::{Archived, Portion};
 pub use counters::{Counted, Counter, Counters, FlowFigures};
-pub use deliveries::{Concerning, Deliveries};
+pub use deliveries::{Concerning, Deliveries, Health};
 pub use division::{Division, Generation, MOST_SHARDS, Resharded, SLOTS, slot};
 pub use endpoints::{Added, Endpoints, NewEndpoint};
 pub use erasure::{Erased, Erasure, Person, key_scope};

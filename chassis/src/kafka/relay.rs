@@ -67,7 +67,8 @@ pub trait Journal: Send + 'static {
     /// Adds what up to `limit` rows after `position` are published as to `out`, in ascending order of
     /// position, gaps allowed: of each row one record or several. A row once shown, and every row before it, must
     /// never change. What it becomes may hang on those that follow it in `out`, as where the last of a key says how things
-    /// stand; but rows of several pages that are read as one must not become anything that they were not in those.
+    /// stand; but rows of several pages that are read as one must not become anything that they were not in those. A journal
+    /// of which nothing hangs on the page may give fewer than `limit` though there are more, if not none.
     /// An error ends the relay.
     fn read_after(&mut self, position: i64, limit: usize, out: &mut Page) -> anyhow::Result<()>;
 

@@ -128,6 +128,89 @@ fn who_takes_over_does_not_go_back_to_a_state_from_the_middle_of_a_page() {
     assert_exactly_once(&read_committed(&kafka.config, &topic), 6);
 }
 
+/// A journal that gives two rows at once at most.
+struct Sparing(Notebook);
+
+impl Journal for Sparing {
+    fn read_after(&mut self, position: i64, limit: usize, out: &mut Page) -> anyhow::Result<()> {
+        self.0.read_after(position, limit.min(2), out)
+    }
+
+    fn published(&mut self, position: i64, at_us: i64) -> anyhow::Result<()> {
+        Journal::published(&mut self.0, position, at_us)
+    }
+}
+
+#[test]
+fn what_was_lost_is_found_however_little_a_journal_gives_at_once() {
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("orders", 1);
+    let config = RelayConfig { batch: 2, ..kafka.relay_config() };
+    let notes = Notebook::default();
+    let relay = || {
+        let (config, journal, wake) = (config.clone(), Sparing(notes.clone()), notes.wake.clone());
+        Running::spawn(move |stop| run_relay(config, journal, wake, Arc::new(SystemClock), stop))
+    };
+    let first = relay();
+    for _ in 0..3 {
+        notes.write(&topic, ["ada", "alan"]);
+        notes.wait_published();
+    }
+    first.stop().unwrap();
+    // The next transaction of a relay that dies before it commits.
+    let zombie = producer(&config, "");
+    zombie.begin_transaction().unwrap();
+    let written = r#"{"version":1,"position":8,"after":4,"owner":"zombie"}"#;
+    let progress = BaseRecord::to(&config.progress_topic).partition(0).key("0");
+    zombie.send(progress.payload(written)).unwrap();
+    zombie.flush(Duration::from_secs(10)).unwrap();
+    notes.write(&topic, ["ada", "alan"]);
+    let second = relay();
+    notes.wait_published();
+    second.stop().unwrap();
+    assert_exactly_once(&read_committed(&kafka.config, &topic), 8);
+}
+
+/// The same rows as a newer program writes them.
+struct Anew(Notebook);
+
+impl Journal for Anew {
+    fn read_after(&mut self, position: i64, limit: usize, out: &mut Page) -> anyhow::Result<()> {
+        let mut page = Page::default();
+        self.0.read_after(position, limit, &mut page)?;
+        for mut row in page.iter().map(Outgoing::from) {
+            row.payload = row.payload.map(|payload| [b"anew ", &payload[..]].concat());
+            out.push(&row);
+        }
+        Ok(())
+    }
+
+    fn published(&mut self, position: i64, at_us: i64) -> anyhow::Result<()> {
+        Journal::published(&mut self.0, position, at_us)
+    }
+}
+
+#[test]
+fn what_an_older_program_published_is_not_published_anew() {
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("orders", 1);
+    let config = kafka.relay_config();
+    let notes = Notebook::default();
+    notes.write(&topic, GUESTS);
+    let older = Running::relay(&config, &notes);
+    notes.wait_published();
+    older.stop().unwrap();
+    notes.write(&topic, ["ada"]);
+    let (wake, journal) = (notes.wake.clone(), Anew(notes.clone()));
+    let newer =
+        Running::spawn(move |stop| run_relay(config, journal, wake, Arc::new(SystemClock), stop));
+    notes.wait_published();
+    newer.stop().unwrap();
+    let records = read_committed(&kafka.config, &topic);
+    let texts: Vec<_> = records.iter().map(|record| text(&record.payload)).collect();
+    assert_eq!(texts, ["1", "2", "3", "4", "5", "6", "7", "anew 8"]);
+}
+
 /// Part of a journal: what lies after one position and up to another.
 struct Section {
     whole: Notebook,

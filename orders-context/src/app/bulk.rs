@@ -184,7 +184,12 @@ impl App {
         let after = match &bulk.ahead {
             Ahead::Everything => None,
             Ahead::After(place) => Some(place.clone()),
-            Ahead::Nothing => return Ok(None),
+            // An older program resumed it after its end.
+            Ahead::Nothing => {
+                let ended = bulk.take(Vec::new(), Ahead::Nothing, self.now());
+                self.store.replace_bulk(ended).await?;
+                return Ok(None);
+            }
         };
         let mut page = self.store.orders(bulk.query(after, bulk.portion_size())).await?;
         // A page without orders is a stretch of others' orders: the next that has some is taken.

@@ -4,6 +4,7 @@ use super::{App, Failure, Reach};
 use crate::domain::{Endpoint, Heard, Key, MOST_ENDPOINTS, PausedBy, Profile, Signing, Url};
 use crate::store::{Added, NewEndpoint};
 use chassis::signing;
+use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 /// How often a change is made again because another came before it.
@@ -141,10 +142,9 @@ impl App {
         };
         let hash = request_hash.clone();
         let new = NewEndpoint { endpoint: endpoint.clone(), key, request_hash };
-        let restaurant_id = endpoint.restaurant_id.clone();
-        let added = self.store.add_endpoint(new, MOST_ENDPOINTS).await;
-        self.restaurants.forget(&restaurant_id);
-        match added? {
+        let (store, restaurant_id) = (Arc::clone(&self.store), endpoint.restaurant_id.clone());
+        let add = async move { store.add_endpoint(new, MOST_ENDPOINTS).await };
+        match self.change_restaurant(&restaurant_id, add).await? {
             Added::New => Ok(endpoint),
             Added::Before { request_hash, endpoint } if request_hash == hash => Ok(*endpoint),
             Added::Before { .. } => Err(Failure::KeyReused.into()),
@@ -182,9 +182,9 @@ impl App {
         endpoint_id: &str,
     ) -> Result<(), EndpointRefusal> {
         self.endpoint(of, endpoint_id).await?;
-        let removed = self.store.remove_endpoint(of.to_owned(), endpoint_id.to_owned()).await;
-        self.restaurants.forget(of);
-        match removed? {
+        let (store, named) = (Arc::clone(&self.store), (of.to_owned(), endpoint_id.to_owned()));
+        let remove = async move { store.remove_endpoint(named.0, named.1).await };
+        match self.change_restaurant(of, remove).await? {
             true => Ok(()),
             false => Err(EndpointRefusal::Unknown),
         }

@@ -2,6 +2,7 @@
 
 use super::{App, Failure};
 use crate::domain::{Announce, Heard, Restaurant};
+use crate::store;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -76,10 +77,8 @@ impl App {
     /// # Errors
     /// [`Failure::Unavailable`].
     pub async fn register_restaurant(&self, restaurant: Restaurant) -> Result<(), Failure> {
-        let id = restaurant.restaurant_id.clone();
-        let stored = self.store.put_restaurant(restaurant).await;
-        self.restaurants.forget(&id);
-        Ok(stored?)
+        let (store, id) = (Arc::clone(&self.store), restaurant.restaurant_id.clone());
+        self.change_restaurant(&id, async move { store.put_restaurant(restaurant).await }).await
     }
 
     /// Replaces a restaurant, durably, if it is still `before`; whether it was.
@@ -91,10 +90,25 @@ impl App {
         before: Restaurant,
         next: Restaurant,
     ) -> Result<bool, Failure> {
-        let id = next.restaurant_id.clone();
-        let replaced = self.store.replace_restaurant(before, next).await;
-        self.restaurants.forget(&id);
-        Ok(replaced?)
+        let (store, id) = (Arc::clone(&self.store), next.restaurant_id.clone());
+        self.change_restaurant(&id, async move { store.replace_restaurant(before, next).await })
+            .await
+    }
+
+    /// Carries a change out and then forgets what was remembered, even if who asked for it does not wait:
+    /// what is stored afterwards would not be what is remembered.
+    pub(super) async fn change_restaurant<T: Send + 'static>(
+        &self,
+        id: &str,
+        change: impl Future<Output = Result<T, store::Error>> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let (restaurants, id) = (Arc::clone(&self.restaurants), id.to_owned());
+        let changing = tokio::spawn(async move {
+            let changed = change.await;
+            restaurants.forget(&id);
+            changed
+        });
+        Ok(changing.await.map_err(|panicked| Failure::Unavailable(panicked.into()))??)
     }
 
     /// The restaurant with this id as it is stored, whoever changed it last.

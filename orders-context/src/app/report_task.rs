@@ -37,6 +37,8 @@ pub enum TaskReport {
     GaveUp {
         /// A stable code.
         error: String,
+        /// When it would be tried again, had the task its point by then.
+        too_late: Option<Timestamp>,
     },
 }
 
@@ -66,6 +68,7 @@ impl App {
             let channel = channel.to_owned();
             Some(Command::TaskDelivered { task: kind, channel, attempts, now })
         };
+        let mut if_prolonged = None;
         let (command, change) = match report {
             TaskReport::Delivered { channel } => (delivered(channel), close(TaskState::Done, None)),
             TaskReport::DeliveredInPart { channel, at, error } => {
@@ -73,7 +76,11 @@ impl App {
             }
             TaskReport::TryAgain { at, error } => (None, again(at, error)),
             TaskReport::Over { error } => (None, close(TaskState::Done, Some(error))),
-            TaskReport::GaveUp { error } => {
+            TaskReport::GaveUp { error, too_late } => {
+                // Somebody may have given the restaurant more time while the attempt was under way.
+                if let (Some(at), Receiver::Restaurant) = (too_late, kind.receiver()) {
+                    if_prolonged = Some((task.give_up_at, again(at, error.clone())));
+                }
                 let cause = error.clone();
                 let command = Command::TaskGaveUp { task: kind, attempts, cause, now };
                 (Some(command), close(TaskState::GivenUp, Some(error)))
@@ -85,7 +92,8 @@ impl App {
         };
         let order_id = task.order_id.clone();
         let (task, fence) = (Some(change), Some(lease.clone()));
-        let change = Change { order_id, command, cause, task, fence, ..Change::default() };
+        let change =
+            Change { order_id, command, cause, task, if_prolonged, fence, ..Change::default() };
         self.submit(change).await.map(drop)
     }
 

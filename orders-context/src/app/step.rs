@@ -21,6 +21,12 @@ pub fn step(
     {
         return Err(Rejection::UnknownOrder);
     }
+    if let (Some(order), Some((beyond, instead))) = (order, &change.if_prolonged)
+        && order.status.awaits_answer()
+        && order.accept_by > *beyond
+    {
+        return Ok(Some(unmoved(order, Some(instead.clone()), change)));
+    }
     let task = change.task.clone();
     let Some(command) = &change.command else {
         let order = order.ok_or(Rejection::UnknownOrder)?;

@@ -134,7 +134,7 @@ impl Source {
 
 impl Journal for Source {
     fn read_after(&mut self, position: i64, limit: usize, out: &mut Page) -> anyhow::Result<()> {
-        let entries = self.entries.after(position, limit.min(PAGE));
+        let entries = self.entries.after(position, limit);
         let numbers: BTreeSet<usize> = entries.iter().map(|(_, number)| *number).collect();
         let order_ids = numbers.iter().map(|number| self.entries.order_ids[*number].clone());
         let kept = self.runtime.block_on(self.store.kept(order_ids.collect()))?;

@@ -4,6 +4,15 @@
 use super::{Answer, JournalRow};
 use crate::domain::{Delivery, DeliveryState, Endpoint, Timestamp};
 
+/// How the attempts at an endpoint have gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// The last one did not fail, or there was none.
+    Well,
+    /// All have failed for a while.
+    Failing,
+}
+
 /// A page of the journal as far as endpoints are concerned.
 #[derive(Debug)]
 pub struct Concerning {
@@ -33,11 +42,12 @@ pub trait Deliveries: Send + Sync {
     /// endpoint that is gone are left out.
     fn add_deliveries(&self, from: i64, to: i64, new: Vec<Delivery>) -> Answer<'_, bool>;
 
-    /// Deliveries that are due at `now` to endpoints that are not paused, with these: of each endpoint
-    /// the `each` most overdue.
+    /// Deliveries that are due at `now` to endpoints of that `health` that are not paused, with these: of each
+    /// endpoint the `each` most overdue.
     fn due_deliveries(
         &self,
         now: Timestamp,
+        health: Health,
         each: usize,
         limit: usize,
     ) -> Answer<'_, Vec<(Endpoint, Delivery)>>;

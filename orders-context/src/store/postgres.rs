@@ -353,8 +353,8 @@ fn stood_in_the_way(error: &Error) -> bool {
     })
 }
 
-/// Asks on a free connection. One that failed is not used again, so that neither an open
-/// transaction nor a late answer is left to who comes next.
+/// Asks on a free connection. One that failed is not used again, nor one whose answer nobody waited for, so
+/// that neither an open transaction nor a late answer is left to who comes next.
 async fn ask<T>(
     pool: &Pool,
     question: impl AsyncFnOnce(&Client) -> Result<T, Error>,
@@ -367,14 +367,23 @@ async fn ask_alone<T>(
     pool: &Pool,
     question: impl AsyncFnOnce(&mut Client) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let mut client = pool.get().await.map_err(Error::Unavailable)?;
-    let error = match tokio::time::timeout(ANSWER_LIMIT, question(&mut client)).await {
-        Ok(Ok(answer)) => return Ok(answer),
-        Ok(Err(error)) => error,
-        Err(late) => Error::Unavailable(late.into()),
-    };
-    drop(Client::take(client));
-    Err(error)
+    let mut lent = Lent(None);
+    let client = lent.0.insert(pool.get().await.map_err(Error::Unavailable)?);
+    let answer = tokio::time::timeout(ANSWER_LIMIT, question(client)).await;
+    let answer = answer.unwrap_or_else(|late| Err(Error::Unavailable(late.into())))?;
+    drop(lent.0.take());
+    Ok(answer)
+}
+
+/// A connection that is closed unless it is taken out: its question failed, or who asked did not wait.
+struct Lent(Option<Client>);
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let Some(client) = self.0.take() {
+            drop(Client::take(client));
+        }
+    }
 }
 
 impl From<tokio_postgres::Error> for Error {

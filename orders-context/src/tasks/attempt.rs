@@ -3,7 +3,7 @@
 use super::schedule::next_attempt;
 use super::{Channels, Customers, mail, push, restaurant};
 use crate::app::{App, Contact, Failure, Task, TaskReport};
-use crate::domain::{Order, TaskKind};
+use crate::domain::{Order, TaskKind, Timestamp};
 use crate::leases::Held;
 use chassis::backoff::Backoff;
 use chassis::shutdown::Shutdown;
@@ -77,7 +77,7 @@ pub async fn run(
         let error = task.last_error.clone().unwrap_or_else(|| "too_late".to_owned());
         let report = match restaurant::is_told(task, &order) {
             true => TaskReport::Over { error },
-            false => TaskReport::GaveUp { error },
+            false => TaskReport::GaveUp { error, too_late: Some(app.now()) },
         };
         return report_until(app, task, task.attempts, report, held, shutdown).await;
     }
@@ -93,30 +93,36 @@ pub async fn run(
         Err(Failed::ForGood(_)) => "hopeless",
     };
     metrics::counter!("orders_task_attempts_total", "kind" => kind, "outcome" => word).increment(1);
-    if let Some(report) = to_report(app, task, attempts, outcome) {
+    if let Some(report) = to_report(task, &order, attempts, app.now(), outcome) {
         report_until(app, task, attempts, report, held, shutdown).await;
     }
 }
 
 fn to_report(
-    app: &App,
     task: &Task,
+    order: &Order,
     attempts: u32,
+    now: Timestamp,
     outcome: Result<Came, Failed>,
 ) -> Option<TaskReport> {
-    let again = || next_attempt(task, attempts, app.now(), rand::random());
+    let again = next_attempt(task, attempts, now, rand::random());
     Some(match outcome {
         Ok(Came::Nothing) => return None,
         Ok(Came::Taken(channel)) => TaskReport::Delivered { channel },
-        Ok(Came::InPart { channel, error }) => match again() {
-            Some(at) => TaskReport::DeliveredInPart { channel, at, error },
-            None => TaskReport::Delivered { channel },
+        Ok(Came::InPart { channel, error }) => match again {
+            Ok(at) => TaskReport::DeliveredInPart { channel, at, error },
+            Err(_) => TaskReport::Delivered { channel },
         },
-        Err(Failed::ForGood(error)) => TaskReport::GaveUp { error },
-        Err(Failed::ForNow(error)) => match again() {
-            Some(at) => TaskReport::TryAgain { at, error },
-            None => TaskReport::GaveUp { error },
-        },
+        Err(Failed::ForGood(error)) => TaskReport::GaveUp { error, too_late: None },
+        Err(Failed::ForNow(error)) => {
+            let is_told = restaurant::is_told(task, order);
+            let error = restaurant::still_left(task).unwrap_or(error);
+            match again {
+                Ok(at) => TaskReport::TryAgain { at, error },
+                Err(_) if is_told => TaskReport::Over { error },
+                Err(at) => TaskReport::GaveUp { error, too_late: Some(at) },
+            }
+        }
     })
 }
 
@@ -210,5 +216,51 @@ async fn report_until(
             () = tokio::time::sleep(REPORT_AGAIN.delay(attempt)) => {}
             () = shutdown.cancelled() => return,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::TaskState;
+    use crate::domain::Status;
+    use crate::domain::tests::mother::{ACCEPT_BY, EVENING, MINUTE, after, order};
+
+    fn reminder(last_error: Option<&str>) -> Task {
+        Task {
+            order_id: "order-1".to_owned(),
+            sequence: 2,
+            kind: TaskKind::RemindRestaurant(1),
+            state: TaskState::Open,
+            attempts: 1,
+            next_attempt_at: EVENING,
+            give_up_at: ACCEPT_BY,
+            last_error: last_error.map(str::to_owned),
+            event_id: "event-2".to_owned(),
+            traceparent: None,
+        }
+    }
+
+    /// An attempt that did not come to its beginning, with so much time left.
+    fn unread(last_error: Option<&str>, now: Timestamp) -> Option<TaskReport> {
+        let outcome = Err(Failed::ForNow("database".to_owned()));
+        to_report(&reminder(last_error), &order(Status::Notified), 2, now, outcome)
+    }
+
+    #[test]
+    fn what_one_channel_has_taken_is_remembered_when_nothing_could_be_read() {
+        let Some(TaskReport::TryAgain { error, .. }) = unread(Some("mail:smtp_later"), EVENING)
+        else {
+            panic!("there is time")
+        };
+        assert_eq!(error, "mail:smtp_later");
+        let over = TaskReport::Over { error };
+        assert_eq!(unread(Some("mail:smtp_later"), ACCEPT_BY), Some(over));
+        let late = after(10 * MINUTE - 1);
+        let Some(TaskReport::GaveUp { error, too_late: Some(at) }) = unread(Some("connect"), late)
+        else {
+            panic!("nobody was told")
+        };
+        assert!(error == "database" && at > ACCEPT_BY);
     }
 }

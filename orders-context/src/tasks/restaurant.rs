@@ -44,6 +44,12 @@ fn left(task: &Task) -> Option<&str> {
     Some(channel)
 }
 
+/// What is remembered where one channel is left: an attempt that could not even begin leaves it as it is.
+pub fn still_left(task: &Task) -> Option<String> {
+    left(task)?;
+    task.last_error.clone()
+}
+
 /// One attempt over all channels that have not taken it yet.
 pub async fn tell(
     app: &App,

@@ -11,14 +11,19 @@ const URGENT_S: &[i64] = &[1, 2, 4, 8, 16, 32, 60];
 const PATIENT_S: &[i64] = &[5, 30, 120, 600, 1_800, 3_600];
 
 /// The moment of the attempt after number `attempts` (from 1), with `jitter` from 0 to 1 taking up to
-/// a tenth off; `None` when the task would be pointless by then.
-pub fn next_attempt(task: &Task, attempts: u32, now: Timestamp, jitter: f64) -> Option<Timestamp> {
+/// a tenth off; an error, with that moment, when the task would be pointless by then.
+pub fn next_attempt(
+    task: &Task,
+    attempts: u32,
+    now: Timestamp,
+    jitter: f64,
+) -> Result<Timestamp, Timestamp> {
     let profile = match task.kind {
         TaskKind::NotifyRestaurant | TaskKind::RemindRestaurant(_) => Profile::Urgent,
         TaskKind::NotifyUser(_) => Profile::Patient,
     };
     let next = after(profile, attempts, now, jitter);
-    (next < task.give_up_at).then_some(next)
+    if next < task.give_up_at { Ok(next) } else { Err(next) }
 }
 
 /// The moment of the attempt after number `attempts` (from 1), however late that is.
@@ -58,31 +63,31 @@ mod tests {
     fn restaurants_are_tried_quickly_and_then_each_minute() {
         let task = task(TaskKind::NotifyRestaurant);
         let after = |attempts| next_attempt(&task, attempts, Timestamp(0), 0.0);
-        assert_eq!(after(1), Some(Timestamp(1_000_000)));
-        assert_eq!(after(3), Some(Timestamp(4_000_000)));
-        assert_eq!(after(7), Some(Timestamp(60_000_000)));
-        assert_eq!(after(100), Some(Timestamp(60_000_000)));
+        assert_eq!(after(1), Ok(Timestamp(1_000_000)));
+        assert_eq!(after(3), Ok(Timestamp(4_000_000)));
+        assert_eq!(after(7), Ok(Timestamp(60_000_000)));
+        assert_eq!(after(100), Ok(Timestamp(60_000_000)));
     }
 
     #[test]
     fn customers_are_tried_patiently() {
         let task = task(Notification::Accepted.task());
-        assert_eq!(next_attempt(&task, 1, Timestamp(0), 0.0), Some(Timestamp(5_000_000)));
-        assert_eq!(next_attempt(&task, 3, Timestamp(0), 0.0), Some(Timestamp(120_000_000)));
+        assert_eq!(next_attempt(&task, 1, Timestamp(0), 0.0), Ok(Timestamp(5_000_000)));
+        assert_eq!(next_attempt(&task, 3, Timestamp(0), 0.0), Ok(Timestamp(120_000_000)));
     }
 
     #[test]
     fn jitter_only_takes_off() {
         let task = task(TaskKind::NotifyRestaurant);
-        assert_eq!(next_attempt(&task, 7, Timestamp(0), 1.0), Some(Timestamp(54_000_000)));
+        assert_eq!(next_attempt(&task, 7, Timestamp(0), 1.0), Ok(Timestamp(54_000_000)));
     }
 
     #[test]
     fn an_attempt_at_or_after_the_end_is_pointless() {
         let task = task(TaskKind::NotifyRestaurant);
         let now = |us| next_attempt(&task, 1, Timestamp(us), 0.0);
-        assert_eq!(now(598_999_999), Some(Timestamp(599_999_999)));
-        assert_eq!(now(599_000_000), None);
-        assert_eq!(now(599_000_001), None);
+        assert_eq!(now(598_999_999), Ok(Timestamp(599_999_999)));
+        assert_eq!(now(599_000_000), Err(Timestamp(600_000_000)));
+        assert_eq!(now(599_000_001), Err(Timestamp(600_000_001)));
     }
 }

@@ -209,6 +209,33 @@ async fn a_bulk_action_keeps_to_its_rate_pauses_goes_on_and_is_cancelled() {
 }
 
 #[tokio::test]
+async fn what_is_paused_within_its_last_portion_is_done_when_it_is_resumed() {
+    let takeaway = Takeaway::open();
+    let app = takeaway.app().await;
+    let ids = dinners(&app, 3).await;
+    takeaway.clock.advance_us(SECOND);
+    let bulk = start(&app, ten_minutes_more()).await;
+    takeaway.store.hold();
+    let advancing = tokio::spawn({
+        let (app, bulk) = (app.clone(), bulk.clone());
+        async move { app.advance_bulk(bulk).await }
+    });
+    until("the portion", async || {
+        (app.bulk(&bulk.bulk_id).await.unwrap().portion.order_ids.len() == 3).then_some(())
+    })
+    .await;
+    let interrupt = async |what| app.interrupt_bulk(&bulk.bulk_id, what, intervention()).await;
+    assert_eq!(interrupt(Interrupt::Pause).await.unwrap().state, BulkState::Paused);
+    takeaway.store.let_go();
+    assert_eq!(advancing.await.unwrap().unwrap(), 3);
+    let paused = app.bulk(&bulk.bulk_id).await.unwrap();
+    assert_eq!((paused.state, paused.taken()), (BulkState::Paused, 3));
+    let done = interrupt(Interrupt::Resume).await.unwrap();
+    assert_eq!((done.state, done.ended_at), (BulkState::Done, Some(app.now())));
+    assert_eq!(extended(&app, &ids).await, [1, 1, 1]);
+}
+
+#[tokio::test]
 async fn the_same_key_is_the_same_bulk_action() {
     let takeaway = Takeaway::open();
     let app = takeaway.app().await;
@@ -233,7 +260,7 @@ async fn what_waits_or_was_given_up_is_tried_again_in_bulk() {
         let task = app.order(id).await.unwrap().tasks.pop().unwrap();
         let error = "http_503".to_owned();
         let report = match number % 2 {
-            0 => TaskReport::GaveUp { error },
+            0 => TaskReport::GaveUp { error, too_late: None },
             _ => TaskReport::TryAgain { at: now.plus_ms(300_000), error },
         };
         app.report_task(&task, 1, report, &lease()).await.unwrap();

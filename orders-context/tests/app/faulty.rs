@@ -9,9 +9,9 @@ use orders_context::store::presence::{Attendance, Connected, PresenceStore};
 use orders_context::store::ticket::{Ticket, TicketStore};
 use orders_context::store::{
     Added, Answer, Archived, Claim, Commit, Concerning, Contact, Counted, Counters, Deliveries,
-    Division, Due, Endpoints, Erasure, Error, FlowFigures, Found, Generation, JournalReader,
-    JournalRow, Kept, Lease, Loaded, NewEndpoint, OrdersPage, OrdersQuery, Outcome, Portion,
-    Resharded, Standing, Store, Task, Wanted,
+    Division, Due, Endpoints, Erasure, Error, FlowFigures, Found, Generation, Health,
+    JournalReader, JournalRow, Kept, Lease, Loaded, NewEndpoint, OrdersPage, OrdersQuery, Outcome,
+    Portion, Resharded, Standing, Store, Task, Wanted,
 };
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -196,10 +196,11 @@ impl Deliveries for Faulty {
     fn due_deliveries(
         &self,
         now: Timestamp,
+        health: Health,
         each: usize,
         limit: usize,
     ) -> Answer<'_, Vec<(Endpoint, Delivery)>> {
-        self.inner.due_deliveries(now, each, limit)
+        self.inner.due_deliveries(now, health, each, limit)
     }
 
     fn stale_deliveries(&self, now: Timestamp, limit: usize) -> Answer<'_, Vec<Delivery>> {
@@ -238,6 +239,10 @@ impl Deliveries for Faulty {
 }
 
 impl Store for Faulty {
+    fn is_shared(&self) -> bool {
+        self.inner.is_shared()
+    }
+
     fn commit(&self, commits: Vec<Commit>) -> Answer<'_, Vec<Outcome>> {
         self.commits.fetch_add(1, Ordering::SeqCst);
         let fault = self.faults.lock().unwrap().pop_front().or_else(|| self.next_write());

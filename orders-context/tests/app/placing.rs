@@ -1,11 +1,13 @@
 //! New orders: once for each key, bounded in number, kept once acknowledged.
 
-use crate::support::{Takeaway, bella_napoli, count, margherite, placed};
+use crate::support::{Takeaway, bella_napoli, count, margherite, placed, until};
 use chassis::shutdown::Shutdown;
 use orders_context::app::group::Limits;
 use orders_context::app::{App, Cause, Failure, PlaceOrder, Placed};
-use orders_context::domain::Status;
+use orders_context::domain::{Restaurant, Status};
 use std::collections::HashSet;
+use std::future::{Future, poll_fn};
+use std::task::Poll;
 use tokio::task::{JoinHandle, JoinSet};
 
 type Answer = JoinHandle<Result<Placed, Failure>>;
@@ -95,4 +97,22 @@ async fn stopping_commits_what_was_queued_and_takes_no_more() {
     assert_eq!(takeaway.store.commits(), 3, "five commands by two and two and one");
     let late = app.place_order(margherite("late"), Cause::default()).await;
     assert!(matches!(late, Err(Failure::Unavailable(_))));
+}
+
+/// The client hangs up once the change has been asked for.
+#[tokio::test]
+async fn a_menu_that_is_changed_is_served_even_if_nobody_waits_for_the_change() {
+    let takeaway = Takeaway::open();
+    let app = takeaway.app().await;
+    let before = app.restaurant("bella-napoli").await.unwrap().expect("it is there");
+    let next = Restaurant { name: "Napoli Bella".to_owned(), ..(*before).clone() };
+    let mut changing = Box::pin(app.replace_restaurant((*before).clone(), next.clone()));
+    let asked = poll_fn(|context| Poll::Ready(changing.as_mut().poll(context).is_pending()));
+    assert!(asked.await, "it waits for the writer");
+    drop(changing);
+    until("the new menu", async || {
+        let served = app.restaurant("bella-napoli").await.unwrap();
+        (served.as_deref() == Some(&next)).then_some(())
+    })
+    .await;
 }

@@ -8,8 +8,11 @@ use crate::support::{
 };
 use chassis::clock::BootInstant;
 use chassis::shutdown::Shutdown;
-use orders_context::app::{App, Cause};
-use orders_context::domain::{Decision, Event, Notification, Receiver, Status, TaskKind};
+use orders_context::app::{App, Cause, TaskReport};
+use orders_context::domain::{
+    Action, Deadline, Decision, Event, Intervention, Notification, Receiver, Status, TaskKind,
+    Until,
+};
 use orders_context::leases::{Held, STOP_WITHIN};
 use orders_context::store::{Task, TaskState};
 use orders_context::tasks::mail::Mailer;
@@ -133,6 +136,32 @@ async fn a_restaurant_that_never_answers_is_given_up_when_the_window_closes() {
     assert_eq!(last_event(&app, id).await, failed);
     assert_eq!(app.order(id).await.unwrap().order.status, Status::Placed, "it may still answer");
     assert_eq!(sink.deliveries().len(), 2);
+}
+
+/// The attempt was under way when the restaurant was given more time.
+#[tokio::test]
+async fn an_attempt_that_ends_in_an_older_window_gives_nothing_up() {
+    let takeaway = Takeaway::open();
+    let app = takeaway.app().await;
+    app.register_restaurant(bella_napoli(Some("http://127.0.0.1:1/".to_owned()))).await.unwrap();
+    let order = placed(&app, "rosa-1").await;
+    let id = &order.order_id;
+    let begun = announcement(&app, id).await;
+    let until_then = Until::Later { by_ms: 10 * 60_000 };
+    let extend = Action::Extend { deadline: Deadline::AcceptBy, until: until_then };
+    let why = Intervention { actor: "operator-7".to_owned(), reason: "No power".to_owned() };
+    let extended = app.act(id, &extend, why, Cause::default()).await.unwrap();
+    takeaway.clock.advance_us(10 * MINUTE - SECOND);
+    let again_at = app.now().plus_ms(60_000);
+    let gave_up = TaskReport::GaveUp { error: "timeout".to_owned(), too_late: Some(again_at) };
+    app.report_task(&begun, 1, gave_up.clone(), &lease()).await.unwrap();
+    let task = announcement(&app, id).await;
+    assert_eq!((task.state, task.next_attempt_at), (TaskState::Open, again_at));
+    assert_eq!((task.attempts, task.give_up_at), (1, extended.accept_by));
+    assert_eq!(told(&app, id).await, ["order_placed", "deadline_extended"]);
+    // The next one knows how much time there is.
+    app.report_task(&task, 2, gave_up, &lease()).await.unwrap();
+    assert_eq!(announcement(&app, id).await.state, TaskState::GivenUp);
 }
 
 /// As after a restart that took longer than the window.

@@ -13,7 +13,7 @@ use tracing::{info, warn};
 use super::gauges::Gauges;
 use super::progress::Progress;
 use super::session::Session;
-use super::{Journal, Page, RelayConfig};
+use super::{Journal, Page, RelayConfig, settled};
 use crate::backoff::Backoff;
 use crate::clock::Clock;
 use crate::shutdown::Shutdown;
@@ -174,6 +174,12 @@ impl<J: Journal> Owner<J> {
 
     /// Publishes that the journal has come to its end at `end`.
     fn finish(&mut self, session: &Session, position: i64, end: i64) -> End {
+        // Nobody would come back to what lies open here.
+        match settled::stays_open_now(&self.relay.config) {
+            Ok(false) => {}
+            Ok(true) => return End::Again(anyhow!("Kafka has not ended the last transaction")),
+            Err(error) => return End::Again(error),
+        }
         if position < end {
             if let Err(error) = session.publish(&Page::default(), &self.relay.progress_to(end)) {
                 return End::Again(error);

@@ -18,9 +18,21 @@ use std::time::Duration;
 /// How long one question to Kafka may take.
 const QUESTION: Duration = Duration::from_secs(10);
 
-/// A record as anybody may read it: its topic, key, bytes and headers. Rows that become the same are the
-/// same to everybody.
-type Content = (Arc<str>, Option<Vec<u8>>, Option<Vec<u8>>, Vec<(String, Vec<u8>)>);
+/// The header with the id of an event, by the Kafka protocol binding of CloudEvents 1.0.
+const ID: &str = "ce_id";
+
+/// What a record is to everybody: its topic, its key, and what makes it this one. Rows that become the same are the
+/// same.
+type Identity = (Arc<str>, Option<Vec<u8>>, Mark);
+
+/// What makes a record the one that it is, among those of its key.
+#[derive(PartialEq, Eq, Hash)]
+enum Mark {
+    /// The id of its event: a newer program may write the same event otherwise.
+    Id(Vec<u8>),
+    /// Where it has none, all that there is: its bytes and headers.
+    Content(Option<Vec<u8>>, Vec<(String, Vec<u8>)>),
+}
 
 /// Those of `rows` that no `read_committed` reader sees, in their order. Reads their topics from the
 /// rows' first moment on, to the end that each has now; transactions that are open there are waited for.
@@ -31,7 +43,7 @@ type Content = (Arc<str>, Option<Vec<u8>>, Option<Vec<u8>>, Vec<(String, Vec<u8>
 pub(super) fn unseen(kafka: &KafkaConfig, mut rows: Page, position: i64) -> anyhow::Result<Page> {
     let Some(since_ms) = rows.iter().map(|row| row.timestamp_ms).min() else { return Ok(rows) };
     let topics: BTreeSet<Arc<str>> = rows.iter().map(|row| Arc::clone(row.topic)).collect();
-    let mut times_seen: HashMap<Content, usize> = rows.iter().map(|row| (of(&row), 0)).collect();
+    let mut times_seen: HashMap<Identity, usize> = rows.iter().map(|row| (of(&row), 0)).collect();
     let mut cut = BTreeSet::new();
     for topic in topics {
         let held = since(kafka, &topic, since_ms)?;
@@ -39,7 +51,8 @@ pub(super) fn unseen(kafka: &KafkaConfig, mut rows: Page, position: i64) -> anyh
             cut.insert(Arc::clone(&topic));
         }
         scan_ranges(kafka, &topic, Isolation::Committed, &held.ranges, |read| {
-            let record = (Arc::clone(&topic), read.key, read.payload, read.headers);
+            let mark = mark(read.payload, read.headers);
+            let record = (Arc::clone(&topic), read.key, mark);
             if let Some(times) = times_seen.get_mut(&record) {
                 *times += 1;
             }
@@ -57,10 +70,17 @@ pub(super) fn unseen(kafka: &KafkaConfig, mut rows: Page, position: i64) -> anyh
 }
 
 /// What becomes of a row.
-fn of(row: &Record<'_>) -> Content {
+fn of(row: &Record<'_>) -> Identity {
     let headers = row.headers.iter().map(|(name, value)| (name.to_owned(), value.to_vec()));
-    let (key, payload) = (row.key.map(<[u8]>::to_vec), row.payload.map(<[u8]>::to_vec));
-    (Arc::clone(row.topic), key, payload, headers.collect())
+    let mark = mark(row.payload.map(<[u8]>::to_vec), headers.collect());
+    (Arc::clone(row.topic), row.key.map(<[u8]>::to_vec), mark)
+}
+
+fn mark(payload: Option<Vec<u8>>, headers: Vec<(String, Vec<u8>)>) -> Mark {
+    match headers.iter().position(|(name, _)| name == ID) {
+        Some(at) => Mark::Id(headers.into_iter().nth(at).unwrap_or_default().1),
+        None => Mark::Content(payload, headers),
+    }
 }
 
 /// What a topic holds from a moment on.

@@ -105,12 +105,17 @@ pub(super) fn look(config: &RelayConfig) -> anyhow::Result<Receiver<anyhow::Resu
     let (tell, answer) = channel();
     let config = config.clone();
     std::thread::Builder::new().name("relay-look".to_owned()).spawn(move || {
-        let found = partitions(&config)
-            .and_then(|partitions| stays_open(&config.kafka, &partitions, OTHERS_TAKE));
+        let found = stays_open_now(&config);
         // Nobody waits any more when the session has ended.
         let _ = tell.send(found);
     })?;
     Ok(answer)
+}
+
+/// Whether a transaction lies open where a relay writes, and stays so for longer than those of others do. Blocks for as
+/// long.
+pub(super) fn stays_open_now(config: &RelayConfig) -> anyhow::Result<bool> {
+    stays_open(&config.kafka, &partitions(config)?, OTHERS_TAKE)
 }
 
 #[cfg(test)]

@@ -103,6 +103,8 @@ impl Bulk {
             self.interruptions.remove(0);
         }
         self.interruptions.push(Interruption { at: now, to, intervention });
+        // It may have come to its end while it was paused.
+        self.end_if_done(now);
         Ok(Some(self))
     }
 

@@ -116,7 +116,7 @@ async fn an_operator_has_what_was_given_up_tried_again() {
     let takeaway = Takeaway::open().await;
     let id = takeaway.dinner("stuck").await;
     let path = format!("/v1/orders/{id}");
-    takeaway.report(&id, TaskReport::GaveUp { error: "connect".to_owned() }).await;
+    takeaway.report(&id, TaskReport::GaveUp { error: "connect".to_owned(), too_late: None }).await;
     let refused = takeaway.post(&format!("{path}/retry"), by_operator(json!({}))).await;
     assert_eq!(refused.refused(409)["code"], "no_open_task");
     let redriven = takeaway.post(&format!("{path}/redrive-task"), by_operator(json!({}))).await;

@@ -5,7 +5,7 @@ use super::feed::at_nino;
 use super::{commit, placed};
 use crate::domain::tests::mother::{EVENING, MINUTE, after};
 use crate::domain::{Attempt, Delivery, DeliveryState, Endpoint, PausedBy, Timestamp};
-use crate::store::Store;
+use crate::store::{Health, Store};
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
@@ -129,7 +129,8 @@ pub async fn of_each_endpoint_the_most_overdue_are_due(open: impl Fn() -> Arc<dy
     ];
     assert!(store.add_deliveries(0, 1, new).await.unwrap());
     let due = async |now, each, limit| {
-        let due = store.due_deliveries(now, each, limit).await.expect("the store answers");
+        let due =
+            store.due_deliveries(now, Health::Well, each, limit).await.expect("the store answers");
         let name = |(endpoint, delivery): (Endpoint, Delivery)| {
             assert_eq!(endpoint.endpoint_id, delivery.endpoint_id);
             format!("{} of {}", &delivery.event_id[6..], &delivery.endpoint_id[9..])
@@ -140,6 +141,30 @@ pub async fn of_each_endpoint_the_most_overdue_are_due(open: impl Fn() -> Arc<dy
     assert_eq!(due(after(4 * MINUTE), 9, 2).await, ["2 of 1", "3 of 1"]);
     assert_eq!(due(after(MINUTE - 1), 2, 10).await, [""; 0]);
     assert_eq!(due(after(MINUTE), 2, 10).await, ["2 of 1"]);
+}
+
+pub async fn endpoints_that_fail_do_not_stand_before_others(open: impl Fn() -> Arc<dyn Store>) {
+    let store = open();
+    with_endpoints(&*store, &["endpoint-1", "endpoint-2", "endpoint-3"]).await;
+    for id in ["endpoint-1", "endpoint-2"] {
+        let failing = endpoint(id).attempted(false, EVENING, i64::MAX).expect("it fails now");
+        assert!(store.replace_endpoint(failing).await.unwrap());
+    }
+    let of = |endpoint: &str, event, at| delivery(endpoint, &format!("event-{event}"), after(at));
+    let overdue = (0..9).flat_map(|at| [of("endpoint-1", at, at), of("endpoint-2", at, at)]);
+    let new = overdue.chain([of("endpoint-3", 9, 9)]).collect();
+    assert!(store.add_deliveries(0, 1, new).await.unwrap());
+    let due = async |health, each, limit| {
+        let due = store.due_deliveries(after(MINUTE), health, each, limit).await;
+        let due = due.expect("the store answers").into_iter();
+        due.map(|(endpoint, delivery)| (endpoint.endpoint_id, delivery.event_id))
+            .collect::<Vec<_>>()
+    };
+    let named = |endpoint: &str, event: &str| (endpoint.to_owned(), event.to_owned());
+    assert_eq!(due(Health::Well, 4, 4).await, [named("endpoint-3", "event-9")]);
+    let mut failing = due(Health::Failing, 1, 4).await;
+    failing.sort();
+    assert_eq!(failing, [named("endpoint-1", "event-0"), named("endpoint-2", "event-0")]);
 }
 
 pub async fn a_delivery_is_changed_by_one_at_a_time(open: impl Fn() -> Arc<dyn Store>) {
@@ -153,13 +178,13 @@ pub async fn a_delivery_is_changed_by_one_at_a_time(open: impl Fn() -> Arc<dyn S
     assert!(!store.replace_delivery(done).await.unwrap(), "somebody was faster");
     let found = store.delivery("endpoint-1".to_owned(), "event-1".to_owned()).await.unwrap();
     assert_eq!(found, Some(failed.clone()));
-    assert_eq!(store.due_deliveries(after(MINUTE - 1), 9, 9).await.unwrap(), []);
+    assert_eq!(store.due_deliveries(after(MINUTE - 1), Health::Well, 9, 9).await.unwrap(), []);
     assert_eq!(store.hurry_deliveries("endpoint-1".to_owned(), after(1)).await.unwrap(), 1);
-    let due = store.due_deliveries(after(1), 9, 9).await.unwrap();
+    let due = store.due_deliveries(after(1), Health::Well, 9, 9).await.unwrap();
     assert_eq!(due[0].1, Delivery { next_attempt_at: after(1), ..failed.clone() });
     let done = failed.attempted(attempt(Ok(204)), None);
     assert!(store.replace_delivery(done).await.unwrap());
-    assert_eq!(store.due_deliveries(after(60 * MINUTE), 9, 9).await.unwrap(), []);
+    assert_eq!(store.due_deliveries(after(60 * MINUTE), Health::Well, 9, 9).await.unwrap(), []);
     assert_eq!(store.hurry_deliveries("endpoint-1".to_owned(), after(1)).await.unwrap(), 0);
     let none = store.delivery("endpoint-1".to_owned(), "event-9".to_owned()).await.unwrap();
     assert_eq!(none, None);

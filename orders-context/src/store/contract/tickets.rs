@@ -5,7 +5,7 @@ use crate::store::Store;
 use crate::store::ticket::Ticket;
 use std::sync::Arc;
 
-fn ticket(number: u8, good_until_us: i64) -> Ticket {
+pub fn ticket(number: u8, good_until_us: i64) -> Ticket {
     Ticket {
         digest: vec![number; 32],
         restaurant_id: "nino".to_owned(),

@@ -5,7 +5,7 @@ use super::read::select;
 use super::rows::{JOURNAL, get, journal_row, json, text};
 use super::{Postgres, ask};
 use crate::domain::{Delivery, DeliveryState, Endpoint, Timestamp};
-use crate::store::{Answer, Concerning, Deliveries, Error};
+use crate::store::{Answer, Concerning, Deliveries, Error, Health};
 use chassis::postgres::Client;
 use tokio_postgres::Row;
 
@@ -48,10 +48,13 @@ impl Deliveries for Postgres {
     fn due_deliveries(
         &self,
         now: Timestamp,
+        health: Health,
         each: usize,
         limit: usize,
     ) -> Answer<'_, Vec<(Endpoint, Delivery)>> {
-        Box::pin(ask(&self.readers, async move |client| due(client, now, each, limit).await))
+        Box::pin(ask(&self.readers, async move |client| {
+            due(client, (now, health), each, limit).await
+        }))
     }
 
     fn stale_deliveries(&self, now: Timestamp, limit: usize) -> Answer<'_, Vec<Delivery>> {
@@ -189,7 +192,7 @@ async fn concerning(client: &Client, after: i64, limit: i64) -> Result<Concernin
 /// One look at an index for each endpoint.
 async fn due(
     client: &Client,
-    now: Timestamp,
+    (now, health): (Timestamp, Health),
     each: usize,
     limit: usize,
 ) -> Result<Vec<(Endpoint, Delivery)>, Error> {
@@ -198,8 +201,10 @@ async fn due(
                 WHERE endpoint_id = endpoints.endpoint_id AND state = 'pending'
                     AND next_attempt_at <= $1
                 ORDER BY next_attempt_at LIMIT $2) AS due
-         WHERE endpoints.is_active ORDER BY due.next_attempt_at LIMIT $3";
-    let rows = select(client, sql, &[&now.0, &(each as i64), &(limit as i64)]).await?;
+         WHERE endpoints.is_active AND $4 = (endpoints.data::json ->> 'failing_since' IS NOT NULL)
+         ORDER BY due.next_attempt_at LIMIT $3";
+    let is_failing = health == Health::Failing;
+    let rows = select(client, sql, &[&now.0, &(each as i64), &(limit as i64), &is_failing]).await?;
     rows.iter().map(|row| Ok((json(row, 2)?, delivery(row)?))).collect()
 }
 

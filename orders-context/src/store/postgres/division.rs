@@ -21,7 +21,7 @@ const SLOT: &str = "(get_byte(sha256(convert_to(order_id, 'UTF8')), 0) * 256
     + get_byte(sha256(convert_to(order_id, 'UTF8')), 1)) % 840";
 
 /// How often a reader that finds nothing asks whether its generation has ended.
-const ASK_FOR_END_EVERY: Duration = Duration::from_millis(250);
+pub(super) const ASK_FOR_END_EVERY: Duration = Duration::from_millis(250);
 
 /// The last generation that is open, and the one after it.
 pub async fn read(client: &Client) -> Result<Division, Error> {
@@ -91,6 +91,17 @@ impl Reader {
         self.connection.wait(async move { ask(&pool, read).await })
     }
 
+    fn to_publish(&self, position: i64, limit: usize) -> Result<ToPublish, Error> {
+        let (pool, generation, shard) = (self.connection.pool(), self.generation, self.shard);
+        let read = async move |client: &Client| {
+            let Generation { number, shards, begins_after } = generation;
+            let (of_shard, position) = (in_shard(generation), position.max(begins_after));
+            let values: [&(dyn ToSql + Sync); 3] = [&number, &shard, &shards];
+            tombstones::read_to_publish(client, &of_shard, position, &values, limit).await
+        };
+        self.connection.wait(async move { ask(&pool, read).await })
+    }
+
     /// Asks from time to time. What was written before the end, and after the last page, is read
     /// before the end is told.
     fn look_for_end(&mut self, position: i64) -> Result<(), Error> {
@@ -101,8 +112,9 @@ impl Reader {
         let (pool, number) = (self.connection.pool(), self.generation.number);
         let look = async move |client: &Client| end_of(client, number).await;
         let end = self.connection.wait(async move { ask(&pool, look).await })?;
-        if end.is_some() && self.page(position, 1)?.is_empty() {
-            self.end = end;
+        if end.is_some() {
+            let rest = self.to_publish(position, 1)?;
+            self.end = end.filter(|_| rest.rows.is_empty() && rest.tombstones.is_empty());
         }
         Ok(())
     }
@@ -129,14 +141,7 @@ impl JournalReader for Reader {
         limit: usize,
         page: &mut ToPublish,
     ) -> Result<(), Error> {
-        let (pool, generation, shard) = (self.connection.pool(), self.generation, self.shard);
-        let read = async move |client: &Client| {
-            let Generation { number, shards, begins_after } = generation;
-            let (of_shard, position) = (in_shard(generation), position.max(begins_after));
-            let values: [&(dyn ToSql + Sync); 3] = [&number, &shard, &shards];
-            tombstones::read_to_publish(client, &of_shard, position, &values, limit).await
-        };
-        *page = self.connection.wait(async move { ask(&pool, read).await })?;
+        *page = self.to_publish(position, limit)?;
         if page.rows.is_empty() && page.tombstones.is_empty() {
             self.look_for_end(position)?;
         }

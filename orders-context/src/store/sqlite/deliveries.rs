@@ -3,7 +3,7 @@
 use super::rows::{JOURNAL, journal_row, json};
 use super::{Sqlite, copy};
 use crate::domain::{Delivery, DeliveryState, Endpoint, Timestamp};
-use crate::store::{Answer, Concerning, Deliveries, Error};
+use crate::store::{Answer, Concerning, Deliveries, Error, Health};
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 
 impl Deliveries for Sqlite {
@@ -32,10 +32,11 @@ impl Deliveries for Sqlite {
     fn due_deliveries(
         &self,
         now: Timestamp,
+        health: Health,
         each: usize,
         limit: usize,
     ) -> Answer<'_, Vec<(Endpoint, Delivery)>> {
-        self.read(move |conn| due(conn, now, each, limit))
+        self.read(move |conn| due(conn, (now, health), each, limit))
     }
 
     fn stale_deliveries(&self, now: Timestamp, limit: usize) -> Answer<'_, Vec<Delivery>> {
@@ -174,7 +175,7 @@ fn add(conn: &mut Connection, from: i64, to: i64, new: &[Delivery]) -> Result<bo
 /// One look at an index for each endpoint.
 fn due(
     conn: &mut Connection,
-    now: Timestamp,
+    (now, health): (Timestamp, Health),
     each: usize,
     limit: usize,
 ) -> Result<Vec<(Endpoint, Delivery)>, Error> {
@@ -184,11 +185,12 @@ fn due(
                 WHERE one.endpoint_id = endpoints.endpoint_id AND one.state = 'pending'
                     AND one.next_attempt_at <= ?1
                 ORDER BY one.next_attempt_at LIMIT ?2)
-         WHERE endpoints.is_active ORDER BY next_attempt_at LIMIT ?3",
+         WHERE endpoints.is_active
+            AND ?4 = (json_extract(endpoints.data, '$.failing_since') IS NOT NULL)
+         ORDER BY next_attempt_at LIMIT ?3",
     )?;
-    let rows = statement.query_map(params![now.0, each as i64, limit as i64], |row| {
-        Ok((json(row, 2)?, delivery(row)?))
-    })?;
+    let values = params![now.0, each as i64, limit as i64, health == Health::Failing];
+    let rows = statement.query_map(values, |row| Ok((json(row, 2)?, delivery(row)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

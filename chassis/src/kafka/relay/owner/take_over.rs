@@ -132,22 +132,41 @@ impl<J: Journal> Owner<J> {
     /// The rows after the first position and up to the second, read as one page: nobody knows in which pages they were
     /// published, and others than those would end with records that never were to be.
     fn rows_between(&mut self, after: i64, end: i64) -> anyhow::Result<Page> {
-        let (mut page, mut position, mut rows) = (Page::default(), after, 0);
+        loop {
+            let (count, last) = self.count_between(after, end)?;
+            let (mut rows, mut position) = (Page::default(), after);
+            // Some journals give fewer at once.
+            while let Some(missing) = count.checked_sub(rows.rows()).filter(|missing| *missing > 0)
+            {
+                self.read_into(&mut rows, position, missing)?;
+                match rows.last_position() {
+                    Some(read_to) if read_to > position => position = read_to,
+                    _ => break,
+                }
+            }
+            rows.retain(|row| row.position <= end);
+            // Rows of the journal may go to a store of history and come back at any moment.
+            if rows.last_position() == last {
+                return Ok(rows);
+            }
+        }
+    }
+
+    /// How many rows there are after the first position and up to the second, and where the last one stands.
+    fn count_between(&mut self, after: i64, end: i64) -> anyhow::Result<(usize, Option<i64>)> {
+        let (mut page, mut position, mut count, mut last) = (Page::default(), after, 0, None);
         while position < end {
+            page.clear();
             self.read_into(&mut page, position, self.relay.config.batch)?;
             position = page.last_position().unwrap_or(end);
             page.retain(|row| row.position <= end);
-            rows += page.rows();
+            count += page.rows();
+            last = page.last_position().or(last);
         }
-        if rows > 0 {
-            self.read_into(&mut page, after, rows)?;
-            page.retain(|row| row.position <= end);
-        }
-        Ok(page)
+        Ok((count, last))
     }
 
     fn read_into(&mut self, page: &mut Page, after: i64, limit: usize) -> anyhow::Result<()> {
-        page.clear();
         self.journal.read_after(after, limit, page).context("the journal failed")
     }
 

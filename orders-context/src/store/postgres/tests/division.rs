@@ -2,9 +2,11 @@
 
 use super::horizon::write_late;
 use super::server::{LIMIT, Place};
+use crate::domain::tests::mother::EVENING;
 use crate::store::contract::{commit, placed};
+use crate::store::postgres::division::ASK_FOR_END_EVERY;
 use crate::store::{
-    Division, Generation, JournalReader, JournalRow, MOST_SHARDS, Resharded, Store,
+    Division, Generation, JournalReader, JournalRow, MOST_SHARDS, Resharded, Store, ToPublish,
 };
 use std::time::Instant;
 
@@ -60,6 +62,33 @@ async fn each_row_is_read_in_the_shard_of_its_order() {
         }
         assert_eq!(seen, 40, "of {shards} shards");
     }
+}
+
+/// A tombstone that was set between a reading that found nothing and the end is still to be read.
+#[tokio::test]
+async fn no_end_is_told_before_a_tombstone() {
+    let place = Place::migrated();
+    let store = place.store();
+    commit(&store, vec![placed("order-1")]).await;
+    let mut reader = store.shard_reader(Generation::ONLY, 0).unwrap();
+    let position = read(&mut *reader).last().expect("a row").position;
+    assert_eq!(store.bury(vec!["order-1".to_owned()], EVENING).await.unwrap(), 1);
+    assert_eq!(store.reshard(2).await.unwrap(), Resharded::Begun);
+    let mut look = |position, limit| {
+        let (mut page, began) = (ToPublish::default(), Instant::now());
+        // It asks from time to time; whether it has asked is not to be seen.
+        while began.elapsed() < 3 * ASK_FOR_END_EVERY && reader.end().is_none() {
+            page = ToPublish::default();
+            reader.read_to_publish(position, limit, &mut page).expect("the journal is read");
+        }
+        (page.tombstones.first().map(|stone| stone.position), reader.end())
+    };
+    // A page without room stands for one that was read before the tombstone was set.
+    assert_eq!(look(position, 0), (None, None));
+    let (tombstone, end) = look(position, 9);
+    assert_eq!(end, None);
+    let tombstone = tombstone.expect("a tombstone");
+    assert!(look(tombstone, 9).1.is_some_and(|end| end >= tombstone));
 }
 
 #[tokio::test]

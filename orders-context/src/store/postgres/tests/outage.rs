@@ -2,7 +2,11 @@
 
 use super::read_on;
 use super::server::{LIMIT, Place, Server};
+use crate::domain::Restaurant;
+use crate::store::contract::endpoints::house;
+use crate::store::contract::tickets::ticket;
 use crate::store::contract::{commit, placed};
+use crate::store::ticket::TicketStore;
 use crate::store::{Error, Outcome, Store};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -93,4 +97,35 @@ async fn a_session_that_was_ended_is_replaced() {
         assert!(began.elapsed() < LIMIT, "the store does not come back");
     }
     commit(&store, vec![placed("order-2")]).await;
+}
+
+/// Whose client hangs up while it waits for a lock.
+#[tokio::test]
+async fn who_does_not_wait_for_an_answer_leaves_no_transaction_to_the_next() {
+    let place = Place::migrated();
+    let store = place.store();
+    store.put_restaurant(house()).await.unwrap();
+    // What others do is looked up once in each transaction: the one that locks cannot see it.
+    let (locking, sql) = (place.client().await, place.client().await);
+    locking.batch_execute("BEGIN; SELECT 1 FROM restaurants FOR UPDATE").await.unwrap();
+    let waits = "SELECT 1 FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let someone_waits = async {
+        let began = Instant::now();
+        while sql.query(waits, &[]).await.unwrap().is_empty() {
+            assert!(began.elapsed() < LIMIT, "nobody waits for the lock");
+        }
+    };
+    let other = Restaurant { name: "Napoli Bella".to_owned(), ..house() };
+    tokio::select! {
+        replaced = store.replace_restaurant(house(), other) => panic!("it was locked: {replaced:?}"),
+        () = someone_waits => {}
+    }
+    locking.batch_execute("ROLLBACK").await.unwrap();
+    let another = place.store();
+    for number in 0..4 {
+        store.keep_ticket(ticket(number, 60)).await.unwrap();
+        let digest = ticket(number, 60).digest;
+        assert!(another.take_ticket(digest).await.unwrap().is_some(), "ticket {number} is kept");
+    }
 }
