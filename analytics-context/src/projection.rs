@@ -7,6 +7,7 @@
 mod conform;
 mod framing;
 mod lineage;
+mod possible;
 mod project;
 mod reader;
 mod table_schema;

@@ -13,6 +13,8 @@ mod support;
 mod consumer;
 #[path = "kafka/idle.rs"]
 mod idle;
+#[path = "kafka/letters.rs"]
+mod letters;
 #[path = "kafka/outage.rs"]
 mod outage;
 #[path = "kafka/partly.rs"]

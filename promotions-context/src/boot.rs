@@ -1,5 +1,6 @@
 //! Where the parts meet: opens the store, binds the port, and starts the loops.
 
+mod cluster;
 mod foreign_schemas;
 
 use std::net::SocketAddr;
@@ -127,6 +128,7 @@ pub async fn start(
 
     let rules = Rules { campaign: config.campaign, key: config.code_key, clock, ids };
     let inbox = OrderInbox {
+        find_cluster: cluster::find(config.kafka.clone()),
         reader: OrderReader::new(foreign_schemas::fetch(
             registry,
             store.writer()?,

@@ -9,15 +9,20 @@ use std::collections::HashSet;
 use chassis::kafka::consumer::{Batch, Failure, Inbox, Position};
 use chassis::signal::Signal;
 
-use crate::app::{ReadRecord, TakeError, Taker};
+use crate::app::{BindError, ReadRecord, TakeError, Taker};
 
 pub use reader::{FetchSchema, FetchedSchema, OrderReader};
 
 /// The consumer's name: of its lag, and of its dead-letter topic.
 pub const GROUP: &str = "promotions";
 
+/// Asks Kafka for the id of its cluster. An error says that it could not be asked.
+pub type FindCluster = Box<dyn FnMut() -> anyhow::Result<String> + Send>;
+
 /// The inbox of order events.
 pub struct OrderInbox {
+    /// Which cluster the records are of.
+    pub find_cluster: FindCluster,
     /// What is made of records.
     pub reader: OrderReader,
     /// Who acts upon them.
@@ -28,6 +33,12 @@ pub struct OrderInbox {
 
 impl Inbox for OrderInbox {
     fn positions(&mut self) -> Result<Vec<Position>, Failure> {
+        // Asked for each time: the cluster behind an address may have been made anew.
+        let cluster = (self.find_cluster)().map_err(Failure::Retry)?;
+        self.taker.bind_cluster(&cluster).map_err(|error| match error {
+            BindError::Foreign { .. } => Failure::Fatal(error.into()),
+            BindError::Store(_) => Failure::Retry(error.into()),
+        })?;
         self.taker.positions().map_err(|error| Failure::Retry(error.into()))
     }
 

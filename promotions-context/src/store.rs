@@ -18,7 +18,9 @@ pub type Error = rusqlite::Error;
 /// A transaction: all of it is kept once `commit` returns, or nothing if it is dropped.
 pub type Tx<'a> = rusqlite::Transaction<'a>;
 
-const MIGRATIONS: &[&str] = &[include_str!("store/migrations/1.sql")];
+/// One that shipped never changes: another follows it.
+const MIGRATIONS: &[&str] =
+    &[include_str!("store/migrations/1.sql"), include_str!("store/migrations/2.sql")];
 
 /// Where the database is. Cheap to clone; every loop opens connections of its own.
 #[derive(Clone, Debug)]

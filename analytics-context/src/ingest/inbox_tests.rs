@@ -16,7 +16,9 @@ use tokio::runtime::Runtime;
 
 use super::{FindCluster, FlushRules, LakeInbox, SchemaLookup, Sink, Statuses};
 use crate::lake::{Lake, Source, Table, Upkeep, columns_of_files};
-use crate::projection::samples::{ORDER_V1, ORDER_V2, placed_v1, rated_v2};
+use crate::projection::samples::{
+    EMPTY_BLOCK, ORDER_V1, ORDER_V2, order_with, placed_v1, rated_v2,
+};
 use crate::projection::{ERROR, OFFSET};
 
 /// A registry that can be taught and taken away.
@@ -232,6 +234,30 @@ fn a_newer_schema_widens_the_table_on_the_way() {
     assert_eq!(positions(&mut again), [(2, 6)]);
     again.take(batch(6, &[rated_v2(2, 3)])).unwrap();
     assert_eq!(kitchen.offsets(), [0, 2, 4, 6]);
+}
+
+#[test]
+fn a_schema_that_no_table_can_have_does_not_stop_the_next_window() {
+    let twin = r#"{"name":"Sequence","default":0,"type":"long"}"#;
+    for (field, part) in [(EMPTY_BLOCK, "without fields"), (twin, "capitals")] {
+        let kitchen = Kitchen::new();
+        let mut inbox = kitchen.inbox(1);
+        inbox.positions().unwrap();
+        kitchen
+            .registry
+            .schemas
+            .lock()
+            .unwrap()
+            .extend([(2, ORDER_V2.into()), (3, order_with(field).into())]);
+        inbox.take(batch(0, &[placed_v1(1, 1), placed_v1(3, 2)])).unwrap();
+        inbox.take(batch(3, &[rated_v2(2, 3)])).unwrap();
+        inbox.take(batch(5, &placed(1))).unwrap();
+        let rows = kitchen.rows();
+        assert_eq!(kitchen.offsets(), [0, 1, 3, 5]);
+        let cause = rows[1].1.as_ref().unwrap();
+        assert!(cause.contains(part), "{cause}");
+        assert_eq!(rows.iter().filter(|(_, cause)| cause.is_some()).count(), 1, "{part}");
+    }
 }
 
 #[test]

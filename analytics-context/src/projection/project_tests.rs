@@ -3,7 +3,10 @@
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Date32Type, Int32Type, Int64Type, SchemaRef};
 
-use super::samples::{self, NOON_US, ORDER_V1, ORDER_V2, placed_v1, placed_v2, plain_v1, rated_v2};
+use super::project::{FIRST_US, LAST_US};
+use super::samples::{
+    self, NOON_US, ORDER_V1, ORDER_V2, order_with, placed_v1, placed_v2, plain_v1, rated_v2,
+};
 use super::{DATE, ERROR, OFFSET, Projected, Projector, RAW, Record, SCHEMA_ID, TableSchema};
 
 fn given_v1() -> (Projector, SchemaRef) {
@@ -171,4 +174,72 @@ fn ids_are_asked_for_once() {
     assert_eq!(projector.unlearned(&records).into_iter().collect::<Vec<_>>(), [4]);
     projector.learn(4, ORDER_V1);
     assert!(projector.unlearned(&records).is_empty());
+}
+
+/// Ada's order has a time in milliseconds too; so has each of her items.
+fn placed_ms(occurred_at: i64, item_at: i64) -> Vec<u8> {
+    let bytes = samples::Bytes::framed(1).text("event").text("order_placed").text("order-of-ada");
+    let bytes = bytes.long(7).long(occurred_at).long(1);
+    bytes.long(1).text("tiramisu").long(item_at).long(0).done()
+}
+
+#[test]
+fn a_time_in_milliseconds_that_cannot_be_kept_takes_no_other_record_with_it() {
+    let millis = ORDER_V1
+        .replace("timestamp-micros", "timestamp-millis")
+        .replace(r#""int""#, r#"{"type":"long","logicalType":"timestamp-millis"}"#);
+    let table = TableSchema::of_record(&millis).unwrap();
+    let mut projector = Projector::new("orders", &table.record);
+    projector.learn(1, &millis);
+    let (noon, last, most) = (NOON_US / 1_000, LAST_US / 1_000, i64::MAX / 1_000);
+    for (occurred_at, item_at, cause) in [
+        (last, most, None),
+        (FIRST_US / 1_000, -most, None),
+        (last + 1, 0, Some("years")),
+        (FIRST_US / 1_000 - 1, 0, Some("years")),
+        (most, 0, Some("years")),
+        (most + 1, 0, Some("`occurred_at` holds a time")),
+        (i64::MIN, 0, Some("`occurred_at` holds a time")),
+        (noon, most + 1, Some("`placed` holds a time")),
+        (noon, i64::MIN, Some("`placed` holds a time")),
+    ] {
+        let (good, odd) = (placed_ms(noon, noon), placed_ms(occurred_at, item_at));
+        let values = [good.clone(), odd.clone(), b"poison".to_vec(), good, odd];
+        let Projected { rows, quarantined } = project(&mut projector, &table.columns, &values);
+        let name = format!("{occurred_at}, {item_at}");
+        assert_eq!(quarantined, if cause.is_some() { 3 } else { 1 }, "{name}");
+        let odd = cause.is_none().then_some(7);
+        assert_eq!(longs(&rows, "sequence"), [Some(7), odd, None, Some(7), odd], "{name}");
+        let found = texts(&rows, ERROR)[4].unwrap_or_default();
+        assert!(found.contains(cause.unwrap_or_default()), "{name}: {found}");
+    }
+}
+
+#[test]
+fn a_schema_that_no_table_can_have_sets_aside_its_own_records_only() {
+    let listed = r#"{"name":"listed","type":{"type":"array","items":
+        {"type":"record","name":"Nothing","fields":[]}}}"#;
+    let twin = r#"{"name":"Order_ID","type":"string"}"#;
+    for (name, avro, cause) in [
+        (
+            "a block without fields",
+            order_with(samples::EMPTY_BLOCK),
+            "`archived` is a record without fields",
+        ),
+        ("a list of nothings", order_with(listed), "`listed[]` is a record without fields"),
+        ("a twin", order_with(twin), "`order_id` and `Order_ID`"),
+        ("a changed name", ORDER_V1.replace("sequence", "Sequence"), "`sequence` and `Sequence`"),
+        ("a twin in a block", ORDER_V1.replace("item_id", "ITEM_ID"), "`placed.items.item_id`"),
+        ("a twin of the lineage", ORDER_V1.replace("sequence", "_Topic"), "`_Topic`"),
+    ] {
+        let (mut projector, table) = given_v1();
+        projector.learn(2, &avro);
+        assert!(projector.widen(&table).is_none(), "{name}");
+        let values = [placed_v1(1, 7), placed_v1(2, 8), placed_v1(1, 9)];
+        let Projected { rows, quarantined } = project(&mut projector, &table, &values);
+        assert_eq!(quarantined, 1, "{name}");
+        assert_eq!(longs(&rows, "sequence"), [Some(7), None, Some(9)], "{name}");
+        let found = texts(&rows, ERROR)[1].unwrap();
+        assert!(found.starts_with("Schema 2:") && found.contains(cause), "{name}: {found}");
+    }
 }

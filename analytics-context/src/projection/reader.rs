@@ -6,13 +6,13 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::compute::{concat_batches, filter_record_batch};
-use arrow::datatypes::{Fields, TimestampMicrosecondType};
+use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
+use arrow::datatypes::Fields;
 use arrow_avro::reader::{Decoder, ReaderBuilder};
 use arrow_avro::schema::{AvroSchema, Fingerprint, FingerprintAlgorithm, SchemaStore};
 
-use super::project::{FIRST_US, LAST_US, OCCURRED_AT};
+use super::possible::{as_kept, without_impossible_times};
 use super::table_schema::{SchemaError, kept_fields};
 
 /// Rows per Arrow batch. Larger than any flush of records, so that a flush is one batch.
@@ -20,10 +20,18 @@ const BATCH_ROWS: usize = 1 << 20;
 
 /// What became of some records.
 pub struct Read {
-    /// The rows that could be read, in the columns of the writer; `None` when there is none.
+    /// The rows that could be read, in the record's columns as a table keeps them; `None` when there
+    /// is none.
     pub rows: Option<RecordBatch>,
     /// For each record its row in `rows`, or why it has none.
     pub outcome: Vec<Result<usize, String>>,
+}
+
+impl Read {
+    /// None of so many records.
+    pub fn unreadable(count: usize, cause: &str) -> Self {
+        Self { rows: None, outcome: vec![Err(cause.to_owned()); count] }
+    }
 }
 
 /// Reads the records of one schema id.
@@ -43,6 +51,9 @@ impl RecordReader {
     pub fn new(id: u32, avro: &str) -> Result<Self, SchemaError> {
         let record = record_name(avro).map_err(SchemaError::Unreadable)?;
         let decoder = decoder(id, avro).map_err(SchemaError::Unreadable)?;
+        if decoder.schema().fields().is_empty() {
+            return Err(SchemaError::Unreadable("the record has no fields".to_owned()));
+        }
         let columns = kept_fields(decoder.schema().fields(), "")?;
         Ok(Self { id, avro: avro.to_owned(), record, columns, decoder })
     }
@@ -64,7 +75,7 @@ impl RecordReader {
             Ok(rows) => Read { rows, outcome: (0..frames.len()).map(Ok).collect() },
             Err(_) => self.read_one_by_one(frames),
         };
-        without_impossible_times(read)
+        without_impossible_times(as_kept(read, &self.columns))
     }
 
     fn read_one_by_one(&mut self, frames: &[&[u8]]) -> Read {
@@ -81,7 +92,7 @@ impl RecordReader {
         }
         match concat_batches(&self.decoder.schema(), &rows) {
             Ok(batch) => Read { rows: (!rows.is_empty()).then_some(batch), outcome },
-            Err(error) => unreadable(frames.len(), &error.to_string()),
+            Err(error) => Read::unreadable(frames.len(), &error.to_string()),
         }
     }
 
@@ -135,40 +146,5 @@ fn record_name(avro: &str) -> Result<String, String> {
     match schema["namespace"].as_str() {
         Some(space) if !name.contains('.') && !space.is_empty() => Ok(format!("{space}.{name}")),
         _ => Ok(name.to_owned()),
-    }
-}
-
-fn unreadable(count: usize, cause: &str) -> Read {
-    Read { rows: None, outcome: vec![Err(cause.to_owned()); count] }
-}
-
-/// Sets aside the rows whose time no calendar of a reader can show: they have no day to be filed
-/// under, and Parquet readers differ in what they make of them.
-fn without_impossible_times(read: Read) -> Read {
-    let Some(rows) = &read.rows else { return read };
-    let times = rows
-        .column_by_name(OCCURRED_AT)
-        .and_then(|column| column.as_primitive_opt::<TimestampMicrosecondType>());
-    let Some(times) = times else { return read };
-    let possible =
-        |row: usize| times.is_null(row) || (FIRST_US..=LAST_US).contains(&times.value(row));
-    if (0..times.len()).all(possible) {
-        return read;
-    }
-    let kept: arrow::array::BooleanArray =
-        (0..times.len()).map(|row| Some(possible(row))).collect();
-    let mut next = 0;
-    let outcome = read.outcome.into_iter().map(|outcome| match outcome {
-        Ok(row) if possible(row) => {
-            next += 1;
-            Ok(next - 1)
-        }
-        Ok(_) => Err(format!("`{OCCURRED_AT}` is not between the years 1 and 9999.")),
-        Err(cause) => Err(cause),
-    });
-    let outcome: Vec<_> = outcome.collect();
-    match filter_record_batch(rows, &kept) {
-        Ok(rows) => Read { rows: (rows.num_rows() > 0).then_some(rows), outcome },
-        Err(error) => unreadable(outcome.len(), &error.to_string()),
     }
 }

@@ -32,6 +32,16 @@ pub const ORDER_V2: &str = r#"{"type":"record","name":"Order","namespace":"test"
     {"name":"order_rated","default":null,"type":["null",{"type":"record","name":"Rated","fields":[
         {"name":"stars","type":"int"}]}]}]}"#;
 
+/// A block without fields, for [`order_with`].
+pub const EMPTY_BLOCK: &str = r#"{"name":"archived","default":null,"type":["null",
+    {"type":"record","name":"Archived","fields":[]}]}"#;
+
+/// The first shape and a field more.
+pub fn order_with(field: &str) -> String {
+    let fields = ORDER_V1.strip_suffix("]}").unwrap();
+    format!("{fields},{field}]}}")
+}
+
 /// Noon of 23 November 2026.
 pub const NOON_US: i64 = 1_795_435_200_000_000;
 

@@ -36,6 +36,17 @@ pub enum SchemaError {
     /// The record would write a column of the lineage.
     #[error("column `{0}` belongs to the lineage; a record cannot have it")]
     Reserved(String),
+    /// A column is a record of nothing, for which files have no columns.
+    #[error("column `{0}` is a record without fields, which files cannot hold; give it one")]
+    Empty(String),
+    /// Two columns are one and the same to readers.
+    #[error("columns `{first}` and `{second}` differ in nothing but capitals")]
+    Twins {
+        /// Dotted path of the one that was there before.
+        first: String,
+        /// Dotted path of the other.
+        second: String,
+    },
 }
 
 /// What a table looks like, and the one record it is for.
@@ -67,7 +78,7 @@ impl TableSchema {
 /// New columns of the record stand before the lineage.
 ///
 /// # Errors
-/// When a column exists in both and is not the same.
+/// When a column exists in both and is not the same, or is not the same but for capitals.
 pub fn widened(table: &SchemaRef, record: &Fields) -> Result<Option<SchemaRef>, SchemaError> {
     let merged = merge(table.fields(), record, "")?;
     if merged == *table.fields() {
@@ -83,7 +94,10 @@ fn merge(table: &Fields, record: &Fields, path: &str) -> Result<Fields, SchemaEr
     for new in record {
         let column = format!("{path}{}", new.name());
         match merged.iter_mut().find(|known| known.name() == new.name()) {
-            None => merged.push(Arc::clone(new)),
+            None => {
+                no_twin(&merged, new.name(), path)?;
+                merged.push(Arc::clone(new));
+            }
             Some(known) => {
                 let both = merge_type(known.data_type(), new.data_type(), &column)?;
                 if both != *known.data_type() {
@@ -93,6 +107,21 @@ fn merge(table: &Fields, record: &Fields, path: &str) -> Result<Fields, SchemaEr
         }
     }
     Ok(merged.into())
+}
+
+/// Names of columns are the same to Delta and to SQL whatever their capitals.
+fn no_twin(fields: &[Arc<Field>], name: &str, path: &str) -> Result<(), SchemaError> {
+    match fields.iter().find(|field| is_same(field.name(), name)) {
+        Some(twin) => Err(SchemaError::Twins {
+            first: format!("{path}{}", twin.name()),
+            second: format!("{path}{name}"),
+        }),
+        None => Ok(()),
+    }
+}
+
+fn is_same(one: &str, other: &str) -> bool {
+    one.to_lowercase() == other.to_lowercase()
 }
 
 fn merge_type(table: &DataType, record: &DataType, path: &str) -> Result<DataType, SchemaError> {
@@ -116,11 +145,12 @@ fn merge_type(table: &DataType, record: &DataType, path: &str) -> Result<DataTyp
 /// The fields of a record as a table keeps them: nullable at every level, times in microseconds
 /// UTC, the elements of arrays called `element`.
 pub fn kept_fields(fields: &Fields, path: &str) -> Result<Fields, SchemaError> {
-    let kept = fields.iter().map(|field| {
+    let kept = fields.iter().enumerate().map(|(index, field)| {
         let column = format!("{path}{}", field.name());
-        if lineage::LINEAGE.contains(&column.as_str()) {
+        if lineage::LINEAGE.iter().any(|reserved| is_same(reserved, &column)) {
             return Err(SchemaError::Reserved(column));
         }
+        no_twin(&fields[..index], field.name(), path)?;
         Ok(Field::new(field.name(), kept_type(field.data_type(), &column)?, true))
     });
     kept.collect::<Result<Vec<_>, _>>().map(Fields::from)
@@ -139,6 +169,7 @@ fn kept_type(found: &DataType, path: &str) -> Result<DataType, SchemaError> {
         DataType::Timestamp(TimeUnit::Microsecond | TimeUnit::Millisecond, Some(_)) => {
             Ok(lineage::micros())
         }
+        DataType::Struct(fields) if fields.is_empty() => Err(SchemaError::Empty(path.to_owned())),
         DataType::Struct(fields) => Ok(DataType::Struct(kept_fields(fields, &format!("{path}."))?)),
         DataType::List(element) => {
             let kept = kept_type(element.data_type(), &format!("{path}[]"))?;
@@ -200,6 +231,11 @@ mod tests {
                 "`a`",
             ),
             (r#"{"type":"record","name":"A","fields":[{"name":"_raw","type":"bytes"}]}"#, "`_raw`"),
+            (
+                r#"{"type":"record","name":"A","fields":[{"name":"_RAW","type":"bytes"}]}"#,
+                "lineage",
+            ),
+            (r#"{"type":"record","name":"A","fields":[]}"#, "no fields"),
             (r#""string""#, "cannot be read"),
             ("no schema", "cannot be read"),
         ] {

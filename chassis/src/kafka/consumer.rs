@@ -30,7 +30,8 @@ pub struct Incoming {
     pub key: Option<Vec<u8>>,
     /// Its bytes; none is a tombstone.
     pub payload: Option<Vec<u8>>,
-    /// Its headers in their order; a header without a value is shown empty.
+    /// Its headers in their order; a header without a value is shown empty. What is not UTF-8 in a
+    /// name is shown as U+FFFD.
     pub headers: Vec<(String, Vec<u8>)>,
 }
 
@@ -89,6 +90,12 @@ pub trait Inbox: Send + 'static {
     /// Called at least once every [`ConsumerConfig::tick`], also when nothing arrives.
     fn tick(&mut self) -> Result<(), Failure> {
         Ok(())
+    }
+
+    /// How often the partitions are counted: those that a topic was given meanwhile are read from
+    /// then on.
+    fn count_every(&self) -> Duration {
+        Duration::from_secs(60)
     }
 
     /// An orderly end: the last chance to store what is buffered.

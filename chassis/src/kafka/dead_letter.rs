@@ -1,7 +1,8 @@
-//! Dead letters: a record set aside with its cause, its bytes untouched.
+//! Dead letters: a record set aside with its cause, the bytes of its key, value and headers untouched.
 //!
 //! A dead letter travels through the consumer's own journal, a row in the same transaction as the
-//! position, and its relay publishes it: exactly once, nothing lost.
+//! position, and its relay publishes it: exactly once, nothing lost. One that is too large for a record is
+//! published without its value, and says so.
 
 use super::consumer::Incoming;
 use super::relay::Outgoing;
@@ -9,6 +10,15 @@ use crate::clock::rfc3339;
 
 /// Longest cause that is kept, in characters.
 const CAUSE_LIMIT: usize = 500;
+
+/// Most bytes of a dead letter that is published: key, value and headers as they are. Brokers judge a record by
+/// what is left when it is compressed, the producer by what it was before: a record that a topic took may be
+/// several times as large as the producer takes, or become so when it is compressed otherwise. This is below
+/// the two megabytes of a topic of dead letters with what compression can add to bytes that it cannot reduce.
+const LARGEST: usize = 2_000_000;
+
+/// What a header takes beside its name and its value: the lengths of both, at most.
+const HEADER_BYTES: usize = 10;
 
 /// A record that its consumer cannot read or act upon, and why.
 #[derive(Clone, Debug)]
@@ -28,36 +38,92 @@ pub struct DeadLetter<'a> {
 }
 
 impl DeadLetter<'_> {
-    /// The origin's headers, untouched, followed by the `dlq.*` headers as text.
-    pub fn headers(&self) -> Vec<(String, Vec<u8>)> {
-        let origin = self.origin;
-        let mut headers = origin.headers.clone();
-        let mut add = |name: &str, value: String| {
-            headers.push((format!("dlq.{name}"), value.into_bytes()));
-        };
-        add("topic", origin.topic.to_string());
-        add("partition", origin.partition.to_string());
-        add("offset", origin.offset.to_string());
-        add("consumer-group", self.group.to_string());
-        add("error-class", self.class.to_string());
-        add("error-message", scrub(&self.cause));
-        add("attempts", self.attempts.to_string());
-        add("first-failed-at", rfc3339(self.first_failed_at_us));
-        headers
-    }
-
-    /// The record to publish to `<group>.<topic>.dlq`, at `position` of the consumer's journal: the
-    /// origin's key, value and headers. Its timestamp is the failure's, because with that of an old
-    /// record retention could delete it at once.
+    /// The record to publish to `<group>.<topic>.dlq`, at `position` of the consumer's journal: the origin's
+    /// key, value and headers, and the `dlq.*` headers as text. Its timestamp is the failure's, because with that
+    /// of an old record retention could delete it at once.
+    ///
+    /// Of a record that is too large with all of this the value is left out, and where that is not enough the key
+    /// and the headers too: `dlq.left-out` then says what, and `dlq.left-out-bytes` how much. The bytes are where
+    /// `dlq.topic`, `dlq.partition` and `dlq.offset` say, and in the consumer's journal.
     pub fn outgoing(&self, position: i64) -> Outgoing {
+        let mut own = self.own_headers();
+        let kept = Kept::of(self.origin, LARGEST.saturating_sub(bytes_of(&own)));
+        if !kept.left_out.is_empty() {
+            own.push(text("left-out", kept.left_out.join(",")));
+            own.push(text("left-out-bytes", kept.left_out_bytes.to_string()));
+        }
         Outgoing {
             position,
             topic: dead_letter_topic(self.group, &self.origin.topic).into(),
-            key: self.origin.key.clone(),
-            payload: self.origin.payload.clone(),
-            headers: self.headers().into_iter().collect(),
+            key: kept.key.map(<[u8]>::to_vec),
+            payload: kept.value.map(<[u8]>::to_vec),
+            headers: kept.headers.iter().cloned().chain(own).collect(),
             timestamp_ms: self.first_failed_at_us / 1_000,
         }
+    }
+
+    /// Where it came from and why it was set aside.
+    fn own_headers(&self) -> Vec<Header> {
+        let origin = self.origin;
+        vec![
+            text("topic", origin.topic.to_string()),
+            text("partition", origin.partition.to_string()),
+            text("offset", origin.offset.to_string()),
+            text("consumer-group", self.group.to_string()),
+            text("error-class", self.class.to_string()),
+            text("error-message", scrub(&self.cause)),
+            text("attempts", self.attempts.to_string()),
+            text("first-failed-at", rfc3339(self.first_failed_at_us)),
+        ]
+    }
+}
+
+type Header = (String, Vec<u8>);
+
+fn text(name: &str, value: String) -> Header {
+    (format!("dlq.{name}"), value.into_bytes())
+}
+
+fn bytes_of(headers: &[Header]) -> usize {
+    headers.iter().map(|(name, value)| name.len() + value.len() + HEADER_BYTES).sum()
+}
+
+/// What of a record is published.
+struct Kept<'a> {
+    key: Option<&'a [u8]>,
+    value: Option<&'a [u8]>,
+    headers: &'a [Header],
+    left_out: Vec<&'static str>,
+    left_out_bytes: usize,
+}
+
+impl<'a> Kept<'a> {
+    /// As much of `origin` as fits into `room` bytes.
+    fn of(origin: &'a Incoming, room: usize) -> Self {
+        let mut kept = Self {
+            key: origin.key.as_deref(),
+            value: origin.payload.as_deref(),
+            headers: &origin.headers,
+            left_out: Vec::new(),
+            left_out_bytes: 0,
+        };
+        let whole = kept.bytes();
+        if kept.bytes() > room && kept.value.take().is_some() {
+            kept.left_out.push("value");
+        }
+        if kept.bytes() > room {
+            kept.left_out.extend(kept.key.take().map(|_| "key"));
+            kept.left_out.extend((!kept.headers.is_empty()).then_some("headers"));
+            kept.headers = &[];
+        }
+        let fewer_headers = origin.headers.len() - kept.headers.len();
+        kept.left_out_bytes = whole - kept.bytes() - HEADER_BYTES * fewer_headers;
+        kept
+    }
+
+    fn bytes(&self) -> usize {
+        let length = |part: Option<&[u8]>| part.map_or(0, <[u8]>::len);
+        length(self.key) + length(self.value) + bytes_of(self.headers)
     }
 }
 
@@ -80,71 +146,4 @@ pub fn scrub(cause: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn poisoned() -> Incoming {
-        Incoming {
-            topic: "orders.order.events.v1".into(),
-            partition: 3,
-            offset: 41,
-            timestamp_ms: 1_700_000_000_000,
-            key: Some(b"order-7".to_vec()),
-            payload: Some(b"not avro".to_vec()),
-            headers: vec![("ce_id".to_string(), b"e-1".to_vec())],
-        }
-    }
-
-    #[test]
-    fn the_headers_tell_where_it_came_from_and_why_as_text() {
-        let origin = poisoned();
-        let letter = DeadLetter {
-            origin: &origin,
-            group: "promotions",
-            class: "undecodable",
-            cause: "no schema\n\twith id 9\0".to_string(),
-            attempts: 1,
-            first_failed_at_us: 1_700_000_000_000_000,
-        };
-        let headers: Vec<(String, String)> = letter
-            .headers()
-            .into_iter()
-            .map(|(name, value)| (name, String::from_utf8(value).unwrap()))
-            .collect();
-        let expected = [
-            ("ce_id", "e-1"),
-            ("dlq.topic", "orders.order.events.v1"),
-            ("dlq.partition", "3"),
-            ("dlq.offset", "41"),
-            ("dlq.consumer-group", "promotions"),
-            ("dlq.error-class", "undecodable"),
-            ("dlq.error-message", "no schema with id 9"),
-            ("dlq.attempts", "1"),
-            ("dlq.first-failed-at", "2023-11-14T22:13:20.000000Z"),
-        ];
-        assert_eq!(headers, expected.map(|(n, v)| (n.to_string(), v.to_string())));
-    }
-
-    #[test]
-    fn the_bytes_stay_as_they_were() {
-        let origin = poisoned();
-        let letter = DeadLetter {
-            origin: &origin,
-            group: "promotions",
-            class: "undecodable",
-            cause: String::new(),
-            attempts: 1,
-            first_failed_at_us: 5_000,
-        };
-        let outgoing = letter.outgoing(9);
-        assert_eq!(&*outgoing.topic, "promotions.orders.order.events.v1.dlq");
-        assert_eq!((outgoing.key, outgoing.payload), (origin.key, origin.payload));
-        assert_eq!((outgoing.position, outgoing.timestamp_ms), (9, 5));
-    }
-
-    #[test]
-    fn a_cause_is_cut_on_a_character_boundary() {
-        assert_eq!(scrub(&"é".repeat(500)), "é".repeat(500));
-        assert_eq!(scrub(&"é".repeat(501)), format!("{}…", "é".repeat(500)));
-    }
-}
+mod tests;

@@ -1,6 +1,10 @@
-//! The headers of a record that is to be published.
+//! The headers of a record: of one that is to be published, and of one that was read.
+
+mod received;
 
 use std::borrow::Cow;
+
+pub(super) use received::received;
 
 /// The name of a header and where its value ends; it begins where the one before it ends.
 pub(super) type HeaderEnd = (Cow<'static, str>, usize);

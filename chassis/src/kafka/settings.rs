@@ -97,7 +97,7 @@ pub fn producer_config(config: &KafkaConfig, transactional_id: &str) -> ClientCo
         .set("linger.ms", "0")
         .set("batch.num.messages", "10000")
         // The default of 1 MB is less than brokers take: a dead letter as large as the record it
-        // was, and its headers, would stop the relay. The topic's own limit judges.
+        // was, and its headers, would stop the relay. Larger ones than two megabytes go without their value.
         .set("message.max.bytes", "4194304")
         // Above the largest batch of the relay, so that a full queue is the exception.
         .set("queue.buffering.max.messages", "100000")

@@ -10,13 +10,16 @@ use chassis::kafka::consumer::{
     Batch, ConsumerConfig, Failure, Inbox, Position, Span, run_consumer,
 };
 use chassis::kafka::scan::{Isolation, scan};
-use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions};
+use rdkafka::bindings::{rd_kafka_header_add, rd_kafka_headers_t, rd_kafka_resp_err_t};
 use rdkafka::client::DefaultClientContext;
+use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use crate::support::{
-    Kafka, Notebook, Running, assert_exactly_once, block_on, make_topic, settle, wait_until,
+    Kafka, Notebook, Running, assert_exactly_once, block_on, make_topic, read_committed, settle,
+    text, wait_until,
 };
 use crate::topics::producer;
 
@@ -81,6 +84,10 @@ impl Inbox for Desk {
         Ok(())
     }
 
+    fn count_every(&self) -> Duration {
+        Duration::from_millis(50)
+    }
+
     fn stop(&mut self) -> Result<(), Failure> {
         self.with(|stored| stored.stops += 1);
         Ok(())
@@ -113,6 +120,36 @@ fn publish(kafka: &Kafka, topic: &str, times: usize) {
     journal.wait_published();
     relay.stop().unwrap();
     settle(&kafka.config, topic);
+}
+
+fn admin(kafka: &Kafka) -> AdminClient<DefaultClientContext> {
+    let mut client = rdkafka::ClientConfig::new();
+    client.set("bootstrap.servers", &kafka.config.bootstrap).create().unwrap()
+}
+
+/// Publishes each of `records`, its payload its place from 1 on, in one transaction.
+fn publish_raw(kafka: &Kafka, topic: &str, records: Vec<(i32, OwnedHeaders)>) {
+    let producer = producer(&kafka.relay_config(), "raw");
+    producer.begin_transaction().unwrap();
+    for (place, (partition, headers)) in (1_i32..).zip(records) {
+        let payload = place.to_string();
+        let record = BaseRecord::<str, str>::to(topic).partition(partition).payload(&payload);
+        producer.send(record.headers(headers)).unwrap();
+    }
+    producer.commit_transaction(Duration::from_secs(10)).unwrap();
+    settle(&kafka.config, topic);
+}
+
+/// Adds a header under any name, as clients in other languages can.
+#[allow(unsafe_code, reason = "the safe way takes only names that are UTF-8")]
+fn with_header(headers: OwnedHeaders, name: &[u8], value: &[u8]) -> OwnedHeaders {
+    let at = std::ptr::from_ref(headers.as_borrowed()).cast_mut().cast::<rd_kafka_headers_t>();
+    let (name_at, value_at) = (name.as_ptr().cast(), value.as_ptr().cast());
+    let (name_size, value_size) = (name.len() as isize, value.len() as isize);
+    // SAFETY: the headers are ours alone, and librdkafka copies so many bytes of each.
+    let added = unsafe { rd_kafka_header_add(at, name_at, name_size, value_at, value_size) };
+    assert_eq!(added, rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR);
+    headers
 }
 
 #[test]
@@ -224,15 +261,61 @@ fn a_position_whose_records_were_deleted_is_fatal() {
     let kafka = Kafka::shared();
     let topic = kafka.topic("orders", 1);
     publish(&kafka, &topic, 2);
-    let mut client = rdkafka::ClientConfig::new();
-    client.set("bootstrap.servers", &kafka.config.bootstrap);
-    let admin: AdminClient<DefaultClientContext> = client.create().unwrap();
     let mut before = TopicPartitionList::new();
     before.add_partition_offset(&topic, 0, Offset::Offset(8)).unwrap();
-    block_on(admin.delete_records(&before, &AdminOptions::new())).unwrap();
+    block_on(admin(&kafka).delete_records(&before, &AdminOptions::new())).unwrap();
     let (desk, health) = (Desk::default(), Health::new());
     desk.with(|stored| stored.positions.insert((topic.clone(), 0), 3));
     let error = consume(&kafka, &topic, &desk, &health).end().unwrap_err();
     let text = format!("{error:#}");
     assert!(text.contains("position 3 is older than the earliest offset 8"), "{text}");
+}
+
+/// Brokers take any bytes for a name.
+#[test]
+fn a_header_whose_name_is_not_utf_8_stops_nobody() {
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("orders", 1);
+    let odd = with_header(OwnedHeaders::new(), b"\xff", b"\xfe");
+    let odd = with_header(odd, b"ce_id\xff", b"7");
+    let odd = odd.insert(Header { key: "ce_id", value: Some("8") });
+    let good = OwnedHeaders::new().insert(Header::<&str> { key: "ce_id", value: None });
+    publish_raw(&kafka, &topic, vec![(0, odd), (0, good), (0, OwnedHeaders::new())]);
+
+    let (desk, health) = (Desk::default(), Health::new());
+    let running = consume(&kafka, &topic, &desk, &health);
+    desk.wait_for(3);
+    running.stop().unwrap();
+    let records = desk.records();
+    assert_exactly_once(&records, 3);
+    let header = |name: &str, value: &[u8]| (name.to_string(), value.to_vec());
+    let lossy = [header("\u{fffd}", b"\xfe"), header("ce_id\u{fffd}", b"7"), header("ce_id", b"8")];
+    assert_eq!(records[0].headers, lossy);
+    assert_eq!(records[1].headers, [header("ce_id", b"")]);
+    assert_eq!(records[2].headers, []);
+    assert_eq!(read_committed(&kafka.config, &topic), records, "a scan shows the same");
+}
+
+#[test]
+fn partitions_that_are_added_are_read_without_a_restart() {
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("orders", 1);
+    let (desk, health) = (Desk::default(), Health::new());
+    let running = consume(&kafka, &topic, &desk, &health);
+    publish_raw(&kafka, &topic, vec![(0, OwnedHeaders::new())]);
+    desk.wait_for(1);
+    let grown = [NewPartitions::new(&topic, 2)];
+    block_on(admin(&kafka).create_partitions(&grown, &AdminOptions::new())).unwrap();
+    wait_until("the partition is shown", || {
+        let ranges = scan(&kafka.config, &topic, Isolation::Committed, |_| Ok(()));
+        ranges.is_ok_and(|ranges| ranges.len() == 2)
+    });
+    publish_raw(&kafka, &topic, vec![(1, OwnedHeaders::new()), (0, OwnedHeaders::new())]);
+    desk.wait_for(3);
+    running.stop().unwrap();
+    let mut seen: Vec<(i32, String)> =
+        desk.records().iter().map(|record| (record.partition, text(&record.payload))).collect();
+    seen.sort();
+    let each_once = [(0, "1"), (0, "2"), (1, "1")];
+    assert_eq!(seen, each_once.map(|(partition, payload)| (partition, payload.to_string())));
 }

@@ -31,6 +31,7 @@ fn registry() -> FetchSchema {
 
 fn inbox(store: &Store, registry: FetchSchema) -> OrderInbox {
     OrderInbox {
+        find_cluster: Box::new(|| Ok("kitchen".to_owned())),
         reader: OrderReader::new(registry),
         taker: new_taker(store, &ManualClock::at(1_000)),
         journal_grew: Signal::new(),
@@ -190,6 +191,26 @@ fn a_batch_repeated_or_with_a_gap_before_it_is_refused_and_changes_nothing() {
     assert_eq!(inbox.positions().unwrap()[0].offset, 1);
     inbox.take(batch(1, &rice)).unwrap();
     assert_eq!(vouchers(&store), 1, "the same event in another record");
+}
+
+#[test]
+fn another_cluster_stops_it_for_good() {
+    let (_directory, store) = new_store();
+    let mut inbox = inbox(&store, registry());
+    inbox.positions().unwrap();
+    inbox.take(batch(0, &[("rice", event("rice", 4, completed()))])).unwrap();
+    inbox.find_cluster = Box::new(|| Ok("somewhere else".to_owned()));
+    let Err(Failure::Fatal(error)) = inbox.positions() else { panic!("it goes on") };
+    let said = error.to_string();
+    assert!(said.contains("kitchen") && said.contains("somewhere else"), "{said}");
+}
+
+#[test]
+fn a_kafka_that_does_not_tell_its_cluster_is_waited_for() {
+    let (_directory, store) = new_store();
+    let mut inbox = inbox(&store, registry());
+    inbox.find_cluster = Box::new(|| anyhow::bail!("Kafka does not answer"));
+    assert!(matches!(inbox.positions(), Err(Failure::Retry(_))));
 }
 
 #[test]

@@ -71,6 +71,7 @@ impl VoucherJournal {
 }
 
 impl Journal for VoucherJournal {
+    /// What a row becomes never hangs on others, so a page may end where it holds much, before `limit` rows.
     fn read_after(&mut self, position: i64, limit: usize, out: &mut Page) -> anyhow::Result<()> {
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
         for (position, row) in read_journal_after(&self.reader, position, limit)? {

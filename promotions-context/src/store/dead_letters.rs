@@ -21,6 +21,16 @@ pub struct StoredDeadLetter {
     pub first_failed_at_us: i64,
 }
 
+impl StoredDeadLetter {
+    /// How many bytes the record has: its key, its value and its headers.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let length = |part: &Option<Vec<u8>>| part.as_ref().map_or(0, Vec::len);
+        let headers = self.origin.headers.iter().map(|(name, value)| name.len() + value.len());
+        length(&self.origin.key) + length(&self.origin.payload) + headers.sum::<usize>()
+    }
+}
+
 /// Sets a record aside: a row of the journal, to be published in its place.
 ///
 /// # Errors
@@ -31,10 +41,11 @@ pub fn append_dead_letter(tx: &Tx<'_>, letter: &StoredDeadLetter) -> Result<(), 
         .map_err(|cause| Error::ToSqlConversionFailure(cause.into()))?;
     tx.prepare_cached("INSERT INTO journal (kind) VALUES ('dead_letter')")?.execute([])?;
     tx.prepare_cached(
-        "INSERT INTO dead_letter (position, topic, partition, record_offset, timestamp_ms,
+        "INSERT INTO dead_letter (position, cluster_id, topic, partition, record_offset, timestamp_ms,
              origin_key, payload, headers, class, cause, attempts, first_failed_at_us)
-         VALUES (last_insert_rowid(), :topic, :partition, :record_offset, :timestamp_ms,
-             :origin_key, :payload, :headers, :class, :cause, :attempts, :first_failed_at_us)",
+         VALUES (last_insert_rowid(), coalesce((SELECT cluster_id FROM inbox_cluster), ''), :topic,
+             :partition, :record_offset, :timestamp_ms, :origin_key, :payload, :headers, :class,
+             :cause, :attempts, :first_failed_at_us)",
     )?
     .execute(named_params! {
         ":topic": &*origin.topic,
@@ -52,13 +63,28 @@ pub fn append_dead_letter(tx: &Tx<'_>, letter: &StoredDeadLetter) -> Result<(), 
     Ok(())
 }
 
-/// Whether a record of this key was set aside, so that later ones must wait behind it.
+/// Whether a record of this key was set aside, so that later ones must wait behind it. One of another cluster
+/// holds up none of this: what is in this one's way will be met in it.
 ///
 /// # Errors
 /// The database refuses.
 pub fn is_blocked(tx: &Tx<'_>, topic: &str, key: &[u8]) -> Result<bool, Error> {
-    tx.prepare_cached("SELECT 1 FROM dead_letter WHERE topic = ?1 AND origin_key = ?2 LIMIT 1")?
-        .exists(params![topic, key])
+    tx.prepare_cached(
+        "SELECT 1 FROM dead_letter
+         WHERE cluster_id = coalesce((SELECT cluster_id FROM inbox_cluster), '')
+             AND topic = ?1 AND origin_key = ?2 LIMIT 1",
+    )?
+    .exists(params![topic, key])
+}
+
+/// Says that what was set aside before any cluster was known is of the cluster of this id.
+///
+/// # Errors
+/// The database refuses.
+pub fn assign_dead_letters(tx: &Tx<'_>, cluster_id: &str) -> Result<(), Error> {
+    tx.prepare_cached("UPDATE dead_letter SET cluster_id = ?1 WHERE cluster_id = ''")?
+        .execute([cluster_id])?;
+    Ok(())
 }
 
 /// Reads a dead letter from a row that has the columns of its table.

@@ -7,7 +7,7 @@
 //! are repeated out of order.
 
 use chassis::kafka::consumer::Position;
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 
 use super::{Error, Tx, Writer};
 
@@ -23,6 +23,37 @@ pub fn read_positions(writer: &Writer) -> Result<Vec<Position>, Error> {
             Ok(Position { topic: row.get(0)?, partition: row.get(1)?, offset: row.get(2)? })
         })?
         .collect()
+}
+
+/// Whether any partition was ever taken from.
+///
+/// # Errors
+/// The database refuses.
+pub fn has_positions(tx: &Tx<'_>) -> Result<bool, Error> {
+    tx.prepare_cached("SELECT 1 FROM inbox_position LIMIT 1")?.exists([])
+}
+
+/// The id of the Kafka cluster that the positions are of, once it is known.
+///
+/// # Errors
+/// The database refuses.
+pub fn read_cluster(tx: &Tx<'_>) -> Result<Option<String>, Error> {
+    tx.prepare_cached("SELECT cluster_id FROM inbox_cluster")?
+        .query_row([], |row| row.get(0))
+        .optional()
+}
+
+/// Keeps the id of the cluster that positions are of from now on.
+///
+/// # Errors
+/// The database refuses.
+pub fn keep_cluster(tx: &Tx<'_>, cluster_id: &str) -> Result<(), Error> {
+    tx.prepare_cached(
+        "INSERT INTO inbox_cluster (only_row, cluster_id) VALUES (1, ?1)
+         ON CONFLICT DO UPDATE SET cluster_id = excluded.cluster_id",
+    )?
+    .execute([cluster_id])?;
+    Ok(())
 }
 
 /// Moves a partition's position from `from` to `to`. False, and nothing moved, if it does not

@@ -7,6 +7,9 @@ use super::dead_letters::{StoredDeadLetter, read_dead_letter};
 use super::{Error, Reader, Tx};
 use crate::domain::VoucherIssued;
 
+/// From so many bytes of dead letters on, a page of the journal ends. Facts are small and do not count.
+const PAGE_BYTES: usize = 8 * 1024 * 1024;
+
 /// A fact about one voucher, with where it came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredEvent {
@@ -63,7 +66,9 @@ pub fn append_event(tx: &Tx<'_>, event: &StoredEvent) -> Result<(), Error> {
     Ok(())
 }
 
-/// At most `limit` rows behind `position`, each with its position, ascending.
+/// Rows behind `position`, each with its position, ascending: at most `limit`, and none after those whose dead
+/// letters come to eight megabytes. So there may be more although there are fewer than `limit`; there are no more
+/// when there is none.
 ///
 /// # Errors
 /// The database refuses, or a row is damaged.
@@ -72,18 +77,26 @@ pub fn read_journal_after(
     position: i64,
     limit: u32,
 ) -> Result<Vec<(i64, JournalRow)>, Error> {
-    reader
-        .0
-        .prepare_cached(
-            "SELECT journal.position AS position, kind,
-                 event_id, sequence, occurred_at_us, causation_id, correlation_id, traceparent, data,
-                 topic, partition, record_offset, timestamp_ms, origin_key, payload, headers, class,
-                 cause, attempts, first_failed_at_us
-             FROM journal LEFT JOIN voucher_event USING (position) LEFT JOIN dead_letter USING (position)
-             WHERE journal.position > ?1 ORDER BY journal.position LIMIT ?2",
-        )?
-        .query_map(params![position, limit], read_row)?
-        .collect()
+    let mut statement = reader.0.prepare_cached(
+        "SELECT journal.position AS position, kind,
+             event_id, sequence, occurred_at_us, causation_id, correlation_id, traceparent, data,
+             topic, partition, record_offset, timestamp_ms, origin_key, payload, headers, class,
+             cause, attempts, first_failed_at_us
+         FROM journal LEFT JOIN voucher_event USING (position) LEFT JOIN dead_letter USING (position)
+         WHERE journal.position > ?1 ORDER BY journal.position LIMIT ?2",
+    )?;
+    let mut found = statement.query(params![position, limit])?;
+    let (mut rows, mut bytes) = (Vec::new(), 0);
+    while bytes < PAGE_BYTES
+        && let Some(row) = found.next()?
+    {
+        let (position, read) = read_row(row)?;
+        if let JournalRow::DeadLetter(letter) = &read {
+            bytes += letter.bytes();
+        }
+        rows.push((position, read));
+    }
+    Ok(rows)
 }
 
 fn read_row(row: &Row<'_>) -> Result<(i64, JournalRow), Error> {

@@ -1,9 +1,14 @@
 //! What the store promises, on a file of its own for each test.
 
+mod versions;
+
 use chassis::kafka::Incoming;
 
 use super::dead_letters::{StoredDeadLetter, append_dead_letter, is_blocked};
-use super::inbox::{advance_position, forget_events, read_positions, remember_event};
+use super::inbox::{
+    advance_position, forget_events, has_positions, keep_cluster, read_cluster, read_positions,
+    remember_event,
+};
 use super::journal::{JournalRow, StoredEvent, append_event, newest_position, read_journal_after};
 use super::registry::{keep_schema, keep_schema_id, read_schema, read_schema_id};
 use super::testing::new_store;
@@ -138,11 +143,29 @@ fn a_record_is_set_aside_once_and_blocks_its_key() {
 }
 
 #[test]
+fn a_record_of_another_cluster_is_another_record() {
+    let (_directory, store) = new_store();
+    let mut writer = store.writer().unwrap();
+    let tx = writer.begin().unwrap();
+    for cluster in ["kitchen", "cellar"] {
+        keep_cluster(&tx, cluster).unwrap();
+        assert!(!is_blocked(&tx, ORDERS, b"dumplings-1").unwrap(), "{cluster}");
+        append_dead_letter(&tx, &poison(5)).unwrap();
+        assert!(is_blocked(&tx, ORDERS, b"dumplings-1").unwrap(), "{cluster}");
+    }
+    assert_eq!(read_cluster(&tx).unwrap().as_deref(), Some("cellar"));
+    tx.commit().unwrap();
+    assert_eq!(read_journal_after(&store.reader().unwrap(), 0, 10).unwrap().len(), 2);
+}
+
+#[test]
 fn a_position_moves_only_from_where_it_stands() {
     let (_directory, store) = new_store();
     let mut writer = store.writer().unwrap();
     let tx = writer.begin().unwrap();
+    assert!(!has_positions(&tx).unwrap());
     assert!(advance_position(&tx, ORDERS, 0, 40, 50).unwrap(), "a first batch begins anywhere");
+    assert!(has_positions(&tx).unwrap());
     assert!(!advance_position(&tx, ORDERS, 0, 49, 60).unwrap(), "one below");
     assert!(!advance_position(&tx, ORDERS, 0, 51, 60).unwrap(), "one above");
     assert!(advance_position(&tx, ORDERS, 0, 50, 60).unwrap());

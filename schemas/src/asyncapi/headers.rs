@@ -50,6 +50,10 @@ pub(super) fn dead_letter() -> Value {
             "dlq.error-message": text("The cause in words, without anything secret."),
             "dlq.attempts": text("How often it was tried."),
             "dlq.first-failed-at": text("When it first failed."),
+            "dlq.left-out": text(
+                "What of the message was too large to be published: `value`, or also `key`, `headers`."
+            ),
+            "dlq.left-out-bytes": text("How many bytes were left out."),
         },
     })
 }

@@ -25,7 +25,12 @@ fn judge_record(record: &Value, at: &str, broken: &mut Vec<String>) {
     if record["doc"].as_str().is_none_or(str::is_empty) {
         broken.push(format!("{at}: needs a `doc`"));
     }
-    for field in record["fields"].as_array().expect("a record has fields") {
+    let fields = record["fields"].as_array().expect("a record has fields");
+    if fields.is_empty() {
+        broken
+            .push(format!("{at}: needs a field; files of tables cannot hold a record of nothing"));
+    }
+    for field in fields {
         let name = field["name"].as_str().expect("a field has a name");
         let at = format!("{at}.{name}");
         if field["doc"].as_str().is_none_or(str::is_empty) {
@@ -84,6 +89,10 @@ fn the_rules_see_what_breaks_them() {
         (r#"{"name": "tip", "type": "long"}"#, "doc"),
         (r#"{"name": "weight", "doc": "d", "type": "double"}"#, "double"),
         (r#"{"name": "customer_name", "doc": "d", "type": "string"}"#, "persons"),
+        (
+            r#"{"name": "k", "doc": "d", "type": {"type": "record", "doc": "d", "fields": []}}"#,
+            "needs a field",
+        ),
         (r#"{"name": "code", "doc": "d", "type": "string"}"#, "secrets"),
     ];
     for (field, remedy) in cases {

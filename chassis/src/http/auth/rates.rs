@@ -7,7 +7,6 @@
 //! number of them.
 
 use std::collections::HashMap;
-use std::num::ParseIntError;
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 
@@ -21,23 +20,35 @@ const MOST: usize = 50_000;
 const WINDOW_SECONDS: i64 = 60;
 const WINDOW_US: i64 = WINDOW_SECONDS * 1_000_000;
 
-/// So many requests a minute, or as many as somebody likes: in settings a number, 0 for no limit.
+/// The highest limit: a request takes a microsecond at least out of the window.
+const HIGHEST: u32 = WINDOW_US as u32;
+
+/// So many requests a minute, or as many as somebody likes: in settings a number up to 60,000,000, 0 for
+/// no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate(Option<u32>);
 
 impl Rate {
-    /// So many; 0 for no limit.
+    /// So many, 60,000,000 at most; 0 for no limit.
     #[must_use]
     pub const fn per_minute(requests: u32) -> Self {
-        if requests == 0 { Self(None) } else { Self(Some(requests)) }
+        match requests {
+            0 => Self(None),
+            1..=HIGHEST => Self(Some(requests)),
+            _ => Self(Some(HIGHEST)),
+        }
     }
 }
 
 impl FromStr for Rate {
-    type Err = ParseIntError;
+    type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, ParseIntError> {
-        text.parse().map(Self::per_minute)
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse() {
+            Ok(requests @ 0..=HIGHEST) => Ok(Self::per_minute(requests)),
+            Ok(_) => Err(format!("more than {HIGHEST} a minute; 0 is no limit")),
+            Err(error) => Err(error.to_string()),
+        }
     }
 }
 
@@ -82,7 +93,7 @@ impl<R: Copy + PartialEq + std::fmt::Display> Rates<R> {
     ) -> Result<Option<Left>, Box<Refused>> {
         let quota = self.quotas.iter().find(|quota| quota.role == role);
         let Some(quota) = quota.and_then(|quota| quota.rate.0) else { return Ok(None) };
-        let share = WINDOW_US / i64::from(quota.max(1));
+        let share = WINDOW_US / i64::from(quota);
         let mut buckets = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
         let full_at = buckets.get(key).copied().unwrap_or(now_us).max(now_us);
         let later = full_at + share;
@@ -179,6 +190,25 @@ mod tests {
         assert_eq!(take(10).unwrap().unwrap().requests, 0);
         assert!(take(10).is_err());
         assert_eq!(take(1_000).unwrap().unwrap().requests, 5, "it is never more than full");
+    }
+
+    #[test]
+    fn the_highest_quota_is_a_request_each_microsecond() {
+        for (per_minute, quota) in [
+            (HIGHEST - 1, HIGHEST - 1),
+            (HIGHEST, HIGHEST),
+            (HIGHEST + 1, HIGHEST),
+            (u32::MAX, HIGHEST),
+        ] {
+            let told = rates(per_minute).take("guest", "g", 0).unwrap().unwrap();
+            assert_eq!((told.quota, told.requests, told.full_in_seconds), (quota, HIGHEST - 1, 1));
+        }
+        assert_eq!("60000000".parse(), Ok(Rate::per_minute(HIGHEST)));
+        for too_many in ["60000001", "4294967295"] {
+            let error = too_many.parse::<Rate>().unwrap_err();
+            assert_eq!(error, "more than 60000000 a minute; 0 is no limit");
+        }
+        assert!("4294967296".parse::<Rate>().is_err());
     }
 
     #[test]

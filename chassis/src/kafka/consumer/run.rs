@@ -112,7 +112,7 @@ fn hand_over(
 ) -> Result<(), Failure> {
     let records_total = counter!("consumer_records_total", "group" => config.group.clone());
     let batches_total = counter!("consumer_batches_total", "group" => config.group.clone());
-    let (mut ticked, mut shown) = (Instant::now(), Instant::now());
+    let (mut ticked, mut shown, mut counted) = (Instant::now(), Instant::now(), Instant::now());
     loop {
         if shutdown.is_cancelled() {
             return inbox.stop();
@@ -137,10 +137,14 @@ fn hand_over(
         }
         if session.is_away() {
             health.not_ready("Kafka is away");
-        } else {
-            health.ready();
+            continue;
         }
-        if shown.elapsed() >= SHOW_EVERY && !session.is_away() {
+        health.ready();
+        if counted.elapsed() >= inbox.count_every() {
+            session.count_partitions().map_err(Failure::Retry)?;
+            counted = Instant::now();
+        }
+        if shown.elapsed() >= SHOW_EVERY {
             if let Err(error) = session.show_offsets() {
                 debug!(group = config.group, %error, "The group's offsets were not shown");
             }

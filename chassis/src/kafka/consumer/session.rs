@@ -3,16 +3,17 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use rdkafka::Message as _;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::error::RDKafkaErrorCode;
-use rdkafka::message::{BorrowedMessage, Headers as _};
+use rdkafka::message::BorrowedMessage;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::start::{Held, Start, begin};
 use super::{Batch, ConsumerConfig, Incoming, Position, Span};
 use crate::kafka::context::Lag;
+use crate::kafka::headers::received;
 use crate::kafka::refusal::Refusals;
 use crate::kafka::settings::consumer_config;
 use crate::kafka::topic::{next_offsets, partition_count, retire, tolerate, watermarks};
@@ -142,6 +143,29 @@ impl Session {
         Ok(self.consumer.commit(&offsets, CommitMode::Async)?)
     }
 
+    /// Looks for partitions that were added since the session began. When Kafka does not answer, there are
+    /// none yet; those that are gone are told of by the client itself.
+    ///
+    /// # Errors
+    ///
+    /// When there are some: begin anew to read them too.
+    pub(super) fn count_partitions(&self) -> anyhow::Result<()> {
+        for read in self.at.chunk_by(|one, next| one.topic == next.topic) {
+            let topic = &*read[0].topic;
+            let Ok(metadata) = self.consumer.fetch_metadata(Some(topic), QUESTION) else {
+                return Ok(());
+            };
+            let known = metadata.topics().iter().find(|known| known.name() == topic);
+            let count = known.map_or(0, |known| known.partitions().len());
+            ensure!(
+                count <= read.len(),
+                "{topic} has {count} partitions now, of which {} are read",
+                read.len()
+            );
+        }
+        Ok(())
+    }
+
     fn topic(&self, name: &str) -> Arc<str> {
         let known = self.at.iter().find(|at| *at.topic == *name);
         known.map_or_else(|| name.into(), |at| at.topic.clone())
@@ -174,12 +198,6 @@ fn assign(
 }
 
 pub(in crate::kafka) fn incoming(message: &BorrowedMessage<'_>, topic: Arc<str>) -> Incoming {
-    let headers = message.headers().map_or_else(Vec::new, |headers| {
-        headers
-            .iter()
-            .map(|header| (header.key.to_string(), header.value.unwrap_or_default().to_vec()))
-            .collect()
-    });
     Incoming {
         topic,
         partition: message.partition(),
@@ -187,6 +205,6 @@ pub(in crate::kafka) fn incoming(message: &BorrowedMessage<'_>, topic: Arc<str>)
         timestamp_ms: message.timestamp().to_millis().unwrap_or(0),
         key: message.key().map(<[u8]>::to_vec),
         payload: message.payload().map(<[u8]>::to_vec),
-        headers,
+        headers: received(message),
     }
 }

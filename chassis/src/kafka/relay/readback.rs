@@ -18,8 +18,9 @@ use std::time::Duration;
 /// How long one question to Kafka may take.
 const QUESTION: Duration = Duration::from_secs(10);
 
-/// The header with the id of an event, by the Kafka protocol binding of CloudEvents 1.0.
-const ID: &str = "ce_id";
+/// The headers that name a record: an event by its id (Kafka protocol binding of CloudEvents 1.0), a dead letter by where
+/// it came from besides, for its headers are those of another record.
+const NAMES: [&str; 4] = ["ce_id", "dlq.topic", "dlq.partition", "dlq.offset"];
 
 /// What a record is to everybody: its topic, its key, and what makes it this one. Rows that become the same are the
 /// same.
@@ -28,8 +29,8 @@ type Identity = (Arc<str>, Option<Vec<u8>>, Mark);
 /// What makes a record the one that it is, among those of its key.
 #[derive(PartialEq, Eq, Hash)]
 enum Mark {
-    /// The id of its event: a newer program may write the same event otherwise.
-    Id(Vec<u8>),
+    /// The headers that name it: a newer program may write the same otherwise.
+    Named(Vec<(String, Vec<u8>)>),
     /// Where it has none, all that there is: its bytes and headers.
     Content(Option<Vec<u8>>, Vec<(String, Vec<u8>)>),
 }
@@ -77,9 +78,11 @@ fn of(row: &Record<'_>) -> Identity {
 }
 
 fn mark(payload: Option<Vec<u8>>, headers: Vec<(String, Vec<u8>)>) -> Mark {
-    match headers.iter().position(|(name, _)| name == ID) {
-        Some(at) => Mark::Id(headers.into_iter().nth(at).unwrap_or_default().1),
-        None => Mark::Content(payload, headers),
+    let (names, others): (Vec<_>, Vec<_>) =
+        headers.into_iter().partition(|(name, _)| NAMES.contains(&&**name));
+    match names.is_empty() {
+        true => Mark::Content(payload, others),
+        false => Mark::Named(names),
     }
 }
 

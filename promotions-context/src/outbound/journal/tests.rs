@@ -2,6 +2,7 @@
 
 use chassis::kafka::{Headers, Incoming, Outgoing};
 use schemas::Decoder;
+use tempfile::TempDir;
 
 use super::*;
 use crate::domain::{Code, VoucherIssued};
@@ -21,6 +22,67 @@ fn records(journal: &mut VoucherJournal) -> Vec<Outgoing> {
     let mut page = Page::default();
     journal.read_after(0, 10, &mut page).unwrap();
     page.iter().map(Outgoing::from).collect()
+}
+
+/// A letter of so many bytes, from this offset.
+fn letter(offset: i64, bytes: usize) -> StoredDeadLetter {
+    StoredDeadLetter {
+        origin: Incoming {
+            topic: topics::ORDER_EVENTS.name.into(),
+            partition: 3,
+            offset,
+            timestamp_ms: 5,
+            key: None,
+            payload: Some(vec![0x5a; bytes]),
+            headers: Vec::new(),
+        },
+        class: "not_framed".into(),
+        cause: "not in Confluent's framing".into(),
+        attempts: 1,
+        first_failed_at_us: 0,
+    }
+}
+
+fn journal_of(letters: impl IntoIterator<Item = StoredDeadLetter>) -> (TempDir, VoucherJournal) {
+    let (directory, store) = new_store();
+    let mut writer = store.writer().unwrap();
+    let tx = writer.begin().unwrap();
+    letters.into_iter().for_each(|letter| append_dead_letter(&tx, &letter).unwrap());
+    tx.commit().unwrap();
+    let reader = store.reader().unwrap();
+    (directory, VoucherJournal::new(reader, SCHEMA_ID, "promotions").unwrap())
+}
+
+/// The positions of each page, with as many rows asked for as a relay asks for.
+fn pages(journal: &mut VoucherJournal) -> Vec<Vec<i64>> {
+    let (mut pages, mut page, mut position) = (Vec::new(), Page::default(), 0);
+    loop {
+        page.clear();
+        journal.read_after(position, 10_000, &mut page).unwrap();
+        let Some(last) = page.last_position() else { return pages };
+        position = last;
+        pages.push(page.iter().map(|record| record.position).collect());
+    }
+}
+
+#[test]
+fn many_large_letters_are_several_pages_with_each_position_once_and_in_order() {
+    let (_directory, mut journal) = journal_of((0..200).map(|offset| letter(offset, 100_000)));
+    let pages = pages(&mut journal);
+    // The 84th is the one with which eight megabytes are full.
+    assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [84, 84, 32]);
+    assert_eq!(pages.concat(), (1..=200).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_letter_larger_than_a_page_is_a_page_and_is_published_without_its_value() {
+    let sizes = [1, 9 << 20, 1, 1];
+    let (_directory, mut journal) = journal_of((0..).zip(sizes).map(|(at, size)| letter(at, size)));
+    assert_eq!(pages(&mut journal), [vec![1, 2], vec![3, 4]]);
+    let first = records(&mut journal);
+    assert_eq!(first[0].payload.as_deref(), Some(&b"Z"[..]));
+    assert_eq!((&first[1].payload, &*text(&first[1].headers, "dlq.left-out")), (&None, "value"));
+    assert_eq!(text(&first[1].headers, "dlq.left-out-bytes"), "9437184");
 }
 
 #[test]

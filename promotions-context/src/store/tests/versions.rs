@@ -1,0 +1,64 @@
+//! Databases of earlier versions are brought along, with all that is in them.
+
+use std::path::Path;
+
+use super::super::dead_letters::assign_dead_letters;
+use super::super::inbox::{keep_cluster, read_cluster};
+use super::super::{MIGRATIONS, Store};
+use super::*;
+
+/// A database as the first version left it: a letter set aside, and a position behind it.
+fn first_version(path: &Path) {
+    let mut conn = chassis::sqlite::open(path).unwrap();
+    chassis::sqlite::migrate(&mut conn, &MIGRATIONS[..1]).unwrap();
+    conn.execute_batch(
+        "INSERT INTO journal (kind) VALUES ('voucher_event'), ('dead_letter');
+         INSERT INTO voucher_event VALUES (1, 'e-9', 'voucher-1', 1, 'voucher_issued', 11, 'e-1',
+             'dumplings-1', '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
+             '{\"voucher_id\": \"voucher-1\", \"campaign_id\": \"thanks\", \"order_id\": \"dumplings-1\",
+               \"customer_id\": \"amira\", \"value_minor\": 500, \"currency\": \"EUR\",
+               \"minimum_minor\": 1500, \"issued_at_us\": 1, \"valid_until_us\": 101}');
+         INSERT INTO dead_letter VALUES (2, 'orders.order.events.v1', 2, 5, 1700000000000,
+             CAST('dumplings-1' AS BLOB), x'00ff',
+             '[[\"ce_id\", [101, 45, 49]], [\"odd\", [254]]]',
+             'not_framed', 'not in Confluent''s framing', 1, 7);
+         INSERT INTO inbox_position VALUES ('orders.order.events.v1', 2, 6);",
+    )
+    .unwrap();
+}
+
+#[test]
+fn what_the_first_version_kept_is_whole_in_this_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("promotions.db");
+    first_version(&path);
+    let store = Store::open(&path).unwrap();
+
+    let rows = read_journal_after(&store.reader().unwrap(), 0, 10).unwrap();
+    let [(1, JournalRow::VoucherEvent(event)), (2, JournalRow::DeadLetter(letter))] = &rows[..]
+    else {
+        panic!("other rows: {rows:?}");
+    };
+    assert_eq!(event.issued, dumplings(1, "amira"));
+    assert_eq!(letter.origin, poison(5).origin);
+    assert_eq!((letter.class.as_str(), letter.first_failed_at_us), ("not_framed", 7));
+    let mut writer = store.writer().unwrap();
+    assert_eq!(read_positions(&writer).unwrap()[0].offset, 6);
+    let tx = writer.begin().unwrap();
+    assert_eq!(read_cluster(&tx).unwrap(), None);
+    assert!(is_blocked(&tx, ORDERS, b"dumplings-1").unwrap());
+}
+
+#[test]
+fn its_letters_are_those_of_the_cluster_that_its_positions_are_of() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("promotions.db");
+    first_version(&path);
+    let mut writer = Store::open(&path).unwrap().writer().unwrap();
+    let tx = writer.begin().unwrap();
+    keep_cluster(&tx, "kitchen").unwrap();
+    assert!(!is_blocked(&tx, ORDERS, b"dumplings-1").unwrap());
+    assign_dead_letters(&tx, "kitchen").unwrap();
+    assert!(is_blocked(&tx, ORDERS, b"dumplings-1").unwrap());
+    assert!(append_dead_letter(&tx, &poison(5)).is_err());
+}
