@@ -58,7 +58,7 @@ use endpoints::Outside;
 use feed::{Feeds, StreamLimits};
 use register_restaurant::Restaurants;
 use std::sync::Arc;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 /// The application: cheap to clone, one for each who uses it.
 #[derive(Clone)]
@@ -72,6 +72,7 @@ pub struct App {
     answer_links: Option<Arc<AnswerLinks>>,
     outside: Outside,
     feeds: Feeds,
+    taking_tickets: Arc<Semaphore>,
 }
 
 /// Why a use case did not do what was asked. Nothing has changed, or (after
@@ -179,6 +180,7 @@ impl App {
             answer_links: None,
             outside: Outside::none(),
             feeds,
+            taking_tickets: Arc::new(Semaphore::new(tickets::AT_ONCE)),
         };
         (app, group)
     }

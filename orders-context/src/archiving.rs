@@ -71,6 +71,8 @@ impl Published for OnTopic {
     fn position(&mut self) -> anyhow::Result<i64> {
         let active = self.runtime.block_on(self.store.division())?.active;
         let published = published(&self.kafka, active)?.into_iter().min().unwrap_or(0);
+        let now = self.runtime.block_on(self.store.division())?.active;
+        ensure!(now == active, "another generation was opened meanwhile");
         let newest = self.journal.newest()?;
         ensure!(
             published <= newest,

@@ -32,9 +32,10 @@ const LOOK_AFTER_PAUSED_EVERY: Duration = Duration::from_secs(30);
 const AT_ONCE: usize = 256;
 const AT_ONCE_EACH: usize = 4;
 
-/// How many of them to endpoints that fail, to each of which there is one: they may take long, and those that
-/// work do not wait for them.
+/// How many of them may begin at endpoints that fail, one at each, which may take long: those that work do not wait for
+/// them. And how many at those that work: some room is left in which it is found out that an endpoint works again.
 const AT_ONCE_FAILING: usize = AT_ONCE / 2;
+const AT_ONCE_WELL: usize = AT_ONCE - AT_ONCE / 8;
 
 /// How many pages of the journal one look reads.
 const PAGES: usize = 20;
@@ -123,7 +124,7 @@ impl Sending {
                 break;
             }
         }
-        self.begin(Health::Well, AT_ONCE_EACH, AT_ONCE).await?;
+        self.begin(Health::Well, AT_ONCE_EACH, AT_ONCE_WELL).await?;
         self.begin(Health::Failing, 1, AT_ONCE_FAILING).await
     }
 

@@ -166,7 +166,11 @@ impl Republish {
             "{target} has {} partitions, not {partitions}: keys would be in others",
             held.len()
         );
-        if request.full == Full::Append || held.iter().all(|range| range.low == range.high) {
+        if held.iter().all(|range| range.low == range.high) {
+            // What an earlier run with the same arguments wrote is gone.
+            return self.begin_anew(request);
+        }
+        if request.full == Full::Append {
             return Ok(());
         }
         let mut shards = (0..generation.shards).map(Some).chain([None]);
@@ -190,11 +194,9 @@ impl Republish {
     /// Into another topic, beside living relays.
     fn run_beside(&self, request: &Request, generation: Generation) -> anyhow::Result<usize> {
         let positions = crate::relay::shards::published(&self.kafka, generation)?;
-        let is_published = |order_id: &str, position| {
-            let shard = usize::try_from(generation.shard_of(order_id)).unwrap_or(usize::MAX);
-            positions.get(shard).is_some_and(|published| position <= *published)
-        };
-        let entries = self.entries(request, is_published)?;
+        // Up to here nothing is added any more, so that a run that goes on leaves nothing out.
+        let published = positions.into_iter().min().unwrap_or(0);
+        let entries = self.entries(request, |_, position| position <= published)?;
         self.publish(request, None, entries, "orders-republish", || true)
     }
 
@@ -260,6 +262,7 @@ impl Republish {
         let relay = RelayConfig {
             progress_key: Some(request.key(shard)),
             batch: source::PAGE,
+            reads_back: request.full != Full::Append,
             ..RelayConfig::new(
                 self.kafka.clone(),
                 transactional_id,

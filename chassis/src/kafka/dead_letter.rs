@@ -1,4 +1,4 @@
-//! Dead letters: a record set aside with its cause, the bytes of its key, value and headers untouched.
+//! Dead letters: a record set aside with its cause, its key, value and headers as they were read.
 //!
 //! A dead letter travels through the consumer's own journal, a row in the same transaction as the
 //! position, and its relay publishes it: exactly once, nothing lost. One that is too large for a record is

@@ -1,9 +1,11 @@
 //! Which transactions are open: what lies behind the stable end of a partition, before its end.
 
 use super::context::Plain;
+use super::scan::{Range, scan_ranges};
 use super::settings::{Isolation, KafkaConfig, scan_config};
 use super::topic::{partition_count, retire, watermarks};
 use rdkafka::consumer::BaseConsumer;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// How long one question to Kafka may take.
@@ -42,27 +44,54 @@ pub(super) fn open(
     Ok(each.filter(|(_, (stable, end))| stable < end).map(|(which, _)| which.clone()).collect())
 }
 
-/// Whether a transaction lies open in one of `partitions` and is not ended within `limit`. Others' come
+/// Those of `partitions` in which a transaction lies open and is not ended within `limit`. Others' come
 /// and go.
-pub(super) fn stays_open(
+pub(super) fn still_open(
     kafka: &KafkaConfig,
     partitions: &[Partition],
     limit: Duration,
-) -> anyhow::Result<bool> {
+) -> anyhow::Result<Vec<Partition>> {
     let begun = Instant::now();
     let ends = ends(kafka, Isolation::Uncommitted, partitions)?;
     asking(kafka, Isolation::Committed, |consumer| {
         loop {
             let stable = each_end(consumer, partitions)?;
-            if stable.iter().zip(&ends).all(|(stable, end)| stable >= end) {
-                return Ok(false);
-            }
-            if begun.elapsed() >= limit {
-                return Ok(true);
+            let each = partitions.iter().zip(stable.iter().zip(&ends));
+            let open = each.filter(|(_, (stable, end))| stable < end);
+            let open: Vec<_> = open.map(|(which, _)| which.clone()).collect();
+            if open.is_empty() || begun.elapsed() >= limit {
+                return Ok(open);
             }
             std::thread::sleep(LOOK_AGAIN);
         }
     })
+}
+
+/// When those of `partitions` came to their stable ends: the oldest timestamp of the records there, with each of which a
+/// transaction begins that lies open.
+pub(super) fn oldest_open(
+    kafka: &KafkaConfig,
+    partitions: &[Partition],
+) -> anyhow::Result<Option<i64>> {
+    let stable = ends(kafka, Isolation::Committed, partitions)?;
+    let ends = ends(kafka, Isolation::Uncommitted, partitions)?;
+    let mut ranges: BTreeMap<&str, Vec<Range>> = BTreeMap::new();
+    for ((topic, partition), (low, high)) in partitions.iter().zip(stable.into_iter().zip(ends)) {
+        ranges.entry(topic).or_default().push(Range {
+            partition: *partition,
+            low,
+            high: high.min(low + 1),
+        });
+    }
+    let mut oldest = None;
+    for (topic, ranges) in ranges {
+        scan_ranges(kafka, topic, Isolation::Uncommitted, &ranges, |read| {
+            let known = oldest.get_or_insert(read.timestamp_ms);
+            *known = read.timestamp_ms.min(*known);
+            Ok(())
+        })?;
+    }
+    Ok(oldest)
 }
 
 /// The end of each partition, or the stable end.

@@ -126,6 +126,9 @@ pub struct RelayConfig {
     pub progress_key: Option<String>,
     /// Most rows in one transaction.
     pub batch: usize,
+    /// Whether the last transactions are read back when it takes over. Not where the topics may hold the same records
+    /// from before: then its position alone says what it has published.
+    pub reads_back: bool,
     /// The pause between two transactions under load; shorter the less there is to do. Each
     /// transaction costs the broker about 3 ms of CPU however small it is.
     pub busy_pause: Duration,
@@ -149,6 +152,7 @@ impl RelayConfig {
             shard: 0,
             progress_key: None,
             batch: 10_000,
+            reads_back: true,
             busy_pause: Duration::from_millis(20),
             look_every: Duration::from_millis(500),
         }

@@ -11,7 +11,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use super::consumer::Incoming;
 use super::consumer::incoming;
 use super::context::Plain;
-use super::open::{partitions_of, stays_open};
+use super::open::{partitions_of, still_open};
 use super::settings::{KafkaConfig, scan_config};
 use super::topic::{next_offsets, partition_count, retire, tolerate, watermarks};
 
@@ -87,7 +87,7 @@ pub(super) fn scan_ranges(
 /// When the topic is missing or Kafka does not answer.
 pub fn settles(kafka: &KafkaConfig, topic: &str, limit: Duration) -> anyhow::Result<bool> {
     let partitions = partitions_of(kafka, [topic])?;
-    Ok(!stays_open(kafka, &partitions, limit)?)
+    Ok(still_open(kafka, &partitions, limit)?.is_empty())
 }
 
 /// What each partition of `topic` holds now. Blocks.

@@ -51,7 +51,7 @@ struct Story {
     topic: String,
     journal: Notebook,
     /// Partitions of the topic.
-    rows_lost: &'static [i32],
+    rows_lost: Vec<i32>,
     position_lost: bool,
     /// Of how many transactions, the last ones.
     transactions: usize,
@@ -64,8 +64,20 @@ impl Story {
         let name = kafka.name(&format!("relay-{of}"));
         let config = RelayConfig::new(kafka.config.clone(), &name, &progress, &[&topic]);
         let journal = Notebook::default();
+        let rows_lost = rows_lost.to_vec();
         let story = Self { config, topic, journal, rows_lost, position_lost, transactions: 1 };
         story.publish_twice();
+        story
+    }
+
+    /// The marker of a transaction is lost in one partition, and of two that follow there is nothing in it.
+    fn begin_earlier(kafka: &Kafka) -> Self {
+        let mut story = Self::begin(kafka, "earlier", &[], false);
+        story.publish([&["ada"], &["ada"]]);
+        let records = read_committed(&story.config.kafka, &story.topic);
+        let of_ada = records.iter().find(|record| record.key.as_deref() == Some(b"ada"));
+        let of_ada = of_ada.unwrap().partition;
+        story.rows_lost.extend((0..3).find(|partition| *partition != of_ada));
         story
     }
 
@@ -74,11 +86,15 @@ impl Story {
         Self { transactions: 2, ..self }
     }
 
-    /// With a relay of its own, as after a crash.
     fn publish_twice(&self) {
+        self.publish([&GUESTS, &GUESTS]);
+    }
+
+    /// With a relay of its own, as after a crash.
+    fn publish(&self, transactions: [&[&str]; 2]) {
         let relay = Running::relay(&self.config, &self.journal);
-        for _ in 0..2 {
-            self.journal.write(&self.topic, GUESTS);
+        for keys in transactions {
+            self.journal.write(&self.topic, keys.iter().copied());
             self.journal.wait_published();
         }
         relay.stop().unwrap();
@@ -87,7 +103,7 @@ impl Story {
     }
 
     fn lose_markers(&self, data: &Path) {
-        for partition in self.rows_lost {
+        for partition in &self.rows_lost {
             cut_last_markers(data, &self.topic, *partition, self.transactions);
         }
         if self.position_lost {
@@ -120,6 +136,7 @@ fn a_transaction_that_was_committed_in_part_is_completed() {
         Story::begin(&kafka, "everything", &[0, 1, 2], true),
         Story::begin(&kafka, "rows-twice", &[0, 2], false).twice(),
         Story::begin(&kafka, "everything-twice", &[0, 1, 2], true).twice(),
+        Story::begin_earlier(&kafka),
     ];
     kafka.kill();
     stories.iter().for_each(|story| story.lose_markers(&data));

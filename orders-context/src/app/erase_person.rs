@@ -42,17 +42,22 @@ impl App {
     pub async fn erase_open(&self) -> Result<usize, Failure> {
         let open = self.store.open_erasures(AT_A_TIME).await?;
         let number = open.len();
+        let mut failed = None;
         for erasure in open {
-            let mut after = String::new();
-            while let Some(next) = self.store.erase_portion(erasure.clone(), after, PORTION).await?
-            {
-                after = next;
-            }
-            let closed = self.store.close_erasure(erasure.erasure_id, self.now()).await;
-            // The mail address of a restaurant may have been that person's.
-            self.restaurants.forget_all();
-            closed?;
+            // One that cannot be done holds up no other.
+            failed = self.erase(erasure).await.err().or(failed);
         }
-        Ok(number)
+        failed.map_or(Ok(number), Err)
+    }
+
+    async fn erase(&self, erasure: Erasure) -> Result<(), Failure> {
+        let mut after = String::new();
+        while let Some(next) = self.store.erase_portion(erasure.clone(), after, PORTION).await? {
+            after = next;
+        }
+        let closed = self.store.close_erasure(erasure.erasure_id, self.now()).await;
+        // The mail address of a restaurant may have been that person's.
+        self.restaurants.forget_all();
+        Ok(closed?)
     }
 }

@@ -32,6 +32,8 @@ pub enum TaskReport {
     Over {
         /// A stable code, of the other.
         error: String,
+        /// As with [`TaskReport::GaveUp`].
+        too_late: Option<Timestamp>,
     },
     /// It failed and will not be tried again.
     GaveUp {
@@ -68,19 +70,24 @@ impl App {
             let channel = channel.to_owned();
             Some(Command::TaskDelivered { task: kind, channel, attempts, now })
         };
-        let mut if_prolonged = None;
+        // Somebody may have given the restaurant more time while the attempt was under way.
+        let if_prolonged = match &report {
+            TaskReport::Over { error, too_late: Some(at) }
+            | TaskReport::GaveUp { error, too_late: Some(at) }
+                if kind.receiver() == Receiver::Restaurant =>
+            {
+                Some((task.give_up_at, again(*at, error.clone())))
+            }
+            _ => None,
+        };
         let (command, change) = match report {
             TaskReport::Delivered { channel } => (delivered(channel), close(TaskState::Done, None)),
             TaskReport::DeliveredInPart { channel, at, error } => {
                 (delivered(channel), again(at, error))
             }
             TaskReport::TryAgain { at, error } => (None, again(at, error)),
-            TaskReport::Over { error } => (None, close(TaskState::Done, Some(error))),
-            TaskReport::GaveUp { error, too_late } => {
-                // Somebody may have given the restaurant more time while the attempt was under way.
-                if let (Some(at), Receiver::Restaurant) = (too_late, kind.receiver()) {
-                    if_prolonged = Some((task.give_up_at, again(at, error.clone())));
-                }
+            TaskReport::Over { error, .. } => (None, close(TaskState::Done, Some(error))),
+            TaskReport::GaveUp { error, .. } => {
                 let cause = error.clone();
                 let command = Command::TaskGaveUp { task: kind, attempts, cause, now };
                 (Some(command), close(TaskState::GivenUp, Some(error)))

@@ -8,6 +8,9 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
+/// How many tickets are looked for at once.
+pub(super) const AT_ONCE: usize = 2;
+
 /// How long a ticket is good, in milliseconds.
 const GOOD_FOR_MS: i64 = 30_000;
 
@@ -43,6 +46,8 @@ impl App {
     /// # Errors
     /// [`Failure::Unavailable`].
     pub async fn take_ticket(&self, text: &str) -> Result<Option<TicketHolder>, Failure> {
+        // Strangers may ask: they wait for each other, and not orders for them.
+        let _room = self.taking_tickets.acquire().await.map_err(|_| Failure::stopping())?;
         let ticket = self.store.take_ticket(digest(text)).await?;
         let good = ticket.filter(|ticket| self.now() < ticket.good_until);
         Ok(good.map(|ticket| TicketHolder {

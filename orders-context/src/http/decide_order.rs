@@ -83,7 +83,7 @@ pub struct Cancellation {
     reason: String,
     /// Why, in the operator's words, which name nobody; only from operators, and
     /// required of them.
-    /// It is kept in the order's history and published nowhere.
+    /// It is kept in the order's history, for operators and services, and published nowhere.
     #[schema(
         min_length = 1,
         max_length = 500,

@@ -66,6 +66,11 @@ pub fn is_id(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.bytes().all(allowed)
 }
 
+/// A URL that can be kept as it was written: readers of URLs pass over control characters, other readers do not.
+pub fn is_plain_url(text: &str) -> bool {
+    !text.chars().any(|char| char.is_control() || char.is_whitespace())
+}
+
 /// A name of a person, a restaurant or a dish.
 pub fn is_name(text: &str) -> bool {
     is_line(text, 200)

@@ -22,8 +22,8 @@ use utoipa::ToSchema;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Acting {
-    /// Why, in the operator's words, which name nobody. It is kept in the order's history and
-    /// published nowhere.
+    /// Why, in the operator's words, which name nobody. It is kept in the order's history,
+    /// for operators and services, and published nowhere.
     #[schema(
         min_length = 1,
         max_length = 500,

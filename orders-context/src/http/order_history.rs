@@ -9,6 +9,7 @@ use super::principal::Caller;
 use super::problem::Answer;
 use super::view::Moment;
 use crate::app::JournalRow;
+use crate::domain::Actor;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use chassis::http::{Json, Path, Problem, Query};
@@ -103,17 +104,20 @@ pub async fn history(
         Some(row) => judge_owner(&caller.actor, &row.customer_id, &row.restaurant_id)?,
         None => judge_order(&caller.actor, &app.order(&order_id).await?.order)?,
     }
+    // Who of the staff acted, and why, is for those who look after orders.
+    let sees_who_and_why = matches!(*caller.actor, Actor::Operator | Actor::Service);
     let page = rows.get(..limit).unwrap_or(&rows);
     let last = page.last().filter(|_| page.len() < rows.len());
     let view = HistoryView {
-        entries: page.iter().map(EntryView::new).collect(),
+        entries: page.iter().map(|row| EntryView::new(row, sees_who_and_why)).collect(),
         next_after: last.map(|row| row.sequence),
     };
     Ok(Json(view).into_response())
 }
 
 impl<'a> EntryView<'a> {
-    fn new(row: &'a JournalRow) -> Self {
+    fn new(row: &'a JournalRow, sees_who_and_why: bool) -> Self {
+        let data = Data::of(&row.event);
         Self {
             sequence: row.sequence,
             event_id: &row.event_id,
@@ -121,7 +125,7 @@ impl<'a> EntryView<'a> {
             occurred_at: row.occurred_at.into(),
             actor: &row.actor,
             status: row.status.as_str(),
-            data: Data::of(&row.event),
+            data: if sees_who_and_why { data } else { data.without_intervention() },
         }
     }
 }

@@ -163,6 +163,10 @@ fn check(order: &NewOrder) -> Answer<()> {
     if order.note.as_ref().is_some_and(|note| note.chars().nth(500).is_some()) {
         faults.at("/note", "must be 500 characters or fewer");
     }
+    let is_odd = |char: char| char.is_control() && !matches!(char, '\n' | '\r' | '\t');
+    if order.note.as_ref().is_some_and(|note| note.contains(is_odd)) {
+        faults.at("/note", "must hold no control characters but line breaks");
+    }
     faults.none()
 }
 

@@ -135,6 +135,7 @@ macro_rules! store_contract {
                 of_many_who_read_the_same_page_one_makes_deliveries,
                 of_each_endpoint_the_most_overdue_are_due,
                 endpoints_that_fail_do_not_stand_before_others,
+                a_null_character_stops_no_delivery,
                 a_delivery_is_changed_by_one_at_a_time,
                 deliveries_are_listed_the_newest_first,
                 what_is_pointless_behind_a_pause_is_found,

@@ -45,7 +45,10 @@ impl OrderLetter<'_> {
         let mut text = format!("Hello {},\n\n{}.\n\n", restaurant.name, self.subject());
         text.push_str(&bill(order));
         if let Some(note) = note {
-            text.push_str(&format!("The customer says: {note}\n\n"));
+            // Marked line by line: none of them can be taken for one of ours.
+            text.push_str("The customer says:\n");
+            note.lines().for_each(|line| text.push_str(&format!("> {line}\n")));
+            text.push('\n');
         }
         text.push_str(&format!("Your answer is due by {}.\n", rfc3339(order.accept_by.0)));
         if let Some(link) = link {
@@ -111,6 +114,10 @@ mod tests {
         {
             assert!(new.text.contains(said), "{said}: {}", new.text);
         }
+        let forged = "No olives\n\nAccept or reject it here:\nhttps://evil.example/answer/x";
+        let text = letter(TaskKind::NotifyRestaurant, Some(forged), Some(link)).text;
+        let links: Vec<_> = text.lines().filter(|line| line.starts_with("http")).collect();
+        assert_eq!(links, [link], "{text}");
         let again = letter(TaskKind::RemindRestaurant(2), None, None);
         assert_eq!(again.subject, "Reminder 2: an order waits for your answer");
         assert!(!again.text.contains("says") && !again.text.contains("here"), "{}", again.text);

@@ -136,7 +136,7 @@ impl Rules {
         taken: &mut Taken,
     ) -> Result<(), TakeError> {
         let blocked = match &origin.key {
-            Some(key) => is_blocked(tx, &origin.topic, key)?,
+            Some(key) => is_blocked(tx, &origin, key)?,
             None => false,
         };
         let (class, cause) = match reading {

@@ -31,12 +31,23 @@ impl StoredDeadLetter {
     }
 }
 
-/// Sets a record aside: a row of the journal, to be published in its place.
+/// Sets a record aside: a row of the journal, to be published in its place. One that was set aside before, when
+/// everything is read again, stays as it is.
 ///
 /// # Errors
-/// The database refuses, among others because this very record was set aside before.
+/// The database refuses.
 pub fn append_dead_letter(tx: &Tx<'_>, letter: &StoredDeadLetter) -> Result<(), Error> {
     let origin = &letter.origin;
+    let is_known = tx
+        .prepare_cached(
+            "SELECT 1 FROM dead_letter
+             WHERE cluster_id = coalesce((SELECT cluster_id FROM inbox_cluster), '')
+                 AND topic = ?1 AND partition = ?2 AND record_offset = ?3",
+        )?
+        .exists(params![&*origin.topic, origin.partition, origin.offset])?;
+    if is_known {
+        return Ok(());
+    }
     let headers = serde_json::to_string(&origin.headers)
         .map_err(|cause| Error::ToSqlConversionFailure(cause.into()))?;
     tx.prepare_cached("INSERT INTO journal (kind) VALUES ('dead_letter')")?.execute([])?;
@@ -63,18 +74,18 @@ pub fn append_dead_letter(tx: &Tx<'_>, letter: &StoredDeadLetter) -> Result<(), 
     Ok(())
 }
 
-/// Whether a record of this key was set aside, so that later ones must wait behind it. One of another cluster
+/// Whether a record of this key was set aside before `origin`, which must then wait behind it. One of another cluster
 /// holds up none of this: what is in this one's way will be met in it.
 ///
 /// # Errors
 /// The database refuses.
-pub fn is_blocked(tx: &Tx<'_>, topic: &str, key: &[u8]) -> Result<bool, Error> {
+pub fn is_blocked(tx: &Tx<'_>, origin: &Incoming, key: &[u8]) -> Result<bool, Error> {
     tx.prepare_cached(
         "SELECT 1 FROM dead_letter
          WHERE cluster_id = coalesce((SELECT cluster_id FROM inbox_cluster), '')
-             AND topic = ?1 AND origin_key = ?2 LIMIT 1",
+             AND topic = ?1 AND origin_key = ?2 AND (partition <> ?3 OR record_offset < ?4) LIMIT 1",
     )?
-    .exists(params![topic, key])
+    .exists(params![&*origin.topic, key, origin.partition, origin.offset])
 }
 
 /// Says that what was set aside before any cluster was known is of the cluster of this id.

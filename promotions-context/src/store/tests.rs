@@ -132,14 +132,20 @@ fn the_journal_gives_back_what_was_appended_in_order() {
 #[test]
 fn a_record_is_set_aside_once_and_blocks_its_key() {
     let (_directory, store) = new_store();
+    let elsewhere = Incoming { topic: "another.topic".into(), ..poison(6).origin };
     let mut writer = store.writer().unwrap();
     let tx = writer.begin().unwrap();
-    assert!(!is_blocked(&tx, ORDERS, b"dumplings-1").unwrap());
+    assert!(!is_blocked(&tx, &poison(6).origin, b"dumplings-1").unwrap());
     append_dead_letter(&tx, &poison(5)).unwrap();
-    assert!(is_blocked(&tx, ORDERS, b"dumplings-1").unwrap());
-    assert!(!is_blocked(&tx, ORDERS, b"noodles-1").unwrap());
-    assert!(!is_blocked(&tx, "another.topic", b"dumplings-1").unwrap());
-    assert!(append_dead_letter(&tx, &poison(5)).is_err());
+    assert!(is_blocked(&tx, &poison(6).origin, b"dumplings-1").unwrap());
+    assert!(!is_blocked(&tx, &poison(6).origin, b"noodles-1").unwrap());
+    assert!(!is_blocked(&tx, &elsewhere, b"dumplings-1").unwrap());
+    assert!(!is_blocked(&tx, &poison(4).origin, b"dumplings-1").unwrap(), "it came before");
+    // Everything is read again.
+    assert!(!is_blocked(&tx, &poison(5).origin, b"dumplings-1").unwrap());
+    append_dead_letter(&tx, &poison(5)).unwrap();
+    tx.commit().unwrap();
+    assert_eq!(read_journal_after(&store.reader().unwrap(), 0, 10).unwrap().len(), 1);
 }
 
 #[test]
@@ -149,9 +155,9 @@ fn a_record_of_another_cluster_is_another_record() {
     let tx = writer.begin().unwrap();
     for cluster in ["kitchen", "cellar"] {
         keep_cluster(&tx, cluster).unwrap();
-        assert!(!is_blocked(&tx, ORDERS, b"dumplings-1").unwrap(), "{cluster}");
+        assert!(!is_blocked(&tx, &poison(6).origin, b"dumplings-1").unwrap(), "{cluster}");
         append_dead_letter(&tx, &poison(5)).unwrap();
-        assert!(is_blocked(&tx, ORDERS, b"dumplings-1").unwrap(), "{cluster}");
+        assert!(is_blocked(&tx, &poison(6).origin, b"dumplings-1").unwrap(), "{cluster}");
     }
     assert_eq!(read_cluster(&tx).unwrap().as_deref(), Some("cellar"));
     tx.commit().unwrap();

@@ -113,6 +113,7 @@ fn hand_over(
     let records_total = counter!("consumer_records_total", "group" => config.group.clone());
     let batches_total = counter!("consumer_batches_total", "group" => config.group.clone());
     let (mut ticked, mut shown, mut counted) = (Instant::now(), Instant::now(), Instant::now());
+    let mut was_away = false;
     loop {
         if shutdown.is_cancelled() {
             return inbox.stop();
@@ -137,7 +138,12 @@ fn hand_over(
         }
         if session.is_away() {
             health.not_ready("Kafka is away");
+            was_away = true;
             continue;
+        }
+        if was_away {
+            // It may be another one: the inbox looks, before anything is read of it.
+            return Err(Failure::Retry(anyhow!("Kafka was away and has come back")));
         }
         health.ready();
         if counted.elapsed() >= inbox.count_every() {

@@ -14,7 +14,8 @@ use rdkafka::message::BorrowedMessage;
 const FOUND: rd_kafka_resp_err_t = rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
 
 /// All headers in their order; one without a value is shown empty. What is not UTF-8 in a name is
-/// shown as U+FFFD: so it is never taken for a name that somebody looks for.
+/// shown as U+FFFD: so it is never taken for a name that somebody looks for. A name with a zero byte ends there, for
+/// librdkafka tells no length.
 #[allow(unsafe_code, reason = "the safe way panics at names that are not UTF-8")]
 pub fn received(message: &BorrowedMessage<'_>) -> Vec<(String, Vec<u8>)> {
     let mut headers = ptr::null_mut();

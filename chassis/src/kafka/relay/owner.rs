@@ -175,9 +175,9 @@ impl<J: Journal> Owner<J> {
     /// Publishes that the journal has come to its end at `end`.
     fn finish(&mut self, session: &Session, position: i64, end: i64) -> End {
         // Nobody would come back to what lies open here.
-        match settled::stays_open_now(&self.relay.config) {
-            Ok(false) => {}
-            Ok(true) => return End::Again(anyhow!("Kafka has not ended the last transaction")),
+        match settled::left_open(&self.relay.config) {
+            Ok(open) if open.is_empty() => {}
+            Ok(_) => return End::Again(anyhow!("Kafka has not ended the last transaction")),
             Err(error) => return End::Again(error),
         }
         if position < end {

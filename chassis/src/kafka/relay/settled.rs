@@ -9,7 +9,7 @@
 use super::RelayConfig;
 use super::leftovers::partitions;
 use crate::backoff::Backoff;
-use crate::kafka::open::stays_open;
+use crate::kafka::open::{Partition, still_open};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
@@ -105,17 +105,16 @@ pub(super) fn look(config: &RelayConfig) -> anyhow::Result<Receiver<anyhow::Resu
     let (tell, answer) = channel();
     let config = config.clone();
     std::thread::Builder::new().name("relay-look".to_owned()).spawn(move || {
-        let found = stays_open_now(&config);
+        let found = left_open(&config).map(|open| !open.is_empty());
         // Nobody waits any more when the session has ended.
         let _ = tell.send(found);
     })?;
     Ok(answer)
 }
 
-/// Whether a transaction lies open where a relay writes, and stays so for longer than those of others do. Blocks for as
-/// long.
-pub(super) fn stays_open_now(config: &RelayConfig) -> anyhow::Result<bool> {
-    stays_open(&config.kafka, &partitions(config)?, OTHERS_TAKE)
+/// Where a relay writes, and a transaction lies open for longer than those of others do. Blocks for as long.
+pub(super) fn left_open(config: &RelayConfig) -> anyhow::Result<Vec<Partition>> {
+    still_open(&config.kafka, &partitions(config)?, OTHERS_TAKE)
 }
 
 #[cfg(test)]

@@ -20,8 +20,8 @@ const MOMENT_RULE: &str = "must be a moment in RFC 3339, like 2026-11-23T20:45:0
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BulkBody {
-    /// Why, in the operator's words, which name nobody. It is kept in the history of every order and
-    /// published nowhere.
+    /// Why, in the operator's words, which name nobody. It is kept in the history of every order,
+    /// for operators and services, and published nowhere.
     #[schema(
         min_length = 1,
         max_length = 500,

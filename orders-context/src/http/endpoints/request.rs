@@ -1,6 +1,6 @@
 //! What a new endpoint must be like, and for how long an older key signs on.
 
-use super::super::faults::Faults;
+use super::super::faults::{Faults, is_plain_url};
 use super::super::problem::Answer;
 use crate::app::{EndpointWanted, Reach};
 use crate::domain::{DeliveryState, Heard, Profile, Signing, Url};
@@ -49,7 +49,7 @@ impl NewEndpoint {
         let mut faults = Faults::default();
         let url = url::Url::parse(&self.url).ok().filter(|url| {
             let is_plain = url.username().is_empty() && url.password().is_none();
-            matches!(url.scheme(), "http" | "https") && is_plain
+            matches!(url.scheme(), "http" | "https") && is_plain && is_plain_url(&self.url)
         });
         match url {
             Some(_) if self.url.len() > LONGEST_URL => {

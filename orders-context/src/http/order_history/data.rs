@@ -189,6 +189,19 @@ impl<'a> Data<'a> {
 }
 
 impl<'a> Data<'a> {
+    /// The same without who of the staff acted and why.
+    pub fn without_intervention(mut self) -> Self {
+        if let Self::Cancelled { intervention, .. }
+        | Self::Redriven { intervention, .. }
+        | Self::Extended { intervention, .. }
+        | Self::TaskRedriven { intervention, .. }
+        | Self::Migrated { intervention, .. } = &mut self
+        {
+            *intervention = None;
+        }
+        self
+    }
+
     fn redriven(
         by: Role,
         from: Status,

@@ -1,7 +1,7 @@
 //! What a restaurant must be like before it is stored.
 
 use super::super::faults::{
-    Faults, ID_RULE, MAIL_RULE, NAME_RULE, is_id, is_mail_address, is_name,
+    Faults, ID_RULE, MAIL_RULE, NAME_RULE, is_id, is_mail_address, is_name, is_plain_url,
 };
 use super::super::problem::Answer;
 use super::{NewRestaurant, NewWebhook};
@@ -54,7 +54,8 @@ fn menu(new: &NewRestaurant, faults: &mut Faults) {
 
 fn webhook(new: &NewWebhook, faults: &mut Faults) {
     let url = Url::parse(&new.url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-    if url.is_none_or(|url| !url.username().is_empty() || url.password().is_some()) {
+    let has_user = |url: Url| !url.username().is_empty() || url.password().is_some();
+    if url.is_none_or(has_user) || !is_plain_url(&new.url) {
         faults.at("/webhook/url", "must be a URL with http or https, without user and password");
     }
     let key = new.secret.strip_prefix("whsec_").and_then(|key| STANDARD.decode(key).ok());

@@ -132,6 +132,8 @@ async fn what_makes_no_sense_is_refused_with_its_place() {
         (json!({}), ""),
         (json!({ "url": "nino.example" }), "/url"),
         (json!({ "url": "ftp://nino.example/" }), "/url"),
+        (json!({ "url": "https://nino.example/\0" }), "/url"),
+        (json!({ "url": " https://nino.example/" }), "/url"),
         (json!({ "url": "https://nino:secret@nino.example/" }), "/url"),
         (json!({ "url": "http://127.0.0.1:8080/v1/orders" }), "/url"),
         (json!({ "url": "http://[::1]/" }), "/url"),

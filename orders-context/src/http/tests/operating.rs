@@ -55,6 +55,20 @@ async fn an_operator_redrives_what_expired() {
     );
     let intervention = json!({ "actor": "operator-7", "reason": "Nobody answers the telephone" });
     assert_eq!(entry["data"]["intervention"], intervention);
+    let order = takeaway.app.order(&id).await.expect("an order").order;
+    for (role, subject) in [
+        (Role::Customer, &*order.customer_id),
+        (Role::Restaurant, &*order.restaurant_id),
+        (Role::Service, "billing"),
+    ] {
+        let token = takeaway.token(role, subject);
+        let history = takeaway.call_as(&token, Method::GET, &format!("{path}/history"), None).await;
+        let history = history.ok();
+        let entry = history["entries"].as_array().expect("entries").last().expect("one");
+        assert_eq!(entry["actor"], "operator");
+        let shown = entry["data"].get("intervention").is_some();
+        assert_eq!(shown, matches!(role, Role::Service), "{subject}");
+    }
 }
 
 #[tokio::test]

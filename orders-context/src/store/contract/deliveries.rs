@@ -4,7 +4,7 @@ use super::endpoints::{HOUSE, add, endpoint, house};
 use super::feed::at_nino;
 use super::{commit, placed};
 use crate::domain::tests::mother::{EVENING, MINUTE, after};
-use crate::domain::{Attempt, Delivery, DeliveryState, Endpoint, PausedBy, Timestamp};
+use crate::domain::{Attempt, Delivery, DeliveryState, Endpoint, PausedBy, Timestamp, Url};
 use crate::store::{Health, Store};
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -165,6 +165,18 @@ pub async fn endpoints_that_fail_do_not_stand_before_others(open: impl Fn() -> A
     let mut failing = due(Health::Failing, 1, 4).await;
     failing.sort();
     assert_eq!(failing, [named("endpoint-1", "event-0"), named("endpoint-2", "event-0")]);
+}
+
+pub async fn a_null_character_stops_no_delivery(open: impl Fn() -> Arc<dyn Store>) {
+    let store = open();
+    with_endpoints(&*store, &["endpoint-1"]).await;
+    let odd = Url("https://napoli.example/\0hooks".to_owned());
+    add(&*store, Endpoint { url: odd, ..endpoint("endpoint-2") }).await;
+    let odd = Delivery { body: "\0".to_owned(), ..delivery("endpoint-2", "event-2", EVENING) };
+    let new = vec![delivery("endpoint-1", "event-1", EVENING), odd];
+    assert!(store.add_deliveries(0, 1, new).await.unwrap());
+    let due = store.due_deliveries(after(MINUTE), Health::Well, 9, 9).await.unwrap();
+    assert_eq!(due.len(), 2);
 }
 
 pub async fn a_delivery_is_changed_by_one_at_a_time(open: impl Fn() -> Arc<dyn Store>) {

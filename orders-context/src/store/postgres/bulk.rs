@@ -1,7 +1,7 @@
 //! Bulk actions: one row each, and each change compared with the round before.
 
 use super::read::select;
-use super::rows::{get, json, text};
+use super::rows::{get, json, text, to_json};
 use crate::store::Error;
 use crate::store::bulk::{Bulk, NewBulk, Started};
 use chassis::postgres::Client;
@@ -9,7 +9,7 @@ use chassis::postgres::Client;
 /// Of those who come with the same key at once, the first is kept and the others are told of it.
 pub async fn start(client: &Client, new: &NewBulk, most_open: usize) -> Result<Started, Error> {
     let bulk = &new.bulk;
-    let (data, is_open) = (serde_json::to_string(bulk)?, bulk.is_open());
+    let (data, is_open) = (to_json(bulk)?, bulk.is_open());
     let (key, most_open) = (text(&new.key), most_open as i64);
     let sql = "INSERT INTO bulk_actions (bulk_id, round, is_open, key, request_hash, data)
          SELECT $1::text, $2::bigint, $3::boolean, $4::text, $5::bytea, $6::text
@@ -34,7 +34,7 @@ pub async fn start(client: &Client, new: &NewBulk, most_open: usize) -> Result<S
 
 /// Whether the round before was the one kept.
 pub async fn replace(client: &Client, bulk: &Bulk) -> Result<bool, Error> {
-    let (data, is_open) = (serde_json::to_string(bulk)?, bulk.is_open());
+    let (data, is_open) = (to_json(bulk)?, bulk.is_open());
     let sql = "UPDATE bulk_actions SET round = $2::bigint, is_open = $3, data = $4
          WHERE bulk_id = $1 AND round = $2::bigint - 1 RETURNING bulk_id";
     let replaced = select(client, sql, &[&bulk.bulk_id, &bulk.round, &is_open, &data]).await?;

@@ -1,7 +1,7 @@
 //! Rows on their way in: each column an array, so that one statement writes them all.
 
 use super::journal::FIRST;
-use super::rows::text;
+use super::rows::{text, to_json};
 use crate::domain::Order;
 use crate::store::{Commit, Contact, Entry, Error, Remembered};
 use std::borrow::Cow;
@@ -79,7 +79,7 @@ impl<'a> Orders<'a> {
         self.since.push(order.since.0);
         self.deadline.push(order.deadline().map(|at| at.0));
         self.wake_at.push(wake_at);
-        self.state.push(serde_json::to_string(order)?);
+        self.state.push(to_json(order)?);
         self.flow_version.push(order.flow_version.number());
         Ok(())
     }
@@ -165,7 +165,7 @@ impl<'a> Journal<'a> {
         self.occurred_at.push(entry.occurred_at.0);
         self.status.push(entry.status.as_str());
         self.actor.push(&entry.actor);
-        self.data.push(serde_json::to_string(&entry.event)?);
+        self.data.push(to_json(&entry.event)?);
         self.restaurant_id.push(&order.restaurant_id);
         self.customer_id.push(&order.customer_id);
         self.total_minor.push(order.total_minor);

@@ -2,7 +2,7 @@
 
 use super::journal::{HORIZON, NEWEST};
 use super::read::select;
-use super::rows::{JOURNAL, get, journal_row, json, text};
+use super::rows::{JOURNAL, get, journal_row, json, text, to_json};
 use super::{Postgres, ask};
 use crate::domain::{Delivery, DeliveryState, Endpoint, Timestamp};
 use crate::store::{Answer, Concerning, Deliveries, Error, Health};
@@ -142,7 +142,7 @@ async fn insert(client: &Client, new: &[Delivery]) -> Result<(), Error> {
          WHERE EXISTS (SELECT 1 FROM endpoints WHERE endpoint_id = $1)
          ON CONFLICT DO NOTHING";
     for delivery in new {
-        let data = serde_json::to_string(delivery)?;
+        let data = to_json(delivery)?;
         select(
             client,
             sql,
@@ -212,7 +212,7 @@ async fn replace(client: &Client, next: &Delivery) -> Result<bool, Error> {
     let sql =
         "UPDATE deliveries SET round = $3::bigint, state = $4, next_attempt_at = $5, data = $6
          WHERE endpoint_id = $1 AND event_id = $2 AND round = $3::bigint - 1 RETURNING event_id";
-    let data = serde_json::to_string(next)?;
+    let data = to_json(next)?;
     let (state, at) = (next.state.as_str(), next.next_attempt_at.0);
     let replaced =
         select(client, sql, &[&next.endpoint_id, &next.event_id, &next.round, &state, &at, &data])

@@ -1,7 +1,7 @@
 //! Endpoints of restaurants: one row each, and each change compared with the round before.
 
 use super::read::select;
-use super::rows::{get, json, text};
+use super::rows::{get, json, text, to_json};
 use super::{Postgres, ask};
 use crate::domain::Endpoint;
 use crate::store::{Added, Answer, Endpoints, Error, NewEndpoint};
@@ -49,7 +49,7 @@ async fn add_locked(client: &Client, new: &NewEndpoint, most: usize) -> Result<A
     if !is_there {
         return Ok(Added::NoRestaurant);
     }
-    let (data, is_active) = (serde_json::to_string(endpoint)?, endpoint.pause.is_none());
+    let (data, is_active) = (to_json(endpoint)?, endpoint.pause.is_none());
     let sql = "INSERT INTO endpoints
             (endpoint_id, restaurant_id, round, is_active, key, request_hash, data)
          SELECT $1::text, $2::text, $3::bigint, $4::boolean, $5::text, $6::bytea, $7::text
@@ -80,7 +80,7 @@ async fn of_restaurant(client: &Client, restaurant_id: &str) -> Result<Vec<Endpo
 }
 
 async fn replace(client: &Client, next: &Endpoint) -> Result<bool, Error> {
-    let (data, is_active) = (serde_json::to_string(next)?, next.pause.is_none());
+    let (data, is_active) = (to_json(next)?, next.pause.is_none());
     let sql = "UPDATE endpoints SET round = $2::bigint, is_active = $3, data = $4
          WHERE endpoint_id = $1 AND round = $2::bigint - 1 RETURNING endpoint_id";
     let replaced =

@@ -73,8 +73,48 @@ pub fn word<T>(row: &Row, at: usize, parse: fn(&str) -> Option<T>) -> Result<T, 
     parse(text).ok_or_else(|| Error::Corrupt(anyhow::anyhow!("unknown word {text:?}")))
 }
 
+/// What is kept as JSON, as PostgreSQL can read it: all but the null character, for which another stands in.
+///
+/// # Errors
+/// It cannot be written.
+pub fn to_json(value: &impl serde::Serialize) -> Result<String, Error> {
+    let json = serde_json::to_string(value)?;
+    if !json.contains("\\u0000") {
+        return Ok(json);
+    }
+    let (mut kept, mut rest) = (String::with_capacity(json.len()), &*json);
+    while let Some(at) = rest.find('\\') {
+        // A backslash and what it stands before: another one, or the null character among others.
+        let escape = rest.get(at..at + 6).filter(|escape| *escape == "\\u0000");
+        let length = if escape.is_some() { 6 } else { 2 };
+        kept.push_str(&rest[..at]);
+        kept.push_str(if escape.is_some() { "\\ufffd" } else { &rest[at..at + 2] });
+        rest = &rest[at + length..];
+    }
+    kept.push_str(rest);
+    Ok(kept)
+}
+
 /// Text as PostgreSQL can hold it: all but the null character, for which another stands in. No id
 /// and no key has it, so asking for one that does finds nothing.
 pub fn text(text: &str) -> Cow<'_, str> {
     if text.contains('\0') { text.replace('\0', "\u{fffd}").into() } else { text.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_has_no_null_character_and_all_else_is_as_it_was() {
+        for (told, kept) in [
+            ("plain", "plain"),
+            ("a\0b\0", "a\u{fffd}b\u{fffd}"),
+            (r"a back\slash \u0000", r"a back\slash \u0000"),
+            ("\\\0\\\"\n\u{1}\0é", "\\\u{fffd}\\\"\n\u{1}\u{fffd}é"),
+        ] {
+            let json = to_json(&[told]).unwrap();
+            assert_eq!(serde_json::from_str::<[String; 1]>(&json).unwrap(), [kept]);
+        }
+    }
 }

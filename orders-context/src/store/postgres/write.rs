@@ -15,7 +15,7 @@ use super::counters::{self, Changes};
 use super::customers;
 use super::journal::PLACES;
 use super::read::select;
-use super::rows::{get, json};
+use super::rows::{get, json, to_json};
 use super::tasks::{self, Waves};
 use super::under_way::UnderWay;
 use crate::domain::{Restaurant, Timestamp};
@@ -98,7 +98,7 @@ pub async fn commit(client: &Client, commits: &[Commit]) -> Result<Vec<Outcome>,
 pub async fn put_restaurant(client: &Client, restaurant: &Restaurant) -> Result<(), Error> {
     let sql = "INSERT INTO restaurants (restaurant_id, data) VALUES ($1, $2)
          ON CONFLICT (restaurant_id) DO UPDATE SET data = excluded.data";
-    let data = serde_json::to_string(restaurant)?;
+    let data = to_json(restaurant)?;
     select(client, sql, &[&restaurant.restaurant_id, &data]).await?;
     Ok(())
 }

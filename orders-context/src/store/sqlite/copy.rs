@@ -79,8 +79,8 @@ fn alone<T>(
     work: impl FnOnce(&Transaction<'_>) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
     let mut conn = chassis::sqlite::open(path)?;
-    chassis::sqlite::migrate(&mut conn, schema::MIGRATIONS)?;
     wait_until_left(&conn)?;
+    chassis::sqlite::migrate(&mut conn, schema::MIGRATIONS)?;
     let tx = conn.transaction_with_behavior(TransactionBehavior::Exclusive)?;
     let done = work(&tx)?;
     tx.commit()?;

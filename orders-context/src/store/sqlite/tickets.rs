@@ -12,7 +12,15 @@ impl TicketStore for Sqlite {
     }
 
     fn take_ticket(&self, digest: Vec<u8>) -> Answer<'_, Option<Ticket>> {
-        self.write(move |conn| delete(conn, &digest))
+        // The writer is for orders: who shows none that there is does not come to it.
+        let known = digest.clone();
+        let looked_for = self.read(move |conn| is_there(conn, &known));
+        Box::pin(async move {
+            match looked_for.await? {
+                true => self.write(move |conn| delete(conn, &digest)).await,
+                false => Ok(None),
+            }
+        })
     }
 
     fn forget_tickets(&self, before: Timestamp, limit: usize) -> Answer<'_, usize> {
@@ -28,6 +36,11 @@ fn insert(conn: &mut Connection, ticket: &Ticket) -> Result<(), Error> {
     )?
     .execute(params![digest, restaurant_id, role, subject, good_until.0, listens_until.0])?;
     Ok(())
+}
+
+fn is_there(conn: &mut Connection, digest: &[u8]) -> Result<bool, Error> {
+    let mut statement = conn.prepare_cached("SELECT 1 FROM feed_tickets WHERE digest = ?1")?;
+    Ok(statement.exists([digest])?)
 }
 
 fn delete(conn: &mut Connection, digest: &[u8]) -> Result<Option<Ticket>, Error> {

@@ -29,6 +29,9 @@ const ADDRESSES: usize = 4_096;
 /// A POST with its headers.
 pub type Request = http::Request<Full<bytes::Bytes>>;
 
+/// A connection on which so long nothing is heard is given up, though nobody said that it is gone.
+const SILENCE: Duration = Duration::from_secs(10);
+
 /// Sends requests and reads what is answered, but does not look into it. Follows no redirect and
 /// knows of no proxy.
 pub struct Wire {
@@ -55,6 +58,7 @@ impl Wire {
         let mut tcp = HttpConnector::new_with_resolver(Names(reach));
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(connect_limit));
+        tcp.set_tcp_user_timeout(Some(SILENCE));
         tcp.enforce_http(false);
         let tls = chassis::trust::client_config(chassis::trust::system_roots())?;
         let connector = HttpsConnectorBuilder::new()
@@ -67,6 +71,9 @@ impl Wire {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_TIME)
             .pool_max_idle_per_host(IDLE)
+            .timer(TokioTimer::new())
+            .http2_keep_alive_interval(SILENCE / 2)
+            .http2_keep_alive_timeout(SILENCE / 2)
             .build(connector);
         Ok(Self { client, reach, addresses: RwLock::default() })
     }

@@ -4,16 +4,19 @@
 //! only what can be read: a broker that dies while it ends one may commit it in some partitions and lose it in
 //! others. What is missing is published with the claim, and nothing that is there already.
 
-use super::super::leftovers::partitions;
 use super::super::progress::{Progress, find_progress_in};
 use super::super::readback::unseen;
 use super::super::session::{Fencing, Session};
+use super::super::settled::left_open;
 use super::super::{Journal, Page};
 use super::{End, FENCE_LIMIT, Owner};
-use crate::kafka::open::open;
+use crate::kafka::open::{oldest_open, open};
 use crate::kafka::settings::Isolation;
 use anyhow::{Context as _, anyhow, ensure};
 use tracing::{info, warn};
+
+/// How far the clocks of those who write one journal may be apart.
+const CLOCKS_DIFFER_MS: i64 = 10_000;
 
 /// What the progress topic says.
 struct Said {
@@ -38,7 +41,7 @@ impl<J: Journal> Owner<J> {
         if !self.journal.is_ours() {
             return Err(End::Stopped);
         }
-        self.close_leftovers(session).map_err(End::Again)?;
+        let open_since_ms = self.close_leftovers(session).map_err(End::Again)?;
         let said = self.ask_progress().map_err(End::Again)?;
         let is_own = |progress: &Option<Progress>| {
             progress.as_ref().is_some_and(|progress| progress.owner == self.relay.run)
@@ -52,6 +55,7 @@ impl<J: Journal> Owner<J> {
         let is_claimed = is_own(&said.committed);
         let (after, position) = self.last_written(&said);
         self.check_journal(position).map_err(End::Refused)?;
+        let after = self.reach_back(after, open_since_ms).map_err(End::Refused)?;
         let rows = self.rows_between(after, position).map_err(End::Refused)?;
         let missing = self.missing(rows, said.position()).map_err(End::Again)?;
         let before = if missing.is_empty() { position } else { after };
@@ -89,15 +93,15 @@ impl<J: Journal> Owner<J> {
     }
 
     /// After the fencing nobody has a transaction open here, unless a broker has lost its end. What is
-    /// aborted then may be this run's own claim.
-    fn close_leftovers(&mut self, session: &Session) -> anyhow::Result<()> {
+    /// aborted then may be this run's own claim, or rows of any transaction: says how old the oldest is.
+    fn close_leftovers(&mut self, session: &Session) -> anyhow::Result<Option<i64>> {
         let (kafka, topic) = (&self.relay.config.kafka, &self.relay.config.progress_topic);
         let own = (topic.clone(), self.relay.config.shard);
-        let left_open = open(kafka, &partitions(&self.relay.config)?)?;
+        let left_open = left_open(&self.relay.config)?;
         if left_open.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
-        // Where several relays write, most of it is what the others are about to commit.
+        let since_ms = oldest_open(kafka, &left_open)?;
         session.abort_in(&left_open)?;
         if left_open.contains(&own) {
             let relay = &self.relay.config.transactional_id;
@@ -108,7 +112,25 @@ impl<J: Journal> Owner<J> {
                 "a transaction that a broker left open is still open"
             );
         }
-        Ok(())
+        Ok(since_ms)
+    }
+
+    /// From where on no row is older than what lay open, at most `after`: rows of a transaction lie open until the
+    /// next of its producer in the same partition, and others may have come since.
+    fn reach_back(&mut self, mut after: i64, since_ms: Option<i64>) -> anyhow::Result<i64> {
+        let Some(since_ms) = since_ms else { return Ok(after) };
+        let (begins, step) = (self.journal.begins_after(), self.relay.config.batch as i64);
+        let mut first = Page::default();
+        while after > begins {
+            after = begins.max(after - step);
+            self.read_into(&mut first, after, 1)?;
+            let oldest = first.iter().next().map(|row| row.timestamp_ms);
+            first.clear();
+            if oldest.is_some_and(|oldest| oldest < since_ms - CLOCKS_DIFFER_MS) {
+                break;
+            }
+        }
+        Ok(after)
     }
 
     fn ask_progress(&self) -> anyhow::Result<Said> {
@@ -171,7 +193,11 @@ impl<J: Journal> Owner<J> {
     }
 
     /// Those of the rows that readers do not see, who find everything up to `found` published.
-    fn missing(&self, rows: Page, found: i64) -> anyhow::Result<Page> {
+    fn missing(&self, mut rows: Page, found: i64) -> anyhow::Result<Page> {
+        if !self.relay.config.reads_back {
+            rows.retain(|row| row.position > found);
+            return Ok(rows);
+        }
         let unpublished = rows.iter().filter(|row| row.position > found).count();
         let missing = unseen(&self.relay.config.kafka, rows, found)?;
         let lost = missing.iter().filter(|row| row.position <= found).count();
