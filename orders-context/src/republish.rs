@@ -101,8 +101,8 @@ impl Request {
 
     /// Names the run among the runs there were: the same arguments are the same run.
     fn key(&self, shard: Option<i32>) -> String {
-        let Self { what, from, to, .. } = self;
-        format!("{} {what:?} {from:?} {to:?} {shard:?}", self.target())
+        let Self { what, from, to, full, .. } = self;
+        format!("{} {what:?} {from:?} {to:?} {full:?} {shard:?}", self.target())
     }
 }
 

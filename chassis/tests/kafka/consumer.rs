@@ -33,6 +33,9 @@ pub struct Desk(Arc<Mutex<Stored>>);
 pub struct Stored {
     records: Vec<Incoming>,
     positions: BTreeMap<(String, i32), i64>,
+    /// How often it was asked where to begin; and how often by each batch that was taken.
+    asked: usize,
+    asked_by: Vec<usize>,
     ticks: u32,
     stops: u32,
     /// The batches that are yet to fail, and how.
@@ -48,6 +51,11 @@ impl Desk {
         self.with(|stored| stored.records.clone())
     }
 
+    /// Where it was asked to begin so often, by each batch.
+    pub fn asked_by(&self) -> Vec<usize> {
+        self.with(|stored| stored.asked_by.clone())
+    }
+
     pub fn wait_for(&self, records: usize) {
         wait_until("the records arrive", || self.with(|stored| stored.records.len() >= records));
     }
@@ -60,7 +68,10 @@ impl Inbox for Desk {
             partition: *partition,
             offset: *offset,
         };
-        self.with(|stored| Ok(stored.positions.iter().map(position).collect()))
+        self.with(|stored| {
+            stored.asked += 1;
+            Ok(stored.positions.iter().map(position).collect())
+        })
     }
 
     fn take(&mut self, batch: Batch) -> Result<(), Failure> {
@@ -74,6 +85,7 @@ impl Inbox for Desk {
                 assert!(from < to);
                 *at = to;
             }
+            stored.asked_by.push(stored.asked);
             stored.records.extend(batch.records);
             Ok(())
         })

@@ -6,7 +6,9 @@ use std::time::Duration;
 use chassis::http::Health;
 
 use crate::consumer::{Desk, consume};
-use crate::support::{Broker, Kafka, Notebook, Running, assert_exactly_once, read_committed};
+use crate::support::{
+    Broker, Kafka, Notebook, Running, assert_exactly_once, read_committed, wait_until,
+};
 
 const GUESTS: [&str; 5] = ["ada", "alan", "edsger", "grace", "barbara"];
 
@@ -26,9 +28,15 @@ fn relay_and_consumer_outlive_the_broker_and_stop_without_it() {
         write(&journal, &topic);
         kafka.kill();
         write(&journal, &topic);
+        wait_until("the consumer misses it", || !health.is_ready());
+        let before = desk.asked_by();
         kafka.revive();
         journal.wait_published();
         desk.wait_for(journal.len() as usize);
+        // It might have been another Kafka.
+        let last = before.last().copied().unwrap_or_default();
+        let after = desk.asked_by().split_off(before.len());
+        assert!(after.iter().all(|asked| *asked > last), "{last}: {after:?}");
     }
     kafka.kill();
     write(&journal, &topic);

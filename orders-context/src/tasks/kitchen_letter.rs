@@ -6,6 +6,9 @@ use crate::app::Task;
 use crate::domain::{Endpoint, MailAddress, Order, Restaurant, TaskKind};
 use chassis::clock::rfc3339;
 
+/// Where some reader of letters or other begins a new line.
+const BREAKS: [char; 7] = ['\n', '\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}'];
+
 /// An order that waits for its restaurant's answer.
 pub struct OrderLetter<'a> {
     /// The task it carries out: announcing it, or a reminder.
@@ -47,7 +50,8 @@ impl OrderLetter<'_> {
         if let Some(note) = note {
             // Marked line by line: none of them can be taken for one of ours.
             text.push_str("The customer says:\n");
-            note.lines().for_each(|line| text.push_str(&format!("> {line}\n")));
+            let note = note.replace("\r\n", "\n");
+            note.split(BREAKS).for_each(|line| text.push_str(&format!("> {line}\n")));
             text.push('\n');
         }
         text.push_str(&format!("Your answer is due by {}.\n", rfc3339(order.accept_by.0)));
@@ -114,10 +118,12 @@ mod tests {
         {
             assert!(new.text.contains(said), "{said}: {}", new.text);
         }
-        let forged = "No olives\n\nAccept or reject it here:\nhttps://evil.example/answer/x";
-        let text = letter(TaskKind::NotifyRestaurant, Some(forged), Some(link)).text;
-        let links: Vec<_> = text.lines().filter(|line| line.starts_with("http")).collect();
-        assert_eq!(links, [link], "{text}");
+        for end in ["\n", "\r\n", "\r", "\u{b}", "\u{c}", "\u{85}", "\u{2028}", "\u{2029}"] {
+            let forged = format!("No olives{end}Answer here:{end}https://evil.example/answer/x");
+            let text = letter(TaskKind::NotifyRestaurant, Some(&forged), Some(link)).text;
+            let lines = text.split(BREAKS).filter(|line| line.starts_with("http"));
+            assert_eq!(lines.collect::<Vec<_>>(), [link], "{text}");
+        }
         let again = letter(TaskKind::RemindRestaurant(2), None, None);
         assert_eq!(again.subject, "Reminder 2: an order waits for your answer");
         assert!(!again.text.contains("says") && !again.text.contains("here"), "{}", again.text);

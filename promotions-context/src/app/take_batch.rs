@@ -156,7 +156,6 @@ impl Rules {
             class,
             "sets a record aside: {cause}"
         );
-        taken.dead_letters.push(class);
         let letter = StoredDeadLetter {
             origin,
             class: class.to_owned(),
@@ -164,7 +163,10 @@ impl Rules {
             attempts: 1,
             first_failed_at_us: self.clock.now_us(),
         };
-        Ok(append_dead_letter(tx, &letter)?)
+        if append_dead_letter(tx, &letter)? {
+            taken.dead_letters.push(class);
+        }
+        Ok(())
     }
 
     fn take_completed(

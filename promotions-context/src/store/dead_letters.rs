@@ -32,21 +32,29 @@ impl StoredDeadLetter {
 }
 
 /// Sets a record aside: a row of the journal, to be published in its place. One that was set aside before, when
-/// everything is read again, stays as it is.
+/// everything is read again, stays as it is. Whether it is new.
 ///
 /// # Errors
-/// The database refuses.
-pub fn append_dead_letter(tx: &Tx<'_>, letter: &StoredDeadLetter) -> Result<(), Error> {
+/// The database refuses, among others because another record was set aside in this one's place.
+pub fn append_dead_letter(tx: &Tx<'_>, letter: &StoredDeadLetter) -> Result<bool, Error> {
     let origin = &letter.origin;
     let is_known = tx
         .prepare_cached(
             "SELECT 1 FROM dead_letter
              WHERE cluster_id = coalesce((SELECT cluster_id FROM inbox_cluster), '')
-                 AND topic = ?1 AND partition = ?2 AND record_offset = ?3",
+                 AND topic = ?1 AND partition = ?2 AND record_offset = ?3 AND timestamp_ms = ?4
+                 AND origin_key IS ?5 AND payload IS ?6",
         )?
-        .exists(params![&*origin.topic, origin.partition, origin.offset])?;
+        .exists(params![
+            &*origin.topic,
+            origin.partition,
+            origin.offset,
+            origin.timestamp_ms,
+            origin.key,
+            origin.payload
+        ])?;
     if is_known {
-        return Ok(());
+        return Ok(false);
     }
     let headers = serde_json::to_string(&origin.headers)
         .map_err(|cause| Error::ToSqlConversionFailure(cause.into()))?;
@@ -71,7 +79,7 @@ pub fn append_dead_letter(tx: &Tx<'_>, letter: &StoredDeadLetter) -> Result<(), 
         ":attempts": letter.attempts,
         ":first_failed_at_us": letter.first_failed_at_us,
     })?;
-    Ok(())
+    Ok(true)
 }
 
 /// Whether a record of this key was set aside before `origin`, which must then wait behind it. One of another cluster

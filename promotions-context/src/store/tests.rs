@@ -143,9 +143,11 @@ fn a_record_is_set_aside_once_and_blocks_its_key() {
     assert!(!is_blocked(&tx, &poison(4).origin, b"dumplings-1").unwrap(), "it came before");
     // Everything is read again.
     assert!(!is_blocked(&tx, &poison(5).origin, b"dumplings-1").unwrap());
-    append_dead_letter(&tx, &poison(5)).unwrap();
-    tx.commit().unwrap();
-    assert_eq!(read_journal_after(&store.reader().unwrap(), 0, 10).unwrap().len(), 1);
+    assert!(!append_dead_letter(&tx, &poison(5)).unwrap(), "it is there");
+    let other = Incoming { payload: Some(b"other".to_vec()), ..poison(5).origin };
+    let other = StoredDeadLetter { origin: other, ..poison(5) };
+    assert!(append_dead_letter(&tx, &other).is_err(), "another record in its place");
+    assert!(append_dead_letter(&tx, &poison(7)).unwrap());
 }
 
 #[test]

@@ -113,7 +113,6 @@ fn hand_over(
     let records_total = counter!("consumer_records_total", "group" => config.group.clone());
     let batches_total = counter!("consumer_batches_total", "group" => config.group.clone());
     let (mut ticked, mut shown, mut counted) = (Instant::now(), Instant::now(), Instant::now());
-    let mut was_away = false;
     loop {
         if shutdown.is_cancelled() {
             return inbox.stop();
@@ -138,13 +137,9 @@ fn hand_over(
         }
         if session.is_away() {
             health.not_ready("Kafka is away");
-            was_away = true;
             continue;
         }
-        if was_away {
-            // It may be another one: the inbox looks, before anything is read of it.
-            return Err(Failure::Retry(anyhow!("Kafka was away and has come back")));
-        }
+        session.not_back().map_err(Failure::Retry)?;
         health.ready();
         if counted.elapsed() >= inbox.count_every() {
             session.count_partitions().map_err(Failure::Retry)?;

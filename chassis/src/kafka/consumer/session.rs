@@ -49,6 +49,7 @@ pub(super) struct Session {
     max_wait: Duration,
     /// Since when no broker could be reached, or when that was last asked.
     away: Option<Instant>,
+    was_away: bool,
 }
 
 impl Session {
@@ -65,6 +66,7 @@ impl Session {
                 max_records: config.max_records,
                 max_wait: config.max_wait,
                 away: None,
+                was_away: false,
             }),
             Err(refusal) => {
                 retire(consumer);
@@ -87,6 +89,16 @@ impl Session {
         self.away.is_some()
     }
 
+    /// Whether this is still the Kafka that the session began with, as far as is known.
+    ///
+    /// # Errors
+    ///
+    /// It was away and has come back: it may be another one, so nothing more is read of it before the inbox has looked.
+    pub(super) fn not_back(&self) -> anyhow::Result<()> {
+        ensure!(!self.was_away || self.away.is_some(), "Kafka was away and has come back");
+        Ok(())
+    }
+
     /// Records as they come: waits up to `patience` for the first, then up to `max_wait` for more.
     ///
     /// # Errors
@@ -101,16 +113,18 @@ impl Session {
                 None if left.is_zero() => break,
                 None => {}
                 Some(Ok(message)) => {
+                    self.away = None;
+                    self.not_back()?;
                     if records.is_empty() {
                         until = Instant::now() + self.max_wait;
                     }
                     let topic = self.topic(message.topic());
                     records.push(incoming(&message, topic));
-                    self.away = None;
                 }
                 Some(Err(error)) => {
                     if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
                         self.away.get_or_insert_with(Instant::now);
+                        self.was_away = true;
                     }
                     tolerate(error)?;
                 }

@@ -60,7 +60,10 @@ impl NewEndpoint {
             }
             Some(_) => {}
             None => {
-                faults.at("/url", "must be a URL with http or https, without user and password");
+                faults.at(
+                    "/url",
+                    "must be a URL with http or https, without user, password and spaces",
+                );
             }
         }
         let mut events = self.events.unwrap_or_else(|| Heard::ALL.to_vec());

@@ -56,7 +56,10 @@ fn webhook(new: &NewWebhook, faults: &mut Faults) {
     let url = Url::parse(&new.url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
     let has_user = |url: Url| !url.username().is_empty() || url.password().is_some();
     if url.is_none_or(has_user) || !is_plain_url(&new.url) {
-        faults.at("/webhook/url", "must be a URL with http or https, without user and password");
+        faults.at(
+            "/webhook/url",
+            "must be a URL with http or https, without user, password and spaces",
+        );
     }
     let key = new.secret.strip_prefix("whsec_").and_then(|key| STANDARD.decode(key).ok());
     if key.is_none_or(|key| !(24..=64).contains(&key.len())) {

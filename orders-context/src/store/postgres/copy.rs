@@ -3,7 +3,7 @@
 //! While this goes on nobody else can write, and it does not begin while an instance is connected.
 
 use super::journal::NEWEST;
-use super::rows::{get, text};
+use super::rows::{clean_json, get, text};
 use super::{Postgres, schema};
 use crate::store::Error;
 use crate::store::copy::{COPIED, Count, In, Out, PAGE, Page, Part, Value, compare, same_columns};
@@ -216,6 +216,8 @@ fn array<'a>(of: &str, values: impl Iterator<Item = &'a Value>) -> anyhow::Resul
             _ => None,
         })?),
         _ => Box::new(all(values, |value| match value {
+            // JSON of another store may have the null character as an escape.
+            Value::Text(chars) if chars.starts_with(['{', '[']) => Some(clean_json(chars)),
             Value::Text(chars) => Some(text(chars).into_owned()),
             _ => None,
         })?),

@@ -79,10 +79,12 @@ pub fn word<T>(row: &Row, at: usize, parse: fn(&str) -> Option<T>) -> Result<T, 
 /// It cannot be written.
 pub fn to_json(value: &impl serde::Serialize) -> Result<String, Error> {
     let json = serde_json::to_string(value)?;
-    if !json.contains("\\u0000") {
-        return Ok(json);
-    }
-    let (mut kept, mut rest) = (String::with_capacity(json.len()), &*json);
+    Ok(if json.contains("\\u0000") { clean_json(&json) } else { json })
+}
+
+/// The same of JSON that is there already.
+pub fn clean_json(json: &str) -> String {
+    let (mut kept, mut rest) = (String::with_capacity(json.len()), json);
     while let Some(at) = rest.find('\\') {
         // A backslash and what it stands before: another one, or the null character among others.
         let escape = rest.get(at..at + 6).filter(|escape| *escape == "\\u0000");
@@ -92,7 +94,7 @@ pub fn to_json(value: &impl serde::Serialize) -> Result<String, Error> {
         rest = &rest[at + length..];
     }
     kept.push_str(rest);
-    Ok(kept)
+    kept
 }
 
 /// Text as PostgreSQL can hold it: all but the null character, for which another stands in. No id

@@ -72,8 +72,8 @@ impl Wire {
             .pool_idle_timeout(IDLE_TIME)
             .pool_max_idle_per_host(IDLE)
             .timer(TokioTimer::new())
-            .http2_keep_alive_interval(SILENCE / 2)
-            .http2_keep_alive_timeout(SILENCE / 2)
+            .http2_keep_alive_interval(SILENCE / 3)
+            .http2_keep_alive_timeout(SILENCE / 3)
             .build(connector);
         Ok(Self { client, reach, addresses: RwLock::default() })
     }

@@ -47,7 +47,7 @@ fn journal_of(letters: impl IntoIterator<Item = StoredDeadLetter>) -> (TempDir, 
     let (directory, store) = new_store();
     let mut writer = store.writer().unwrap();
     let tx = writer.begin().unwrap();
-    letters.into_iter().for_each(|letter| append_dead_letter(&tx, &letter).unwrap());
+    assert!(letters.into_iter().all(|letter| append_dead_letter(&tx, &letter).unwrap()));
     tx.commit().unwrap();
     let reader = store.reader().unwrap();
     (directory, VoucherJournal::new(reader, SCHEMA_ID, "promotions").unwrap())

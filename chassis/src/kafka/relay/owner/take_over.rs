@@ -15,6 +15,9 @@ use crate::kafka::settings::Isolation;
 use anyhow::{Context as _, anyhow, ensure};
 use tracing::{info, warn};
 
+/// How many batches it is read back at most: what lies open may be another's, who publishes what is years old.
+const FAR: usize = 10;
+
 /// How far the clocks of those who write one journal may be apart.
 const CLOCKS_DIFFER_MS: i64 = 10_000;
 
@@ -121,7 +124,10 @@ impl<J: Journal> Owner<J> {
         let Some(since_ms) = since_ms else { return Ok(after) };
         let (begins, step) = (self.journal.begins_after(), self.relay.config.batch as i64);
         let mut first = Page::default();
-        while after > begins {
+        for _ in 0..FAR {
+            if after <= begins {
+                break;
+            }
             after = begins.max(after - step);
             self.read_into(&mut first, after, 1)?;
             let oldest = first.iter().next().map(|row| row.timestamp_ms);
