@@ -40,8 +40,7 @@ pub(super) fn open(
     // In this order: what is written in between looks open, never closed.
     let stable = ends(kafka, Isolation::Committed, partitions)?;
     let ends = ends(kafka, Isolation::Uncommitted, partitions)?;
-    let each = partitions.iter().zip(stable.iter().zip(&ends));
-    Ok(each.filter(|(_, (stable, end))| stable < end).map(|(which, _)| which.clone()).collect())
+    Ok(before(partitions, &stable, &ends))
 }
 
 /// Those of `partitions` in which a transaction lies open and is not ended within `limit`. Others' come
@@ -56,9 +55,7 @@ pub(super) fn still_open(
     asking(kafka, Isolation::Committed, |consumer| {
         loop {
             let stable = each_end(consumer, partitions)?;
-            let each = partitions.iter().zip(stable.iter().zip(&ends));
-            let open = each.filter(|(_, (stable, end))| stable < end);
-            let open: Vec<_> = open.map(|(which, _)| which.clone()).collect();
+            let open = before(partitions, &stable, &ends);
             if open.is_empty() || begun.elapsed() >= limit {
                 return Ok(open);
             }
@@ -92,6 +89,12 @@ pub(super) fn oldest_open(
         })?;
     }
     Ok(oldest)
+}
+
+/// Those of `partitions` whose stable ends lie before their ends.
+fn before(partitions: &[Partition], stable: &[i64], ends: &[i64]) -> Vec<Partition> {
+    let each = partitions.iter().zip(stable.iter().zip(ends));
+    each.filter(|(_, (stable, end))| stable < end).map(|(which, _)| which.clone()).collect()
 }
 
 /// The end of each partition, or the stable end.

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chassis::clock::SystemClock;
-use chassis::kafka::relay::{Journal, Outgoing, Page, RelayConfig, read_position, run_relay};
+use chassis::kafka::relay::{Journal, Outgoing, Page, RelayConfig, read_position};
 use chassis::kafka::scan::Isolation;
 use chassis::signal::Signal;
 use rdkafka::producer::{BaseRecord, Producer as _};
@@ -109,8 +108,7 @@ fn who_takes_over_does_not_go_back_to_a_state_from_the_middle_of_a_page() {
     let notes = Notebook::default();
     let relay = || {
         let journal = Standing { notes: notes.clone(), states: states.as_str().into() };
-        let (config, wake) = (config.clone(), notes.wake.clone());
-        Running::spawn(move |stop| run_relay(config, journal, wake, Arc::new(SystemClock), stop))
+        Running::relay_of(&config, journal, &notes.wake)
     };
     let first = relay();
     for rows in [2, 4] {
@@ -147,10 +145,7 @@ fn what_was_lost_is_found_however_little_a_journal_gives_at_once() {
     let topic = kafka.topic("orders", 1);
     let config = RelayConfig { batch: 2, ..kafka.relay_config() };
     let notes = Notebook::default();
-    let relay = || {
-        let (config, journal, wake) = (config.clone(), Sparing(notes.clone()), notes.wake.clone());
-        Running::spawn(move |stop| run_relay(config, journal, wake, Arc::new(SystemClock), stop))
-    };
+    let relay = || Running::relay_of(&config, Sparing(notes.clone()), &notes.wake);
     let first = relay();
     for _ in 0..3 {
         notes.write(&topic, ["ada", "alan"]);
@@ -201,9 +196,7 @@ fn what_an_older_program_published_is_not_published_anew() {
     notes.wait_published();
     older.stop().unwrap();
     notes.write(&topic, ["ada"]);
-    let (wake, journal) = (notes.wake.clone(), Anew(notes.clone()));
-    let newer =
-        Running::spawn(move |stop| run_relay(config, journal, wake, Arc::new(SystemClock), stop));
+    let newer = Running::relay_of(&config, Anew(notes.clone()), &notes.wake);
     notes.wait_published();
     newer.stop().unwrap();
     let records = read_committed(&kafka.config, &topic);
@@ -251,9 +244,7 @@ fn a_journal_that_ends_is_published_to_its_end_and_the_next_goes_on_there() {
     }
     let run = |after, end| {
         let section = Section { whole: whole.clone(), after, end, read_all: false };
-        let config = config.clone();
-        let clock = Arc::new(SystemClock);
-        Running::spawn(move |stop| run_relay(config, section, Signal::new(), clock, stop)).end()
+        Running::relay_of(&config, section, &Signal::new()).end()
     };
     let position = || position(&config);
     // Its last row lies before its end.

@@ -253,11 +253,13 @@ impl Running {
     }
 
     pub fn relay(config: &RelayConfig, journal: &Notebook) -> Self {
-        let (config, journal) = (config.clone(), journal.clone());
-        Self::spawn(move |shutdown| {
-            let wake = journal.wake.clone();
-            run_relay(config, journal, wake, Arc::new(SystemClock), shutdown)
-        })
+        Self::relay_of(config, journal.clone(), &journal.wake)
+    }
+
+    /// A relay of another journal.
+    pub fn relay_of(config: &RelayConfig, journal: impl Journal, wake: &Signal) -> Self {
+        let (config, wake) = (config.clone(), wake.clone());
+        Self::spawn(move |stop| run_relay(config, journal, wake, Arc::new(SystemClock), stop))
     }
 
     /// Asks it to stop and waits for its end.

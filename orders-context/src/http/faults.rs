@@ -3,6 +3,7 @@
 use super::problem::Refusal;
 use crate::domain::Intervention;
 use chassis::http::Problem;
+use url::Url;
 
 /// More than these are not listed.
 const MOST_LISTED: usize = 100;
@@ -15,6 +16,9 @@ pub const NAME_RULE: &str = "must be 1 to 200 characters on one line, not only s
 
 /// What [`is_mail_address`] asks for.
 pub const MAIL_RULE: &str = "must be a mail address of at most 254 characters";
+
+/// What [`server_url`] asks for.
+pub const URL_RULE: &str = "must be a URL with http or https, without user, password and spaces";
 
 /// What [`is_reason_code`] asks for.
 pub const REASON_CODE_RULE: &str =
@@ -66,9 +70,14 @@ pub fn is_id(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.bytes().all(allowed)
 }
 
-/// A URL that can be kept as it was written: readers of URLs pass over control characters, other readers do not.
-pub fn is_plain_url(text: &str) -> bool {
-    !text.chars().any(|char| char.is_control() || char.is_whitespace())
+/// The URL of a server, which can be kept as it was written: readers of URLs pass over control characters, other
+/// readers do not.
+pub fn server_url(text: &str) -> Option<Url> {
+    let is_odd = |char: char| char.is_control() || char.is_whitespace();
+    Url::parse(text).ok().filter(|url| {
+        let has_user = !url.username().is_empty() || url.password().is_some();
+        matches!(url.scheme(), "http" | "https") && !has_user && !text.contains(is_odd)
+    })
 }
 
 /// A name of a person, a restaurant or a dish.

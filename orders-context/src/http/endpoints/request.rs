@@ -1,6 +1,6 @@
 //! What a new endpoint must be like, and for how long an older key signs on.
 
-use super::super::faults::{Faults, is_plain_url};
+use super::super::faults::{Faults, URL_RULE, server_url};
 use super::super::problem::Answer;
 use crate::app::{EndpointWanted, Reach};
 use crate::domain::{DeliveryState, Heard, Profile, Signing, Url};
@@ -47,11 +47,7 @@ impl NewEndpoint {
     /// What is wanted, if it makes sense.
     pub fn wanted(self, restaurant_id: String, reach: Reach) -> Answer<EndpointWanted> {
         let mut faults = Faults::default();
-        let url = url::Url::parse(&self.url).ok().filter(|url| {
-            let is_plain = url.username().is_empty() && url.password().is_none();
-            matches!(url.scheme(), "http" | "https") && is_plain && is_plain_url(&self.url)
-        });
-        match url {
+        match server_url(&self.url) {
             Some(_) if self.url.len() > LONGEST_URL => {
                 faults.at("/url", "must be 2000 characters or fewer");
             }
@@ -59,12 +55,7 @@ impl NewEndpoint {
                 faults.at("/url", "must not lead to an address that is not public");
             }
             Some(_) => {}
-            None => {
-                faults.at(
-                    "/url",
-                    "must be a URL with http or https, without user, password and spaces",
-                );
-            }
+            None => faults.at("/url", URL_RULE),
         }
         let mut events = self.events.unwrap_or_else(|| Heard::ALL.to_vec());
         if events.is_empty() {

@@ -1,14 +1,13 @@
 //! What a restaurant must be like before it is stored.
 
 use super::super::faults::{
-    Faults, ID_RULE, MAIL_RULE, NAME_RULE, is_id, is_mail_address, is_name, is_plain_url,
+    Faults, ID_RULE, MAIL_RULE, NAME_RULE, URL_RULE, is_id, is_mail_address, is_name, server_url,
 };
 use super::super::problem::Answer;
 use super::{NewRestaurant, NewWebhook};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::collections::HashSet;
-use url::Url;
 
 /// Everything that is wrong with it, at once. The id is in the path, so its fault has no pointer.
 pub fn restaurant(id: &str, new: &NewRestaurant) -> Answer<()> {
@@ -53,13 +52,8 @@ fn menu(new: &NewRestaurant, faults: &mut Faults) {
 }
 
 fn webhook(new: &NewWebhook, faults: &mut Faults) {
-    let url = Url::parse(&new.url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-    let has_user = |url: Url| !url.username().is_empty() || url.password().is_some();
-    if url.is_none_or(has_user) || !is_plain_url(&new.url) {
-        faults.at(
-            "/webhook/url",
-            "must be a URL with http or https, without user, password and spaces",
-        );
+    if server_url(&new.url).is_none() {
+        faults.at("/webhook/url", URL_RULE);
     }
     let key = new.secret.strip_prefix("whsec_").and_then(|key| STANDARD.decode(key).ok());
     if key.is_none_or(|key| !(24..=64).contains(&key.len())) {
