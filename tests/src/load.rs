@@ -9,6 +9,7 @@
 mod cost;
 mod http1;
 mod order;
+mod published;
 mod report;
 mod run;
 mod sink;

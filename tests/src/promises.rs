@@ -5,6 +5,7 @@ use std::{collections::HashMap, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use schemas::topics::ORDER_EVENTS;
+use serde_json::Value;
 
 use crate::{
     addresses::Addresses, api::Api, contexts::run, customers::Taken, eventually::eventually,
@@ -14,14 +15,25 @@ use crate::{
 /// How long what is under way may take to arrive.
 pub const LIMIT: Duration = Duration::from_secs(90);
 
-/// The command ends with 0, at the latest when what is under way has arrived.
-pub async fn verified(addresses: &Addresses, context: &str, arguments: &[&str]) -> Result<()> {
+/// The command ends with 0, at the latest when what is under way has arrived. Returns what it said.
+pub async fn verified(addresses: &Addresses, context: &str, arguments: &[&str]) -> Result<String> {
     let line = format!("`{context} {}` finds nothing wrong", arguments.join(" "));
-    eventually(&line, LIMIT, async || {
+    let said = eventually(&line, LIMIT, async || {
         tokio::task::block_in_place(|| run(addresses, context, arguments)).map(Some)
     })
-    .await
-    .map(|said| println!("{context} {}:\n{}", arguments.join(" "), said.trim_end()))
+    .await?;
+    println!("{context} {}:\n{}", arguments.join(" "), said.trim_end());
+    Ok(said)
+}
+
+/// `orders check` finds nothing wrong, and there are so many orders and no more: a customer who asked again
+/// with the same key has one.
+pub async fn checked(addresses: &Addresses, orders: usize) -> Result<()> {
+    let said = verified(addresses, "orders", &["check", "--json"]).await?;
+    let last = said.lines().last().context("`orders check` said nothing")?;
+    let checked: Value = serde_json::from_str(last)?;
+    ensure!(checked["orders"] == orders, "not {orders} orders were taken, but {checked}");
+    Ok(())
 }
 
 /// Each order is where its customer was told it is. Returns how many events each has.

@@ -77,5 +77,6 @@ async fn main() -> Result<()> {
     if options.json {
         println!("{}", serde_json::to_string(&report)?);
     }
+    ensure!(report.unseen == 0, "{} acknowledged events are not on the topic", report.unseen);
     Ok(())
 }

@@ -24,7 +24,7 @@ pub struct Report {
     pub orders: usize,
     /// Orders that were not.
     pub failed: u64,
-    /// From the end of the warm-up to the last completion.
+    /// From the end of the warm-up until the last order was completed and everything was published.
     pub seconds: f64,
     /// Completed orders a second.
     pub orders_per_s: f64,
@@ -73,7 +73,7 @@ pub struct Report {
     pub visible_p50_ms: Option<f64>,
     /// The same.
     pub visible_p99_ms: Option<f64>,
-    /// Answers whose event was never read; their number must be 0.
+    /// Answers whose event was not on the topic; their number must be 0.
     pub unseen: usize,
     /// Answers 429 and 503 that said when to come back.
     pub refused: usize,
@@ -96,7 +96,7 @@ impl Report {
         load: &Load,
         seconds: f64,
         mut notes: Notes,
-        seen: Option<Seen>,
+        seen: Seen,
         used: Cost,
         memory: Memory,
     ) -> Self {
@@ -107,7 +107,10 @@ impl Report {
             (call(Step::Placed), call(Step::Accepted), call(Step::Completed));
         let total = Percentiles::of(std::mem::take(&mut notes.totals));
         let refused = Percentiles::of(std::mem::take(&mut notes.refusals));
-        let visible = seen.map(|seen| visible(&notes, &seen));
+        let visible = visible(&notes, &seen);
+        let unseen = notes.acknowledged.len() - visible.count;
+        // Where nobody looked meanwhile, only that it came is known, not when.
+        let visible = load.watch.then_some(visible);
         let percent = |ticks: f64| 100.0 * ticks / used.ticks.max(1.0);
         let (in_flight, rate) = match load.pace {
             Pace::InFlight(number) => (Some(number), None),
@@ -142,7 +145,7 @@ impl Report {
             complete_p99_ms: round(complete.p99_ms, 2),
             visible_p50_ms: visible.map(|times| round(times.p50_ms, 2)),
             visible_p99_ms: visible.map(|times| round(times.p99_ms, 2)),
-            unseen: visible.map_or(0, |times| notes.acknowledged.len() - times.count),
+            unseen,
             refused: refused.count,
             refused_p50_ms: round(refused.p50_ms, 2),
             refused_p99_ms: round(refused.p99_ms, 2),

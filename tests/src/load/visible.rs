@@ -33,6 +33,28 @@ pub enum Step {
 /// When each event was seen.
 pub type Seen = HashMap<(uuid::Uuid, Step), Instant>;
 
+/// Where the topic of order events ended once, partition by partition.
+#[derive(Clone)]
+pub struct Ends(Vec<Position>);
+
+impl Ends {
+    /// Where it ends now.
+    ///
+    /// # Errors
+    /// When Kafka does not answer, or the topic is missing.
+    pub async fn now(kafka: &str) -> Result<Self> {
+        let kafka = KafkaConfig::named(kafka, "load");
+        let topic = schemas::topics::ORDER_EVENTS.name;
+        let end = |range: Range| Position {
+            topic: topic.to_owned(),
+            partition: range.partition,
+            offset: range.high,
+        };
+        let asked = task::spawn_blocking(move || ranges(&kafka, topic)).await??;
+        Ok(Self(asked.into_iter().map(end).collect()))
+    }
+}
+
 /// A reader of the order events, under `read_committed`, with the moment each event came.
 pub struct Watcher {
     seen: Arc<Mutex<Seen>>,
@@ -41,29 +63,22 @@ pub struct Watcher {
 }
 
 impl Watcher {
-    /// Begins to read on a thread of its own, what is published from now on: whoever reads what was there
-    /// before sees the first orders late.
-    ///
-    /// # Errors
-    /// When Kafka does not answer, or the topic is missing.
-    pub async fn start(kafka: &str) -> Result<Self> {
+    /// Begins to read on a thread of its own, what was published since.
+    pub fn start(kafka: &str, since: Ends) -> Self {
         let seen = Arc::new(Mutex::new(HashMap::new()));
         let shutdown = Shutdown::new();
-        let kafka = KafkaConfig::named(kafka, "load");
-        let asked = kafka.clone();
-        let ends = task::spawn_blocking(move || ends(&asked)).await??;
         let config = ConsumerConfig {
-            kafka,
+            kafka: KafkaConfig::named(kafka, "load"),
             group: "load".to_owned(),
             topics: vec![schemas::topics::ORDER_EVENTS.name.to_owned()],
             max_records: 1_000,
             max_wait: Duration::from_millis(1),
             tick: Duration::from_secs(1),
         };
-        let (notes, stop) = (Notes { seen: seen.clone(), ends }, shutdown.clone());
+        let (notes, stop) = (Notes { seen: seen.clone(), since }, shutdown.clone());
         let check = Health::new().check("kafka");
         let thread = thread::spawn(move || run_consumer(config, notes, check, stop));
-        Ok(Self { seen, shutdown, thread })
+        Self { seen, shutdown, thread }
     }
 
     /// Whether that event has been seen.
@@ -79,26 +94,15 @@ impl Watcher {
     }
 }
 
-/// Where the topic ends now.
-fn ends(kafka: &KafkaConfig) -> Result<Vec<Position>> {
-    let topic = schemas::topics::ORDER_EVENTS.name;
-    let end = |range: Range| Position {
-        topic: topic.to_owned(),
-        partition: range.partition,
-        offset: range.high,
-    };
-    Ok(ranges(kafka, topic)?.into_iter().map(end).collect())
-}
-
 struct Notes {
     seen: Arc<Mutex<Seen>>,
     /// Where reading begins.
-    ends: Vec<Position>,
+    since: Ends,
 }
 
 impl Inbox for Notes {
     fn positions(&mut self) -> Result<Vec<Position>, Failure> {
-        Ok(self.ends.clone())
+        Ok(self.since.0.clone())
     }
 
     fn take(&mut self, batch: Batch) -> Result<(), Failure> {

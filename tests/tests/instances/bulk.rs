@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use super::instance::{Fleet, INSTANCES};
 
 /// How many orders it is about.
-const ORDERS: u64 = 300;
+pub const ORDERS: usize = 300;
 
 /// How far it has come when everybody is killed, each time.
 const KILLED_AFTER: [u64; 2] = [50, 150];

@@ -98,6 +98,7 @@ impl Fleet {
     /// As `kill -9`.
     pub fn kill(&self, number: usize) -> Result<()> {
         let mut instance = self.instance(number)?;
+        instance.still_runs()?;
         if let Some(mut child) = instance.running.take() {
             child.kill()?;
             child.wait()?;
@@ -107,7 +108,9 @@ impl Fleet {
 
     /// As `kill -STOP` or `kill -CONT`.
     pub fn signal(&self, number: usize, name: &str) -> Result<()> {
-        match &self.instance(number)?.running {
+        let mut instance = self.instance(number)?;
+        instance.still_runs()?;
+        match &instance.running {
             Some(child) => signal(child.id(), name),
             None => Ok(()),
         }
@@ -179,11 +182,12 @@ impl Fleet {
             if asked.stderr(Stdio::null()).status()?.success() {
                 return Ok(());
             }
-            let ended = match &mut self.instance(number)?.running {
-                Some(child) => child.try_wait()?,
-                None => return Ok(()),
-            };
-            ensure!(ended.is_none(), "instance {number} ended by itself: {ended:?}");
+            let mut instance = self.instance(number)?;
+            if instance.running.is_none() {
+                return Ok(());
+            }
+            instance.still_runs()?;
+            drop(instance);
             ensure!(began.elapsed() < READY_LIMIT, "instance {number} was not ready in time");
             std::thread::sleep(Duration::from_millis(50));
         }
@@ -191,8 +195,19 @@ impl Fleet {
 }
 
 impl Instance {
+    /// Nothing that happened to it is a reason to end by itself.
+    fn still_runs(&mut self) -> Result<()> {
+        let ended = match &mut self.running {
+            Some(child) => child.try_wait()?,
+            None => None,
+        };
+        ensure!(ended.is_none(), "instance {} ended by itself: {ended:?}", self.number);
+        Ok(())
+    }
+
     /// A signal, and the end that it asks for.
     fn end(&mut self) -> Result<()> {
+        self.still_runs()?;
         if let Some(mut child) = self.running.take() {
             signal(child.id(), "TERM")?;
             let ended = child.wait()?;

@@ -20,7 +20,7 @@ use system_tests::{
     api::{Api, trattoria},
     contexts::run,
     customers::{self, Doors},
-    promises::{ends, tasks_end, topic, verified},
+    promises::{checked, ends, tasks_end, topic, verified},
     restaurant::{Conduct, RestaurantSink, SECRET},
 };
 
@@ -62,11 +62,11 @@ async fn weather(seed: u64, blows: usize) -> Result<()> {
     let versions = ends(&api, &taken).await?;
     tasks_end(&api, &taken).await?;
     verified(addresses, "orders", &["verify"]).await?;
-    verified(addresses, "orders", &["check"]).await?;
+    checked(addresses, taken.len() + bulk::ORDERS).await?;
     topic(addresses, &versions).await?;
     let blows = [dealt.moments(), &[resharded]].concat();
     println!("{}", repeats::webhooks(&sink, &blows)?);
-    println!("{}", repeats::letters(addresses, &taken).await?);
+    println!("{}", repeats::letters(addresses, &taken, blows.len() * CUSTOMERS).await?);
     let said = tokio::task::block_in_place(|| run(addresses, "orders", &["reshard", "3"]))?;
     ensure!(said.contains("published by 3 relays"), "reshard said {said}");
     fleet.stop()
