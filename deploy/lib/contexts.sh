@@ -13,19 +13,22 @@ context_env() {
         "ORDERS_DATABASE_URL=$(orders_database)" \
         "SMTP_URL=smtp://127.0.0.1:$(port mail-smtp)" \
         "ORDERS_MAIL_FROM=${ORDERS_MAIL_FROM:-orders@takeaway.example}" \
-        "ORDERS_WEBHOOK_ALLOW_PRIVATE=true" \
+        "ORDERS_WEBHOOK_ALLOW_PRIVATE=${ORDERS_WEBHOOK_ALLOW_PRIVATE:-true}" \
         "ORDERS_PUBLIC_URL=http://127.0.0.1:$(port "$1")" \
-        "ORDERS_LINK_KEY_FILE=$var/links.key"
+        "ORDERS_LINK_KEY_FILE=${ORDERS_LINK_KEY_FILE:-$var/links.key}"
       # Who measures or tests here asks as often as it takes.
       printf '%s\n' "ORDERS_RATE_CUSTOMER=${ORDERS_RATE_CUSTOMER:-0}" \
         "ORDERS_RATE_RESTAURANT=${ORDERS_RATE_RESTAURANT:-0}" \
-        "ORDERS_RATE_OPERATOR=${ORDERS_RATE_OPERATOR:-0}"
+        "ORDERS_RATE_OPERATOR=${ORDERS_RATE_OPERATOR:-0}" \
+        "ORDERS_RATE_SERVICE=${ORDERS_RATE_SERVICE:-0}"
       ;;
     promotions)
       printf '%s\n' "PROMOTIONS_LISTEN=127.0.0.1:$(port promotions)" \
         "PROMOTIONS_DATABASE_URL=sqlite:$var/promotions.db" \
-        "PROMOTIONS_CODE_KEY_FILE=$var/promotions.key" \
-        "PROMOTIONS_RATE_CUSTOMER=${PROMOTIONS_RATE_CUSTOMER:-0}"
+        "PROMOTIONS_CODE_KEY_FILE=${PROMOTIONS_CODE_KEY_FILE:-$var/promotions.key}" \
+        "PROMOTIONS_RATE_CUSTOMER=${PROMOTIONS_RATE_CUSTOMER:-0}" \
+        "PROMOTIONS_RATE_OPERATOR=${PROMOTIONS_RATE_OPERATOR:-0}" \
+        "PROMOTIONS_RATE_SERVICE=${PROMOTIONS_RATE_SERVICE:-0}"
       ;;
     analytics)
       printf '%s\n' "ANALYTICS_LISTEN=127.0.0.1:$(port analytics)" "LAKE_URI=$var/lake"

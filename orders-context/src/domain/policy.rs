@@ -13,11 +13,11 @@ pub struct Policy {
     /// Names these times: another number for other times.
     #[serde(default = "upcast::policy_version")]
     pub version: u32,
-    /// How long the restaurant may take to answer, in milliseconds from placing.
+    /// How long the restaurant may take to answer, in milliseconds from placing, or from a redrive.
     pub accept_within_ms: i64,
-    /// How long the whole order may take, in milliseconds from placing.
+    /// How long the whole order may take, in milliseconds from placing, or from a redrive.
     pub complete_within_ms: i64,
-    /// When the restaurant is reminded, in milliseconds from placing, ascending.
+    /// When the restaurant is reminded, in milliseconds from the same moment, ascending.
     pub remind_after_ms: Vec<i64>,
     /// How long telling the customer is worth trying, in milliseconds from the fact to be told.
     pub tell_user_within_ms: i64,

@@ -129,6 +129,8 @@ pub async fn show(State(app): Api, Path(id): Path<String>, headers: HeaderMap) -
             headers(("ETag" = String, description = "Changes whenever the answer does"))),
         (status = 404, description = "There is no such restaurant", body = ProblemView,
             content_type = "application/problem+json"),
+        (status = 409, description = "Others keep changing it", body = ProblemView,
+            content_type = "application/problem+json"),
         (status = 412, description = "It stands otherwise than If-Match says", body = ProblemView,
             content_type = "application/problem+json"),
         (status = 422, description = "What was said makes no sense", body = ProblemView,

@@ -65,6 +65,15 @@ pub struct ProblemView {
     /// The last moment that a deadline may be moved to.
     #[schema(nullable = false, format = DateTime)]
     limit: Option<String>,
+    /// When the restaurant takes orders again.
+    #[schema(nullable = false, format = DateTime)]
+    until: Option<String>,
+    /// How many open orders the restaurant takes at once.
+    #[schema(nullable = false)]
+    capacity: Option<u32>,
+    /// How large a body may be, in bytes.
+    #[schema(nullable = false)]
+    limit_bytes: Option<usize>,
 }
 
 /// One wrong part of a body.

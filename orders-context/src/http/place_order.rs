@@ -78,8 +78,8 @@ pub struct NewItem {
 
 /// Places an order.
 ///
-/// Once this answers 201, the order is durable. The same request with the same key gets the same
-/// answer again, whatever has become of the order meanwhile.
+/// Once this answers 201, the order is durable. For a day the same request with the same key gets the same
+/// answer again, whatever has become of the order meanwhile; then the key is forgotten.
 #[utoipa::path(
     post,
     path = "/v1/orders",
@@ -98,6 +98,9 @@ pub struct NewItem {
                 ("ETag" = String, description = "Names this state of the order"),
             )),
         (status = 400, description = "No key, or no JSON", body = ProblemView,
+            content_type = "application/problem+json"),
+        (status = 409, description = "The restaurant takes no orders now (`until` says until when, if it is \
+            known) or no more (`capacity`), or the customer has as many open as one may", body = ProblemView,
             content_type = "application/problem+json"),
         (status = 422, description = "The order makes no sense, or the key was used for another",
             body = ProblemView, content_type = "application/problem+json"),

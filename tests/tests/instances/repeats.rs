@@ -60,6 +60,9 @@ pub async fn letters(addresses: &Addresses, taken: &[Taken], most: usize) -> Res
         }
     }
     let repeated = total - ids.len();
-    ensure!(repeated <= most, "{repeated} of {total} letters came twice, by blows to {most} at most");
+    ensure!(
+        repeated <= most,
+        "{repeated} of {total} letters came twice, by blows to {most} at most"
+    );
     Ok(format!("{total} letters of {} ids, {repeated} repeated", ids.len()))
 }

@@ -60,11 +60,14 @@ impl Security {
     ///   one's own `KAFKA_CERT_FILE` and `KAFKA_KEY_FILE`; all PEM.
     pub fn from_settings(settings: &mut Settings) -> Self {
         let protocol = settings.or("KAFKA_SECURITY_PROTOCOL", Protocol::default());
+        if !protocol.has_sasl() {
+            unused(settings, &["KAFKA_SASL_USERNAME"], protocol, "sasl_ssl");
+        }
+        if !protocol.has_tls() {
+            let files = ["KAFKA_CA_FILE", "KAFKA_CERT_FILE", "KAFKA_KEY_FILE"];
+            unused(settings, &files, protocol, "ssl or sasl_ssl");
+        }
         if protocol == Protocol::Plaintext {
-            if settings.optional::<String>("KAFKA_SASL_USERNAME").is_some() {
-                let what = "is set, and KAFKA_SECURITY_PROTOCOL is plaintext: set it to sasl_ssl";
-                settings.problem("KAFKA_SASL_USERNAME", what);
-            }
             return Self::default();
         }
         let mut all = vec![("security.protocol", protocol.as_str().to_owned())];
@@ -92,6 +95,18 @@ impl fmt::Debug for Security {
     }
 }
 
+/// Whoever set one of these wanted another protocol.
+fn unused(settings: &mut Settings, names: &[&'static str], protocol: Protocol, wanted: &str) {
+    let protocol = protocol.as_str();
+    for name in names {
+        if settings.optional::<String>(name).is_some() {
+            let what =
+                format!("is set, and KAFKA_SECURITY_PROTOCOL is {protocol}: set it to {wanted}");
+            settings.problem(name, what);
+        }
+    }
+}
+
 fn sasl(settings: &mut Settings) -> Vec<(&'static str, String)> {
     let mechanism: String = settings.required("KAFKA_SASL_MECHANISM");
     match mechanism.as_str() {
@@ -114,6 +129,10 @@ fn password(settings: &mut Settings) -> String {
     let Some(file) = settings.optional::<String>("KAFKA_SASL_PASSWORD_FILE") else {
         return settings.required("KAFKA_SASL_PASSWORD");
     };
+    if settings.optional::<String>("KAFKA_SASL_PASSWORD").is_some() {
+        let what = "is set beside KAFKA_SASL_PASSWORD: keep one of them";
+        settings.problem("KAFKA_SASL_PASSWORD_FILE", what);
+    }
     match std::fs::read_to_string(&file) {
         Ok(password) => password.trim_end().to_owned(),
         Err(cause) => {
@@ -194,6 +213,8 @@ mod tests {
         let mut client = ClientConfig::new();
         read(&login).unwrap().add_to(&mut client);
         assert_eq!(client.get("sasl.password"), Some("from a file"));
+        let both = [LOGIN.as_slice(), &login[3..]].concat();
+        assert!(read(&both).unwrap_err().contains("KAFKA_SASL_PASSWORD_FILE: is set beside"));
         login[3] = ("KAFKA_SASL_PASSWORD_FILE", "/nowhere");
         assert!(read(&login).unwrap_err().contains("KAFKA_SASL_PASSWORD_FILE: cannot be read"));
     }
@@ -205,6 +226,8 @@ mod tests {
             (&LOGIN[..3], "KAFKA_SASL_PASSWORD: is required"),
             (&LOGIN[..1], "KAFKA_SASL_MECHANISM: is required"),
             (&LOGIN[2..], "KAFKA_SECURITY_PROTOCOL is plaintext"),
+            (&[("KAFKA_CA_FILE", "ca.pem")], "plaintext: set it to ssl or sasl_ssl"),
+            (&[("KAFKA_SECURITY_PROTOCOL", "ssl"), LOGIN[2]], "ssl: set it to sasl_ssl"),
             (&[LOGIN[0], ("KAFKA_SASL_MECHANISM", "GSSAPI")], "is none of PLAIN"),
             (
                 &[("KAFKA_SECURITY_PROTOCOL", "ssl"), ("KAFKA_CERT_FILE", "own.pem")],

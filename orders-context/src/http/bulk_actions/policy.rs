@@ -13,13 +13,13 @@ pub struct PolicyBody {
     /// Names these times: another number for other times.
     #[schema(value_type = i64, minimum = 1, maximum = 4_294_967_295_i64, example = 2)]
     version: u32,
-    /// How long the restaurant may take to answer, in milliseconds from placing.
+    /// How long the restaurant may take to answer, in milliseconds from placing, or from a redrive.
     #[schema(minimum = 1, example = 900_000)]
     accept_within_ms: i64,
-    /// How long the whole order may take, in milliseconds from placing.
+    /// How long the whole order may take, in milliseconds from placing, or from a redrive.
     #[schema(minimum = 1, example = 7_200_000)]
     complete_within_ms: i64,
-    /// When the restaurant is reminded, in milliseconds from placing, rising.
+    /// When the restaurant is reminded, in milliseconds from the same moment, rising.
     #[schema(example = json!([90_000, 180_000, 480_000]))]
     remind_after_ms: Vec<i64>,
     /// How long telling the customer is worth trying, in milliseconds.

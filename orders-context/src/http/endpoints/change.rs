@@ -87,6 +87,8 @@ pub async fn test(
         (status = 200, description = "The endpoint", body = EndpointView),
         (status = 404, description = "There is no such endpoint for the caller", body = ProblemView,
             content_type = "application/problem+json"),
+        (status = 409, description = "Others keep changing it", body = ProblemView,
+            content_type = "application/problem+json"),
     )
 )]
 pub async fn pause(
@@ -111,6 +113,8 @@ pub async fn pause(
     responses(
         (status = 200, description = "The endpoint", body = EndpointView),
         (status = 404, description = "There is no such endpoint for the caller", body = ProblemView,
+            content_type = "application/problem+json"),
+        (status = 409, description = "Others keep changing it", body = ProblemView,
             content_type = "application/problem+json"),
     )
 )]

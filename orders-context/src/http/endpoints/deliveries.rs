@@ -149,6 +149,8 @@ pub async fn list(
         (status = 200, description = "The delivery, due at once", body = DeliveryView),
         (status = 404, description = "There is no such delivery for the caller", body = ProblemView,
             content_type = "application/problem+json"),
+        (status = 409, description = "Others keep changing it", body = ProblemView,
+            content_type = "application/problem+json"),
     )
 )]
 pub async fn replay(

@@ -43,11 +43,12 @@ pub struct PlaceView {
 }
 
 /// Where nothing personal ever comes, with what is there instead.
-const OPAQUE: [(&str, &str); 8] = [
+const OPAQUE: [(&str, &str); 9] = [
     (
         "orders: orders, journal, tasks and compact history",
         "opaque ids; they stay, so that the history is whole",
     ),
+    ("orders: deliveries to endpoints", "opaque ids"),
     ("orders: bulk actions and reasons of operators", "opaque ids; words that name nobody"),
     ("topic orders.order.events.v1", "opaque ids"),
     ("topic promotions.voucher.events.v1", "opaque ids"),
@@ -85,6 +86,12 @@ impl<'a> ReceiptView<'a> {
                 holds: "hashes of requests, found by the person's orders",
                 scanned: None,
                 erased: erased.keys,
+            },
+            PlaceView {
+                place: "topic orders.order.state.v1",
+                holds: "opaque ids; a tombstone for each of the person's orders takes its state back",
+                scanned: None,
+                erased: erased.orders,
             },
         ];
         let elsewhere = OPAQUE.iter().chain(&SENT);

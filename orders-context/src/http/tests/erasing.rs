@@ -59,6 +59,7 @@ async fn of_an_erased_person_not_a_byte_is_left() {
     };
     assert_eq!(erased("orders: contacts"), (json!(80), json!(40)));
     assert_eq!(erased("orders: idempotency keys"), (Value::Null, json!(40)));
+    assert_eq!(erased("topic orders.order.state.v1"), (Value::Null, json!(40)));
     assert_eq!(erased("promotions: vouchers"), (Value::Null, json!(0)));
     assert!(!receipt.to_string().contains("c-1815"), "it does not say whom");
     assert_eq!(found_in_files(&takeaway), [""; 0]);

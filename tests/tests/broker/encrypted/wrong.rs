@@ -18,13 +18,12 @@ pub async fn what_kafka_refuses_is_said(secured: &Secured, right: &User) -> Resu
     let without_tls = without_tls["KAFKA_BOOTSTRAP"].as_str();
     let mut without_login = right.clone();
     without_login.retain(|name, _| name == "KAFKA_BOOTSTRAP" || !name.starts_with("KAFKA_"));
+    let mut in_the_clear = with(right, "KAFKA_SECURITY_PROTOCOL", "sasl_plaintext");
+    in_the_clear.remove("KAFKA_CA_FILE");
     let cases = [
         (with(right, "KAFKA_SASL_PASSWORD", "guessed"), "correct KAFKA_SASL_USERNAME"),
         (with(right, "KAFKA_CA_FILE", &stranger(secured)?), "KAFKA_CA_FILE names the authority"),
-        (
-            with(right, "KAFKA_SECURITY_PROTOCOL", "sasl_plaintext"),
-            "correct KAFKA_SECURITY_PROTOCOL",
-        ),
+        (in_the_clear, "correct KAFKA_SECURITY_PROTOCOL"),
         (with(right, "KAFKA_BOOTSTRAP", without_tls), "correct KAFKA_SECURITY_PROTOCOL"),
         (without_login, "correct KAFKA_SECURITY_PROTOCOL"),
     ];
