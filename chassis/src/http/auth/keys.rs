@@ -1,21 +1,22 @@
 //! The public keys that tokens are checked with: a JWKS (RFC 7517) from a file or a URL, kept in
 //! memory and read again in the course of time, so that keys can be exchanged while we run.
 //!
-//! A key that is not known is looked for once, by whoever asks first, and no more often than every
-//! ten seconds: tokens with invented key ids cost the issuer nothing. While the issuer does not
-//! answer, the keys known so far stay in use.
+//! A key that is not known is looked for once, for all who ask, and no more often than every ten
+//! seconds: tokens with invented key ids cost the issuer nothing. A look goes on to its end, whoever
+//! hangs up meanwhile. While the issuer does not answer, the keys known so far stay in use, and nobody
+//! is told that theirs does not exist.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::task::JoinHandle;
 
 /// Keys are read again when they are older than this.
 const FRESH_FOR: Duration = Duration::from_secs(300);
@@ -63,7 +64,7 @@ pub(super) struct Key {
 pub(super) enum NoKey {
     /// The issuer has none with this id.
     Unknown,
-    /// No set could be read yet.
+    /// Nobody knows: the issuer did not answer when it was asked last.
     Unavailable,
 }
 
@@ -73,9 +74,17 @@ pub struct Keys {
     refused_prefix: Option<&'static str>,
     client: reqwest::Client,
     present: RwLock<Present>,
-    /// When they were last looked for; held by whoever is looking.
-    looked_at: Mutex<Option<Instant>>,
-    looking: AtomicBool,
+    /// The last look for them; held while one goes on.
+    last_look: LastLook,
+}
+
+type LastLook = Arc<Mutex<Option<Look>>>;
+
+/// A look for keys that has come to its end.
+#[derive(Clone, Copy)]
+struct Look {
+    at: Instant,
+    was_answered: bool,
 }
 
 #[derive(Default)]
@@ -126,8 +135,7 @@ impl Keys {
             refused_prefix,
             client,
             present: RwLock::default(),
-            looked_at: Mutex::new(None),
-            looking: AtomicBool::new(false),
+            last_look: Arc::default(),
         })
     }
 
@@ -136,33 +144,28 @@ impl Keys {
         self.present.read().unwrap_or_else(PoisonError::into_inner).generation
     }
 
-    /// Reads the keys again, beside what runs, when they are no longer fresh.
+    /// Looks for the keys, beside what runs, when they are no longer fresh or were never read.
     pub(super) fn refresh(self: &Arc<Self>) {
         let stale = {
             let present = self.present.read().unwrap_or_else(PoisonError::into_inner);
-            present.read_at.is_some_and(|at| at.elapsed() > FRESH_FOR)
+            present.read_at.is_none_or(|at| at.elapsed() > FRESH_FOR)
         };
-        if self.source.is_none() || !stale || self.looking.swap(true, Ordering::Relaxed) {
+        if !stale {
             return;
         }
-        let keys = Arc::clone(self);
-        tokio::spawn(async move {
-            keys.look().await;
-            keys.looking.store(false, Ordering::Relaxed);
-        });
+        // Where somebody is looking already, that is enough.
+        let Ok(last_look) = Arc::clone(&self.last_look).try_lock_owned() else { return };
+        if self.was_answered(&last_look).is_none() {
+            drop(self.start_look(last_look));
+        }
     }
 
     /// The key with this id. One that is not known is looked for.
-    pub(super) async fn find(&self, id: &str) -> Result<Arc<Key>, NoKey> {
+    pub(super) async fn find(self: &Arc<Self>, id: &str) -> Result<Arc<Key>, NoKey> {
         if let Some(key) = self.present_key(id) {
             return Ok(key);
         }
-        self.look().await;
-        let read = {
-            let present = self.present.read().unwrap_or_else(PoisonError::into_inner);
-            present.read_at.is_some()
-        };
-        let missing = if read { NoKey::Unknown } else { NoKey::Unavailable };
+        let missing = if self.look().await { NoKey::Unknown } else { NoKey::Unavailable };
         self.present_key(id).ok_or(missing)
     }
 
@@ -172,15 +175,38 @@ impl Keys {
     }
 
     /// Asks the source, unless that was done a moment ago; who comes meanwhile waits for the answer.
-    async fn look(&self) {
-        let mut looked_at = self.looked_at.lock().await;
-        if self.source.is_none() || looked_at.is_some_and(|at| at.elapsed() < LOOK_EVERY) {
-            return;
+    /// Whether there was one.
+    async fn look(self: &Arc<Self>) -> bool {
+        let last_look = Arc::clone(&self.last_look).lock_owned().await;
+        match self.was_answered(&last_look) {
+            Some(was_answered) => was_answered,
+            None => self.start_look(last_look).await.unwrap_or(false),
         }
-        *looked_at = Some(Instant::now());
-        if let Err(cause) = self.read_again().await {
-            tracing::warn!(error = %format!("{cause:#}"), "keys of tokens were not read again");
+    }
+
+    /// What came of the last look, if it is too early for another one.
+    fn was_answered(&self, last_look: &Option<Look>) -> Option<bool> {
+        if self.source.is_none() {
+            return Some(true);
         }
+        last_look.filter(|look| look.at.elapsed() < LOOK_EVERY).map(|look| look.was_answered)
+    }
+
+    /// Asks the source in a task of its own, which nobody who hangs up can stop. Whether it answered.
+    fn start_look(
+        self: &Arc<Self>,
+        mut last_look: OwnedMutexGuard<Option<Look>>,
+    ) -> JoinHandle<bool> {
+        let keys = Arc::clone(self);
+        tokio::spawn(async move {
+            let read = keys.read_again().await;
+            if let Err(cause) = &read {
+                tracing::warn!(error = %format!("{cause:#}"), "keys of tokens were not read again");
+            }
+            let was_answered = read.is_ok();
+            *last_look = Some(Look { at: Instant::now(), was_answered });
+            was_answered
+        })
     }
 
     async fn read_again(&self) -> anyhow::Result<()> {

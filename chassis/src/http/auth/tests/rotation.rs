@@ -3,11 +3,27 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
 use axum::routing::get;
+use tokio::sync::Semaphore;
 
 use super::*;
 use crate::config::Settings;
 use crate::http::auth::{AuthConfig, LocalIssuer};
+
+/// An issuer whose answers `answer` makes, and its address.
+async fn issuer_that<F, R>(answer: impl Fn() -> F + Clone + Send + Sync + 'static) -> String
+where
+    F: Future<Output = R> + Send,
+    R: IntoResponse + Send,
+{
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}/jwks", listener.local_addr().unwrap());
+    let router = Router::new().route("/jwks", get(answer));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    address
+}
 
 /// An issuer that counts how often it is asked, and its address.
 async fn issuer(set: JwkSet) -> (Arc<AtomicUsize>, String) {
@@ -18,11 +34,7 @@ async fn issuer(set: JwkSet) -> (Arc<AtomicUsize>, String) {
         let set = set.clone();
         async move { axum::Json(set) }
     };
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = format!("http://{}/jwks", listener.local_addr().unwrap());
-    let router = Router::new().route("/jwks", get(answer));
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    (asked, address)
+    (asked, issuer_that(answer).await)
 }
 
 #[tokio::test]
@@ -68,6 +80,71 @@ async fn keys_that_cannot_be_had_are_not_the_callers_fault() {
     let verifier = verifier(Keys::open(nobody, None).await.unwrap(), &evening());
     let token = Signer::ed25519("d").sign(&claims());
     assert_eq!(verifier.verify(&token).await, Err(Denied::Unavailable));
+}
+
+/// Its first answer has the old key, at once; the others have the new one too, when they may.
+#[tokio::test]
+async fn who_hangs_up_while_a_key_is_looked_for_takes_it_from_nobody() {
+    let (old, new) = (Signer::ed25519("old"), Signer::ed25519("new"));
+    let (first, later) = (jwks(&[&old]), jwks(&[&old, &new]));
+    let (asked, may_answer) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(1)));
+    let (asking, answering) = (Arc::clone(&asked), Arc::clone(&may_answer));
+    let sets = Arc::new(std::sync::Mutex::new(vec![later, first]));
+    let answer = move || {
+        let (answering, sets) = (Arc::clone(&answering), Arc::clone(&sets));
+        asking.add_permits(1);
+        async move {
+            answering.acquire().await.unwrap().forget();
+            axum::Json(sets.lock().unwrap().pop())
+        }
+    };
+    let address = issuer_that(answer).await;
+    let keys = Keys::open(address.parse().unwrap(), None).await.unwrap();
+    let verifier = Arc::new(verifier(keys, &evening()));
+    asked.acquire().await.unwrap().forget();
+    let (impatient, token) = (Arc::clone(&verifier), new.sign(&claims()));
+    let request = tokio::spawn(async move { impatient.verify(&token).await.map(drop) });
+    asked.acquire().await.unwrap().forget();
+    request.abort();
+    assert!(request.await.unwrap_err().is_cancelled());
+    may_answer.add_permits(1);
+    assert!(verifier.verify(&new.sign(&claims())).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_key_is_not_unknown_while_nobody_can_be_asked() {
+    let (known, stranger) = (Signer::ed25519("known"), Signer::ed25519("stranger"));
+    let sets = Arc::new(std::sync::Mutex::new(vec![jwks(&[&known])]));
+    let answer = move || {
+        let set = sets.lock().unwrap().pop();
+        async move { set.map(axum::Json).ok_or(StatusCode::BAD_GATEWAY) }
+    };
+    let keys = Keys::open(issuer_that(answer).await.parse().unwrap(), None).await.unwrap();
+    let verifier = verifier(keys, &evening());
+    for _ in 0..2 {
+        let denied = verifier.verify(&stranger.sign(&claims())).await;
+        assert_eq!(denied, Err(Denied::Unavailable));
+        assert!(verifier.verify(&known.sign(&claims())).await.is_ok());
+    }
+}
+
+#[tokio::test]
+async fn keys_that_were_never_read_are_looked_for_beside_what_runs() {
+    let known = Signer::ed25519("known");
+    let sets = Arc::new(std::sync::Mutex::new(vec![Some(jwks(&[&known])), None]));
+    let answer = move || {
+        let set = sets.lock().unwrap().pop().flatten();
+        async move { set.map(axum::Json).ok_or(StatusCode::BAD_GATEWAY) }
+    };
+    let keys = Keys::open(issuer_that(answer).await.parse().unwrap(), None).await.unwrap();
+    assert_eq!(keys.generation(), 0);
+    keys.refresh();
+    let read = async {
+        while keys.generation() == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), read).await.unwrap();
 }
 
 #[tokio::test]
