@@ -25,6 +25,7 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use super::deprecation::{Deprecation, operations};
 use super::rates::{Left, Rates};
 use super::{Denied, Principal, Quota, Verified, Verifier};
+use crate::clock::{Machine, Source};
 use crate::http::{Problem, describe_refusals, problem};
 
 /// The name of the security scheme in the document.
@@ -216,7 +217,7 @@ async fn admit<P: Principal>(
     };
     let caller = Caller(known);
     let (role, key) = (caller.role(), caller.key());
-    let left = match guard.rates.take(role, &key, guard.verifier.now_us()) {
+    let left = match guard.rates.take(role, &key, Machine.passed_us()) {
         Ok(left) => left,
         Err(refused) => {
             return told(Problem::from(&*refused).into_response(), Some(refused.left));

@@ -4,7 +4,8 @@
 //! A bucket is one number, the moment at which it will be full again (the generic cell rate
 //! algorithm): a request moves that moment on by its share, and is refused when it would lie further
 //! away than one window. Buckets that are full are forgotten; there are never more than a fixed
-//! number of them.
+//! number of them. Moments are those of the time that passes on this machine: a clock that is set
+//! lets nobody wait, and nobody ask more often.
 
 use std::collections::HashMap;
 use std::str::FromStr;

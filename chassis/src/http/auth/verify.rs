@@ -88,11 +88,6 @@ impl<P: Principal> Verifier<P> {
         Ok(Self::new(keys, "nobody", "nobody", Arc::new(crate::clock::SystemClock)))
     }
 
-    /// The present moment, as it judges tokens.
-    pub(super) fn now_us(&self) -> i64 {
-        self.clock.now_us()
-    }
-
     /// Whom the token stands for. A token verified before costs a look into a table.
     ///
     /// # Errors

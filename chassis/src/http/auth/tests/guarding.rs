@@ -22,7 +22,11 @@ async fn season(cook: Caller<Cook>) -> String {
 }
 
 fn kitchen(signer: &Signer) -> Routes<(), Cook> {
-    let verifier = verifier(Keys::fixed(&jwks(&[signer])).unwrap(), &evening());
+    kitchen_by(signer, &evening())
+}
+
+fn kitchen_by(signer: &Signer, clock: &ManualClock) -> Routes<(), Cook> {
+    let verifier = verifier(Keys::fixed(&jwks(&[signer])).unwrap(), clock);
     let quota = Quota { role: Rank::Chef, rate: Rate::per_minute(2) };
     Routes::new(Document::openapi(), Guard::new(verifier, vec![quota]))
         .route(&SEASON, routes!(season))
@@ -124,4 +128,20 @@ async fn who_asks_too_often_is_told_when_to_come_back() {
     assert_eq!(refused.headers()["retry-after"], "30");
     assert_eq!(refused.headers()["ratelimit"], "\"principal\";r=0;t=60");
     assert_eq!(season(with("sub", json!("luigi"))).await.status(), 200, "others may still ask");
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_lets_nobody_wait() {
+    let (signer, clock) = (Signer::ed25519("d"), evening());
+    let (routes, _) = kitchen_by(&signer, &clock).split();
+    let season = async || {
+        let request = Request::post("/dishes/dal")
+            .header("authorization", format!("Bearer {}", signer.sign(&claims())))
+            .body(Body::empty());
+        routes.clone().oneshot(request.unwrap()).await.unwrap()
+    };
+    assert_eq!(season().await.headers()["ratelimit"], "\"principal\";r=1;t=30");
+    clock.advance_us(-3_600_000_000);
+    assert_eq!(season().await.headers()["ratelimit"], "\"principal\";r=0;t=60");
+    assert_eq!(season().await.headers()["retry-after"], "30");
 }
