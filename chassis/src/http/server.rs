@@ -20,14 +20,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceExt;
 
-use super::Tls;
+use super::{Tls, most_connections};
 use crate::shutdown::Shutdown;
 
 /// How long running requests may take to finish after the shutdown began.
 const DRAIN: Duration = Duration::from_secs(5);
-
-/// Connections at a time; further ones wait in the listener's backlog.
-const MOST_CONNECTIONS: u32 = 8_192;
 
 /// How long a client may take to agree on encryption.
 const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
@@ -42,7 +39,7 @@ const GONE_AFTER: Duration = Duration::from_secs(30);
 /// An idle client is asked after so long whether it is still there.
 const ASK_AFTER: Duration = Duration::from_secs(15);
 
-/// What is waited when no connection can be taken, for want of file descriptors for instance.
+/// What is waited when no connection can be taken, for want of memory for instance.
 const BREATH: Duration = Duration::from_millis(100);
 
 /// Answers requests on `listener` until `shutdown`; then takes no more connections and lets the
@@ -65,7 +62,8 @@ pub async fn serve_over(
     app: Router,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
-    Server { tls, app, shutdown, drain: DRAIN, head_time: HEAD_TIME }.run(listener).await
+    let most = most_connections();
+    Server { tls, app, shutdown, most, drain: DRAIN, head_time: HEAD_TIME }.run(listener).await
 }
 
 /// What a connection needs.
@@ -74,6 +72,8 @@ pub(super) struct Server {
     pub(super) tls: Option<Tls>,
     pub(super) app: Router,
     pub(super) shutdown: Shutdown,
+    /// Connections at a time.
+    pub(super) most: u32,
     /// The time for running requests after the shutdown began.
     pub(super) drain: Duration,
     /// The time for the head of a request.
@@ -85,7 +85,7 @@ impl Server {
         if let Err(cause) = miss_the_vanished(&listener) {
             tracing::warn!(error = %cause, "clients that vanish are missed late");
         }
-        let room = Arc::new(Semaphore::new(MOST_CONNECTIONS as usize));
+        let room = Arc::new(Semaphore::new(self.most as usize));
         loop {
             let taken = tokio::select! {
                 biased;
@@ -96,7 +96,7 @@ impl Server {
             tokio::spawn(self.clone().answer(stream, permit));
         }
         drop(listener);
-        let all_gone = room.acquire_many(MOST_CONNECTIONS);
+        let all_gone = room.acquire_many(self.most);
         if tokio::time::timeout(self.drain, all_gone).await.is_err() {
             let drain = self.drain;
             tracing::warn!("requests were still running {drain:?} after the shutdown began");

@@ -133,6 +133,7 @@ async fn a_request_that_never_ends_does_not_keep_the_server() {
         tls: None,
         app,
         shutdown: shutdown.clone(),
+        most: 1,
         drain: Duration::from_millis(1),
         head_time: LONG,
     };
@@ -163,6 +164,7 @@ async fn a_client_that_does_not_finish_its_head_is_not_waited_for() {
         tls: None,
         app: Router::new(),
         shutdown: Shutdown::new(),
+        most: 1,
         drain: LONG,
         head_time: Duration::from_millis(20),
     };
