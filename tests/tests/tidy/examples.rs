@@ -2,7 +2,7 @@
 //! that must pass.
 
 use super::{
-    doors, layers, pages, report,
+    brokers, doors, layers, pages, report,
     source::{Manifest, Source, Workspace},
 };
 
@@ -41,6 +41,17 @@ fn a_context_names_no_other_context() {
     let manifests = vec![Manifest::parse("orders-context", manifest)];
     let found = layers::manifests(&Workspace { sources: Vec::new(), manifests });
     assert!(report(&found).contains("orders-context/Cargo.toml:1: depends on promotions-context"));
+}
+
+#[test]
+fn brokers_are_set_alike() {
+    let local = "broker.session.timeout.ms=4000\nnode.id=$node\nlisteners=PLAINTEXT://:9092\n";
+    let container = "  KAFKA_BROKER_SESSION_TIMEOUT_MS: 2000\n  KAFKA_NODE_ID: 1\n  \
+                     KAFKA_LISTENERS: INSIDE://:19092\n  KAFKA_LOG_DIRS: /data\n";
+    let found = report(&brokers::compare(local, container));
+    assert_eq!(found.lines().count(), 2, "{found}");
+    assert!(found.contains("compose.yaml:1: broker.session.timeout.ms is 2000, and 4000"));
+    assert!(report(&brokers::compare(local, &container.replace("2000", "\"4000\""))).is_empty());
 }
 
 #[test]

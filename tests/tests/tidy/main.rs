@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot read its files has failed")]
 
+mod brokers;
 mod doors;
 #[cfg(test)]
 mod examples;
@@ -66,6 +67,11 @@ fn every_route_stands_behind_a_policy() {
 fn every_file_reads_like_the_others() {
     let workspace = Workspace::read();
     assert_none(&pages::all(&workspace));
+}
+
+#[test]
+fn a_broker_in_a_container_is_set_as_the_local_one() {
+    assert_none(&brokers::compare(brokers::LOCAL, brokers::CONTAINER));
 }
 
 #[test]
