@@ -19,6 +19,11 @@ const BUSY_PAUSE: Duration = Duration::from_millis(5);
 /// How many compiled statements a connection keeps for `prepare_cached`.
 const CACHED_STATEMENTS: usize = 128;
 
+/// Of a file that is not made. A connection belongs to one thread at a time, which the borrow checker
+/// sees to.
+const EXISTING: OpenFlags =
+    OpenFlags::SQLITE_OPEN_READ_WRITE.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
+
 /// What each connection needs to be told; none of it is stored in the file.
 const CONNECTION: &str = "
     -- SQLite checks references only on request.
@@ -53,14 +58,26 @@ const WRITER: &str = "
 /// # Errors
 /// The file cannot be opened, or is no database.
 pub fn open(path: &Path) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_CREATE
-        // A connection belongs to one thread at a time, which the borrow checker sees to.
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = connect(path, flags)?;
-    use_wal(&conn)?;
-    conn.execute_batch(WRITER)?;
+    let conn = connect(path, EXISTING | OpenFlags::SQLITE_OPEN_CREATE)?;
+    make_writer(&conn)?;
     Ok(conn)
+}
+
+/// Opens the existing database at `path` for writing, whose tables have exactly the version that
+/// `migrations` lead to. It is not migrated, and no file is made.
+///
+/// # Errors
+/// There is no such file, it is no database, or its tables are older or newer.
+pub fn open_existing(path: &Path, migrations: &[&str]) -> Result<Connection, MigrateError> {
+    let conn = connect(path, EXISTING)?;
+    migrate::require_version(&conn, migrations)?;
+    make_writer(&conn)?;
+    Ok(conn)
+}
+
+fn make_writer(conn: &Connection) -> rusqlite::Result<()> {
+    use_wal(conn)?;
+    conn.execute_batch(WRITER)
 }
 
 /// Opens the existing database at `path` for reading: every statement that writes fails.
@@ -69,8 +86,7 @@ pub fn open(path: &Path) -> rusqlite::Result<Connection> {
 /// There is no such file, or it is no database.
 pub fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     // Not READ_ONLY: a reader must be able to write the index of the WAL if it is the first.
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = connect(path, flags)?;
+    let conn = connect(path, EXISTING)?;
     conn.execute_batch("PRAGMA query_only = ON;")?;
     Ok(conn)
 }

@@ -187,18 +187,31 @@ fn archive(
     }
 }
 
-/// The store that the configuration names, with the tables of this version.
+/// The store that the configuration names, for whoever runs the context: a file is made if there is
+/// none, and brought up to date.
 ///
 /// # Errors
 /// When it cannot be opened, or is a PostgreSQL that [`migrate_store`] has not brought up to date.
 pub async fn open_store(database: &Database) -> anyhow::Result<Arc<dyn Store>> {
-    Ok(match database {
-        Database::Sqlite(path) => Arc::new(open_sqlite(path)?),
+    match database {
+        Database::Sqlite(path) => Ok(Arc::new(open_sqlite(path)?)),
+        Database::Postgres(_) => open_existing(database).await,
+    }
+}
+
+/// The store that the configuration names, for whoever looks at it, perhaps beside a running context: it
+/// is there and has the tables of this version.
+///
+/// # Errors
+/// When it is not, with what to do.
+pub async fn open_existing(database: &Database) -> anyhow::Result<Arc<dyn Store>> {
+    let opened: anyhow::Result<Arc<dyn Store>> = match database {
+        Database::Sqlite(path) => Sqlite::open_existing(path).map(|store| Arc::new(store) as _),
         Database::Postgres(address) => {
-            let store = Postgres::open(address).await;
-            Arc::new(store.with_context(|| format!("cannot open the orders database {address}"))?)
+            Postgres::open(address).await.map(|store| Arc::new(store) as _)
         }
-    })
+    };
+    opened.with_context(|| format!("cannot open the orders database {database}"))
 }
 
 /// Whether no `orders serve` uses the store, as far as can be seen; one that is being stopped is waited for.

@@ -266,7 +266,7 @@ async fn verify(wait: Duration) -> anyhow::Result<()> {
     let database = settings.or("ORDERS_DATABASE_URL", Database::default());
     let (kafka, registry, database) = settings.finish((kafka, registry, database))?;
     let registry = RegistryClient::at(&registry)?;
-    let store = boot::open_store(&database).await?;
+    let store = boot::open_existing(&database).await?;
     let runtime = tokio::runtime::Handle::current();
     let report = tokio::task::spawn_blocking(move || {
         verify::verify(&kafka, &registry, &*store, wait, &runtime)
@@ -287,7 +287,7 @@ async fn reshard(shards: i32, wait: Duration) -> anyhow::Result<()> {
     if matches!(database, Database::Sqlite(_)) {
         bail!("SQLite is used by one process, and one relay is all it needs");
     }
-    let store = boot::open_store(&database).await?;
+    let store = boot::open_existing(&database).await?;
     let done = reshard::reshard(store, kafka, shards, wait).await?;
     print(&format!("{done}\n"))
 }
@@ -306,7 +306,7 @@ async fn plan(file: &Path, form: Form) -> anyhow::Result<()> {
     let database = settings.or("ORDERS_DATABASE_URL", Database::default());
     let database = settings.finish(database)?;
     let to = policy_file::read(file).map_err(|problems| anyhow!(problems.join("\n")))?;
-    let store = boot::open_store(&database).await?;
+    let store = boot::open_existing(&database).await?;
     let now = Timestamp(SteadyClock::start().now_us());
     form.show(&plan::plan(&*store, &to, now).await?)
 }
@@ -318,7 +318,7 @@ async fn check_own(form: Form) -> anyhow::Result<()> {
 }
 
 async fn check(database: &Database, form: Form) -> anyhow::Result<()> {
-    let store = boot::open_store(database).await?;
+    let store = boot::open_existing(database).await?;
     let checked = check::check(&*store, |violation| form.show(violation)).await?;
     form.show(&checked)?;
     if checked.violations > 0 {

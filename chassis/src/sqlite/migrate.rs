@@ -14,7 +14,7 @@ pub fn migrate(conn: &mut Connection, migrations: &[&str]) -> Result<(), Migrate
     let known = migrations.len();
     loop {
         let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let found = tx.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))?;
+        let found = version(&tx)?;
         let done = usize::try_from(found).unwrap_or(usize::MAX);
         if done > known {
             return Err(MigrateError::Newer { found, known });
@@ -30,9 +30,31 @@ pub fn migrate(conn: &mut Connection, migrations: &[&str]) -> Result<(), Migrate
     }
 }
 
-/// Why a database could not be brought to the present version. It is as it was before.
+/// Checks that the database has exactly the version that `migrations` lead to.
+pub(super) fn require_version(conn: &Connection, migrations: &[&str]) -> Result<(), MigrateError> {
+    let (found, known) = (version(conn)?, migrations.len());
+    match usize::try_from(found).unwrap_or(usize::MAX) {
+        done if done < known => Err(MigrateError::Older { found, known }),
+        done if done > known => Err(MigrateError::Newer { found, known }),
+        _ => Ok(()),
+    }
+}
+
+fn version(conn: &Connection) -> rusqlite::Result<i64> {
+    conn.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+/// Why a database is not, or could not be brought to, the present version. It is as it was before.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
+    /// Migrations are missing, and were not asked for.
+    #[error("the database has version {found} of its tables, this program needs {known}")]
+    Older {
+        /// What the database says.
+        found: i64,
+        /// How many migrations this program has.
+        known: usize,
+    },
     /// A later version of this program has written it.
     #[error(
         "the database has version {found}, but this program knows only {known}: \

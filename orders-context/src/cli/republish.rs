@@ -53,7 +53,7 @@ impl Again {
             boot::require_left(&database).await?;
         }
         let republish = Republish {
-            store: boot::open_store(&database).await?,
+            store: boot::open_existing(&database).await?,
             kafka,
             schema_ids: SchemaIds::of(&RegistryClient::at(&registry)?).await?,
             clock: Arc::new(SteadyClock::start()),

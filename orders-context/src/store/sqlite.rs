@@ -33,6 +33,8 @@ use super::{
     OrdersQuery, Outcome, Portion, Resharded, Standing, Store, Task, Wanted,
 };
 use crate::domain::{Availability, Receiver, Restaurant, Timestamp};
+use anyhow::{Context, ensure};
+use chassis::sqlite::MigrateError;
 use late::Late;
 use rusqlite::{Connection, ErrorCode};
 use std::path::{Path, PathBuf};
@@ -57,6 +59,18 @@ impl Sqlite {
     pub fn open(path: &Path) -> anyhow::Result<Self> {
         let mut writer = chassis::sqlite::open(path)?;
         chassis::sqlite::migrate(&mut writer, schema::MIGRATIONS)?;
+        Self::over(path, writer)
+    }
+
+    /// Opens a file that is there and has the tables of this version, and changes nothing in it.
+    ///
+    /// # Errors
+    /// There is no such file, or its tables are older or newer, with what to do.
+    pub fn open_existing(path: &Path) -> anyhow::Result<Self> {
+        Self::over(path, existing(path)?)
+    }
+
+    fn over(path: &Path, writer: Connection) -> anyhow::Result<Self> {
         let readers = (0..READERS)
             .map(|_| chassis::sqlite::open_reader(path))
             .collect::<Result<Vec<_>, _>>()?;
@@ -278,6 +292,17 @@ impl Store for Sqlite {
     fn journal_reader(&self) -> Result<Box<dyn JournalReader>, Error> {
         let conn = chassis::sqlite::open_reader(&self.path)?;
         Ok(Box::new(journal::Reader(conn)))
+    }
+}
+
+/// A connection to a file that is there and has the tables of this version.
+fn existing(path: &Path) -> anyhow::Result<Connection> {
+    ensure!(path.exists(), "there is no such file: correct the address");
+    match chassis::sqlite::open_existing(path, schema::MIGRATIONS) {
+        Err(older @ MigrateError::Older { .. }) => Err(older).context(
+            "use the `orders` that runs on it, or stop that and run `orders migrate` first",
+        ),
+        opened => Ok(opened?),
     }
 }
 

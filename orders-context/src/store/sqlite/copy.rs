@@ -3,7 +3,7 @@
 //! While this goes on nobody else can open the file, and it does not begin while somebody has it open.
 
 use super::feed::note_archived;
-use super::{late, schema};
+use super::{existing, late, schema};
 use crate::store::copy::{
     COPIED, Count, In, JOURNAL, Out, PAGE, Page, Part, Value, compare, same_columns,
 };
@@ -23,10 +23,10 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
 /// Reads all of it. Blocks.
 ///
 /// # Errors
-/// There is no such file, somebody uses it, it cannot be read, or nobody takes what is read.
+/// There is no such file, its tables are not those of this version, somebody uses it, it cannot be read,
+/// or nobody takes what is read.
 pub fn read(path: &Path, out: &Out) -> anyhow::Result<()> {
-    ensure!(path.exists(), "there is no such file");
-    alone(path, |tx| {
+    alone(existing(path)?, |tx| {
         let mut counts = Vec::new();
         for &table in COPIED {
             let columns = columns(tx, table)?;
@@ -44,7 +44,10 @@ pub fn read(path: &Path, out: &Out) -> anyhow::Result<()> {
 /// The file has orders already, somebody uses it, or something went wrong on either side: it is as it
 /// was before then.
 pub fn write(path: &Path, mut parts: In) -> anyhow::Result<Vec<Count>> {
-    alone(path, |tx| {
+    let mut conn = chassis::sqlite::open(path)?;
+    wait_until_left(&conn)?;
+    chassis::sqlite::migrate(&mut conn, schema::MIGRATIONS)?;
+    alone(conn, |tx| {
         for Count { table, rows } in count(tx)? {
             ensure!(rows == 0, "it is not empty ({rows} rows in {table}): name a new file");
         }
@@ -68,19 +71,17 @@ pub fn write(path: &Path, mut parts: In) -> anyhow::Result<Vec<Count>> {
 /// Whether nobody else has the file open. Blocks.
 ///
 /// # Errors
-/// Somebody has, or it cannot be opened.
+/// Somebody has, there is no such file, or its tables are not those of this version.
 pub fn require_left(path: &Path) -> anyhow::Result<()> {
-    wait_until_left(&chassis::sqlite::open(path)?)
+    wait_until_left(&existing(path)?)
 }
 
 /// Does `work` in one transaction, with nobody else there.
 fn alone<T>(
-    path: &Path,
+    mut conn: Connection,
     work: impl FnOnce(&Transaction<'_>) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    let mut conn = chassis::sqlite::open(path)?;
     wait_until_left(&conn)?;
-    chassis::sqlite::migrate(&mut conn, schema::MIGRATIONS)?;
     let tx = conn.transaction_with_behavior(TransactionBehavior::Exclusive)?;
     let done = work(&tx)?;
     tx.commit()?;

@@ -42,6 +42,33 @@ fn first_version(path: &std::path::Path) -> Connection {
     conn
 }
 
+#[test]
+fn who_only_looks_makes_no_file_and_migrates_none() {
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let path = folder.path().join("orders.db");
+    let refused = |path: &std::path::Path| {
+        let opened = Sqlite::open_existing(path).map(drop);
+        format!("{:#}", opened.expect_err("it is refused"))
+    };
+    assert!(refused(&path).contains("no such file"));
+    assert!(!path.exists());
+    std::fs::write(&path, "").expect("a file");
+    assert!(refused(&path).contains("run `orders migrate`"));
+    assert_eq!(std::fs::read(&path).expect("a file"), b"");
+    let newest = schema::MIGRATIONS.len();
+    let mut conn = chassis::sqlite::open(&path).expect("a database");
+    chassis::sqlite::migrate(&mut conn, &schema::MIGRATIONS[..newest - 1]).expect("its tables");
+    let version = |conn: &Connection| {
+        conn.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)).expect("one")
+    };
+    assert!(refused(&path).contains("run `orders migrate`"));
+    assert_eq!(version(&conn), newest as i64 - 1);
+    drop(Sqlite::open(&path).expect("it is migrated"));
+    drop(Sqlite::open_existing(&path).expect("it is there, and of this version"));
+    conn.pragma_update(None, "user_version", newest as i64 + 1).expect("of a later program");
+    assert!(refused(&path).contains("start the newer program"));
+}
+
 #[tokio::test]
 async fn orders_of_the_first_version_are_whole_in_this_one() {
     let folder = tempfile::TempDir::new().expect("a folder");
