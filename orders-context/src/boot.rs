@@ -5,7 +5,7 @@ mod relays;
 use crate::app::feed::Feeds;
 use crate::app::{App, EndpointTest};
 use crate::archiving::{self, OnTopic};
-use crate::config::{Config, CustomerChannel, Database, MailServer};
+use crate::config::{self, Config, CustomerChannel, Database, MailServer};
 use crate::leases::Leases;
 use crate::store::Store;
 use crate::store::postgres::{self, Postgres};
@@ -20,7 +20,7 @@ use crate::{
 use anyhow::Context;
 use chassis::clock::Clock;
 use chassis::http::auth::Guard;
-use chassis::http::{Health, Tls};
+use chassis::http::{Health, Tls, most_connections};
 use chassis::ids::{Ids, UuidV7Ids};
 use chassis::kafka::watch_admission;
 use chassis::postgres::Migrated;
@@ -50,10 +50,14 @@ pub async fn run(
     ids: Arc<dyn Ids>,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
+    let guard = Guard::new(config.auth.verifier(Arc::clone(&clock)).await?, config.quotas.clone());
+    let tls = config.tls.as_ref().map(Tls::load).transpose()?;
+    let channels = channels(&config)?;
     let store = open_store(&config.database).await?;
     let (app, mut group) =
         App::new(Arc::clone(&store), Arc::clone(&clock), ids, config.terms.clone(), config.limits);
-    let app = app.with_answer_links(config.answer_links.clone()).with_streams(config.streams);
+    let streams = config::streams_within(config.streams, most_connections());
+    let app = app.with_answer_links(config.answer_links.clone()).with_streams(streams);
     let (app, tests) = app.reaching(config.webhook_reach);
     let relays = Relays::of(&config, Arc::clone(&store), Arc::clone(&clock)).await?;
     relays.wakes().iter().for_each(|wake| group.wake_on_journal(wake.clone()));
@@ -61,9 +65,6 @@ pub async fn run(
     group.hand_tasks_to(hand_over);
     group.pause_by(config.pauses);
     group.open_at_most(config.most_open);
-    let channels = channels(&config)?;
-    let verifier = config.auth.verifier(Arc::clone(&clock)).await?;
-    let guard = Guard::new(verifier, config.quotas.clone());
     let health = Health::new();
     let router = chassis::http::router(
         http::router(app.clone(), guard).merge(http::answer_pages(app.clone())),
@@ -72,7 +73,6 @@ pub async fn run(
         http::BODY_LIMIT_BYTES,
     );
     let router = config.origins.clone().admit(router);
-    let tls = config.tls.as_ref().map(Tls::load).transpose()?;
     let listener = TcpListener::bind(config.listen).await;
     let listener = listener.with_context(|| format!("cannot listen on {}", config.listen))?;
     let mut leases = Leases::new(Arc::clone(&store), UuidV7Ids.next().to_string());
@@ -130,7 +130,7 @@ fn add_feeds(loops: &mut Supervisor, feeds: Feeds) {
 
 fn channels(config: &Config) -> anyhow::Result<Channels> {
     let mailer = |MailServer { smtp_url, from }: &MailServer| {
-        Mailer::new(smtp_url, from, mail::LIMIT).context("SMTP_URL").map(Arc::new)
+        Mailer::new(smtp_url, from, mail::LIMIT).map(Arc::new)
     };
     let mailer = config.mail.as_ref().map(mailer).transpose()?;
     let customers = match (&config.customers, &mailer) {

@@ -14,7 +14,10 @@ use chassis::http::{Origins, TlsFiles};
 use chassis::kafka::KafkaConfig;
 use chassis::postgres::Address;
 use chassis::signing::secret_bytes;
+use lettre::message::Mailbox;
+use lettre::{AsyncSmtpTransport, Tokio1Executor};
 use schemas::RegistryAddress;
+use schemas::registry::RegistryClient;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -89,7 +92,7 @@ pub struct MailServer {
     pub from: String,
 }
 
-/// Of the 8,192 connections that a process takes.
+/// Of the 8,192 connections that a process takes at most.
 const MOST_STREAMS: usize = 6_000;
 
 /// A day: as long as idempotency keys are remembered.
@@ -206,9 +209,20 @@ impl MailServer {
         let from = "Takeaway <orders@takeaway.example>".to_owned();
         let from = settings.or("ORDERS_MAIL_FROM", from);
         let smtp_url = match customers {
-            CustomerChannel::Mail => Some(settings.required("SMTP_URL")),
+            CustomerChannel::Mail => Some(settings.required::<String>("SMTP_URL")),
             CustomerChannel::Push(_) => settings.optional("SMTP_URL"),
         };
+        if from.parse::<Mailbox>().is_err() {
+            let what = "is no mailbox: it looks like Takeaway <orders@takeaway.example>";
+            settings.problem("ORDERS_MAIL_FROM", what);
+        }
+        if let Some(url) = smtp_url.as_deref().filter(|url| !url.is_empty())
+            && AsyncSmtpTransport::<Tokio1Executor>::from_url(url).is_err()
+        {
+            let what = "is not the address of a mail server: it looks like smtp://HOST:PORT or \
+                        smtps://USER:PASSWORD@HOST";
+            settings.problem("SMTP_URL", what);
+        }
         smtp_url.map(|smtp_url| Self { smtp_url, from })
     }
 }
@@ -302,8 +316,12 @@ fn answer_links(settings: &mut Settings) -> Option<AnswerLinks> {
 
 /// Reads where the registry is.
 pub fn registry(settings: &mut Settings) -> RegistryAddress {
-    let url = settings.required("SCHEMA_REGISTRY_URL");
-    RegistryAddress { url, ca_file: settings.optional("SCHEMA_REGISTRY_CA_FILE") }
+    let url: String = settings.required("SCHEMA_REGISTRY_URL");
+    if !url.is_empty() && RegistryClient::new(&url).is_err() {
+        let what = "is no address: it looks like http://127.0.0.1:8081/apis/ccompat/v7";
+        settings.problem("SCHEMA_REGISTRY_URL", what);
+    }
+    RegistryAddress { url, ca_file: settings.pem_file("SCHEMA_REGISTRY_CA_FILE").map(Into::into) }
 }
 
 fn streams(settings: &mut Settings) -> StreamLimits {
@@ -320,6 +338,18 @@ fn streams(settings: &mut Settings) -> StreamLimits {
     limits
 }
 
+/// The same, with a quarter of so many connections left to requests.
+pub fn streams_within(limits: StreamLimits, connections: u32) -> StreamLimits {
+    let room = connections as usize / 4 * 3;
+    if limits.in_all > room {
+        tracing::warn!(
+            "ORDERS_STREAMS is {}: of {connections} connections {room} are given to streams",
+            limits.in_all
+        );
+    }
+    StreamLimits { in_all: limits.in_all.min(room), ..limits }
+}
+
 fn pauses(settings: &mut Settings) -> Pauses {
     let standard = Pauses::standard();
     let pauses = Pauses {
@@ -334,102 +364,4 @@ fn pauses(settings: &mut Settings) -> Pauses {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_address_of_a_database_says_which_kind_it_is() {
-        let file: Database = "sqlite:var/orders.db".parse().unwrap();
-        assert_eq!(file, Database::Sqlite(PathBuf::from("var/orders.db")));
-        let shared: Database = "postgres://nonna:basilico@127.0.0.1/orders".parse().unwrap();
-        assert_eq!(format!("{shared:?}"), "Postgres(Address(postgres://127.0.0.1:5432/orders))");
-        for unknown in ["sqlite:", "mysql://nonna:basilico@db/orders", "postgres://basilico@/"] {
-            let refused = unknown.parse::<Database>().unwrap_err();
-            assert!(!refused.contains("basilico"), "{refused}");
-        }
-    }
-
-    #[test]
-    fn every_problem_is_reported_at_once() {
-        let mut settings = Settings::from_pairs([
-            ("ORDERS_LISTEN", "nowhere"),
-            ("ORDERS_DATABASE_URL", "mysql://"),
-            ("ORDERS_ACCEPT_WITHIN_MS", "0"),
-            ("ORDERS_POLICY", "no-such-file.json"),
-        ]);
-        let config = Config::from_settings(&mut settings);
-        let problems = settings.finish(config).unwrap_err().to_string();
-        for name in [
-            "ORDERS_LISTEN",
-            "ORDERS_DATABASE_URL",
-            "ORDERS_COMPLETE_WITHIN_MS",
-            "ORDERS_POLICY: says the times",
-            "ORDERS_POLICY: no-such-file.json cannot be read",
-            "SCHEMA_REGISTRY_URL",
-            "SMTP_URL",
-        ] {
-            assert!(problems.contains(name), "{name} in {problems}");
-        }
-    }
-
-    #[test]
-    fn customers_are_told_by_push_where_a_gateway_is_named() {
-        let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-        let problems = |url: &str, secret: &str, private: &str| {
-            let mut settings = Settings::from_pairs([
-                ("SCHEMA_REGISTRY_URL", "http://127.0.0.1:8081"),
-                ("ORDERS_PUSH_URL", url),
-                ("ORDERS_PUSH_SECRET", secret),
-                ("ORDERS_WEBHOOK_ALLOW_PRIVATE", private),
-            ]);
-            let config = Config::from_settings(&mut settings);
-            assert!(matches!(config.customers, CustomerChannel::Push(_)));
-            settings.finish(()).err().map(|error| error.problems().join(" ")).unwrap_or_default()
-        };
-        assert_eq!(problems("https://push.example/v1", secret, "false"), "");
-        assert_eq!(problems("http://127.0.0.1:7070/", secret, "true"), "");
-        for (url, secret, private, named) in [
-            ("http://127.0.0.1:7070/", secret, "false", "ORDERS_PUSH_URL: leads"),
-            ("ftp://push.example/", secret, "true", "ORDERS_PUSH_URL: must be"),
-            ("https://ada:lace@push.example/", secret, "true", "ORDERS_PUSH_URL: must be"),
-            ("https://push.example/", "whsec_c2hvcnQ=", "false", "ORDERS_PUSH_SECRET: must be"),
-        ] {
-            let found = problems(url, secret, private);
-            assert!(found.contains(named), "{url}: {found}");
-            assert!(!found.contains("lace") && !found.contains(secret), "{found}");
-        }
-    }
-
-    #[test]
-    fn links_need_an_address_and_a_key() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = |name: &str, text: &str| {
-            let path = folder.path().join(name);
-            std::fs::write(&path, text).unwrap();
-            path.to_str().unwrap().to_owned()
-        };
-        let good = file("good", &format!("{}\n", "0a".repeat(32)));
-        let short = file("short", "0a0a");
-        let problems = |pairs: &[(&'static str, &str)]| {
-            let mut settings = Settings::from_pairs(pairs.iter().copied());
-            let links = answer_links(&mut settings);
-            let problems = settings.finish(()).err().map(|error| error.problems().join(" "));
-            (links.is_some(), problems.unwrap_or_default())
-        };
-        let (url, key) = ("ORDERS_PUBLIC_URL", "ORDERS_LINK_KEY_FILE");
-        assert_eq!(problems(&[]), (false, String::new()));
-        assert_eq!(
-            problems(&[(url, "https://orders.example"), (key, &good)]),
-            (true, String::new())
-        );
-        for (settings, named) in [
-            (vec![(url, "https://orders.example")], "set both or neither"),
-            (vec![(url, "https://orders.example"), (key, short.as_str())], "64 hexadecimal"),
-            (vec![(url, "https://orders.example"), (key, "/no/such")], "cannot be read"),
-            (vec![(url, "mailto:nino@example.org"), (key, good.as_str())], "must be a URL"),
-        ] {
-            let (_, found) = problems(&settings);
-            assert!(found.contains(named), "{found}");
-        }
-    }
-}
+mod tests;

@@ -7,7 +7,7 @@
 //! is told that theirs does not exist.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -123,6 +123,17 @@ impl Keys {
             (Ok(()), _) => {}
         }
         Ok(Arc::new(keys))
+    }
+
+    /// Whether [`Keys::open`] would take the keys in this file.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(super) fn check_file(
+        path: &Path,
+        refused_prefix: Option<&'static str>,
+    ) -> anyhow::Result<()> {
+        parse(&std::fs::read(path)?, refused_prefix).map(drop)
     }
 
     fn empty(source: Option<Source>, refused_prefix: Option<&'static str>) -> anyhow::Result<Self> {

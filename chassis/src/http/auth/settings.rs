@@ -21,6 +21,16 @@ pub enum Environment {
     Production,
 }
 
+impl Environment {
+    /// How ids of keys begin that do not count there.
+    fn refused_prefix(self) -> Option<&'static str> {
+        match self {
+            Self::Production => Some(LOCAL_KEY_PREFIX),
+            Self::Development => None,
+        }
+    }
+}
+
 impl FromStr for Environment {
     type Err = &'static str;
 
@@ -78,6 +88,11 @@ impl AuthConfig {
                 settings.problem("TOKEN_ISSUER", "is that of the local stack: name your issuer");
             }
         }
+        if let Some(Source::File(file)) = &jwks
+            && let Err(cause) = Keys::check_file(file, environment.refused_prefix())
+        {
+            settings.problem("TOKEN_JWKS", format!("names a file that cannot be used ({cause:#})"));
+        }
         Self {
             environment,
             jwks,
@@ -103,13 +118,7 @@ impl AuthConfig {
         clock: Arc<dyn Clock>,
     ) -> anyhow::Result<Verifier<P>> {
         let keys = match &self.jwks {
-            Some(source) => {
-                let refused = match self.environment {
-                    Environment::Production => Some(LOCAL_KEY_PREFIX),
-                    Environment::Development => None,
-                };
-                Keys::open(source.clone(), refused).await?
-            }
+            Some(source) => Keys::open(source.clone(), self.environment.refused_prefix()).await?,
             None => Keys::fixed(&LocalIssuer::open(&self.local_key)?.keys())?,
         };
         Ok(Verifier::new(keys, &self.issuer, &self.audience, clock))

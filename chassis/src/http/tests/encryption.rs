@@ -73,14 +73,23 @@ fn a_certificate_and_its_key_come_together() {
         settings.finish(files)
     };
     assert_eq!(read(&[]).unwrap(), None);
-    assert!(read(&[("TLS_CERTIFICATE", "a"), ("TLS_KEY", "b")]).unwrap().is_some());
     for (lonely, missing) in [("TLS_CERTIFICATE", "TLS_KEY"), ("TLS_KEY", "TLS_CERTIFICATE")] {
         let refused = read(&[(lonely, "a")]).unwrap_err();
         assert!(refused.problems()[0].starts_with(missing), "{refused}");
     }
     let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (one, other) = (files(one.path()), files(other.path()));
-    let mixed = TlsFiles { key: other.key, ..one.clone() };
+    let mixed = TlsFiles { key: other.key.clone(), ..one.clone() };
+    let text = |path: &std::path::Path| path.to_str().unwrap().to_owned();
+    let said = |certificates: &str, key: &str| {
+        read(&[("TLS_CERTIFICATE", certificates), ("TLS_KEY", key)]).map_err(|all| all.to_string())
+    };
+    let (certificate, key) = (text(&one.certificates), text(&one.key));
+    assert_eq!(said(&certificate, &key), Ok(Some(one.clone())));
+    let both = said("/nowhere.pem", &certificate).unwrap_err();
+    assert!(both.contains("TLS_CERTIFICATE: names") && both.contains("TLS_KEY: names"), "{both}");
+    let others = said(&certificate, &text(&other.key)).unwrap_err();
+    assert!(others.contains("TLS_KEY: is not the key"), "{others}");
     assert!(Tls::load(&one).is_ok());
     assert!(Tls::load(&mixed).is_err(), "they do not go together");
     let missing = TlsFiles { key: "nowhere.key".into(), ..one };

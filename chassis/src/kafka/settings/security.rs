@@ -143,29 +143,16 @@ fn password(settings: &mut Settings) -> String {
 }
 
 fn tls(settings: &mut Settings) -> Vec<(&'static str, String)> {
-    let mut file = |variable| pem_file(settings, variable);
     let files = [
-        ("ssl.ca.location", file("KAFKA_CA_FILE")),
-        ("ssl.certificate.location", file("KAFKA_CERT_FILE")),
-        ("ssl.key.location", file("KAFKA_KEY_FILE")),
+        ("ssl.ca.location", settings.pem_file("KAFKA_CA_FILE")),
+        ("ssl.certificate.location", settings.pem_file("KAFKA_CERT_FILE")),
+        ("ssl.key.location", settings.pem_file("KAFKA_KEY_FILE")),
     ];
     if files[1].1.is_some() != files[2].1.is_some() {
         let what = "goes with KAFKA_KEY_FILE: set both, or neither";
         settings.problem("KAFKA_CERT_FILE", what);
     }
     files.into_iter().filter_map(|(name, file)| Some((name, file?))).collect()
-}
-
-/// The path that `variable` names. A file that is none would only show itself much later, as a client
-/// that cannot be made.
-fn pem_file(settings: &mut Settings, variable: &'static str) -> Option<String> {
-    let path: String = settings.optional(variable)?;
-    match std::fs::read(&path) {
-        Ok(bytes) if String::from_utf8_lossy(&bytes).contains("-----BEGIN ") => {}
-        Ok(_) => settings.problem(variable, "names a file with no PEM in it"),
-        Err(cause) => settings.problem(variable, format!("cannot be read: {cause}")),
-    }
-    Some(path)
 }
 
 #[cfg(test)]

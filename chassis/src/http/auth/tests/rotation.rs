@@ -177,9 +177,10 @@ async fn production_takes_no_key_of_the_local_stack() {
         assert!(refused.contains(named), "{pairs:?}: {refused}");
     }
     let smuggled = [production, ("TOKEN_JWKS", file), ("TOKEN_ISSUER", "https://issuer.example")];
-    let config = read(&smuggled).unwrap();
-    let refused = config.verifier::<Cook>(Arc::new(evening())).await.map(|_| ());
-    assert!(refused.unwrap_err().to_string().contains("local stack"));
+    let refused = read(&smuggled).unwrap_err().to_string();
+    assert!(refused.contains("TOKEN_JWKS: names a file that cannot be used (the key of the local"));
+    let missing = read(&[("TOKEN_JWKS", "/nowhere.json"), ("TOKEN_ISSUER", "i")]);
+    assert!(missing.unwrap_err().to_string().contains("TOKEN_JWKS: names a file"));
     let local = read(&[("TOKEN_LOCAL_KEY", key)]).unwrap();
     assert!(local.verifier::<Cook>(Arc::new(evening())).await.is_ok());
 }
