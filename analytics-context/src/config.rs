@@ -54,7 +54,7 @@ impl Config {
 fn registry(settings: &mut Settings) -> RegistryAddress {
     let url = "http://127.0.0.1:8081/apis/ccompat/v7".to_owned();
     RegistryAddress {
-        url: settings.or("SCHEMA_REGISTRY_URL", url),
+        url: settings.http_url("SCHEMA_REGISTRY_URL").unwrap_or(url),
         ca_file: settings.pem_file("SCHEMA_REGISTRY_CA_FILE").map(Into::into),
     }
 }

@@ -3,7 +3,7 @@
 //! A context's configuration is a few small structs that read their fields from [`Settings`].
 //! Values are never repeated in a problem, because any of them may be a secret.
 
-mod pem_file;
+mod outside;
 mod secret_file;
 
 use std::collections::HashMap;

@@ -17,7 +17,6 @@ use chassis::signing::secret_bytes;
 use lettre::message::Mailbox;
 use lettre::{AsyncSmtpTransport, Tokio1Executor};
 use schemas::RegistryAddress;
-use schemas::registry::RegistryClient;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -316,11 +315,8 @@ fn answer_links(settings: &mut Settings) -> Option<AnswerLinks> {
 
 /// Reads where the registry is.
 pub fn registry(settings: &mut Settings) -> RegistryAddress {
-    let url: String = settings.required("SCHEMA_REGISTRY_URL");
-    if !url.is_empty() && RegistryClient::new(&url).is_err() {
-        let what = "is no address: it looks like http://127.0.0.1:8081/apis/ccompat/v7";
-        settings.problem("SCHEMA_REGISTRY_URL", what);
-    }
+    const URL: &str = "SCHEMA_REGISTRY_URL";
+    let url = settings.http_url(URL).unwrap_or_else(|| settings.required(URL));
     RegistryAddress { url, ca_file: settings.pem_file("SCHEMA_REGISTRY_CA_FILE").map(Into::into) }
 }
 

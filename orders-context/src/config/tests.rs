@@ -37,7 +37,7 @@ fn every_problem_is_reported_at_once() {
         "ORDERS_COMPLETE_WITHIN_MS",
         "ORDERS_POLICY: says the times",
         "ORDERS_POLICY: no-such-file.json cannot be read",
-        "SCHEMA_REGISTRY_URL: is no address",
+        "SCHEMA_REGISTRY_URL: must be a URL",
         "SCHEMA_REGISTRY_CA_FILE: cannot be read",
         "SMTP_URL: is not the address",
         "ORDERS_MAIL_FROM: is no mailbox",

@@ -32,6 +32,8 @@ fn every_problem_is_reported_together_and_no_value_is_repeated() {
         ("PROMOTIONS_CODE_KEY_FILE", file.path().to_str().unwrap()),
         ("PROMOTIONS_DATABASE_URL", "postgres://secret@elsewhere"),
         ("PROMOTIONS_LISTEN", "everywhere"),
+        ("SCHEMA_REGISTRY_URL", "everywhere:8081"),
+        ("SCHEMA_REGISTRY_CA_FILE", "/nowhere.pem"),
         ("PROMOTIONS_CAMPAIGN_MINIMUM_MINOR", "-1"),
         ("PROMOTIONS_CAMPAIGN_VALUE_MINOR", "0"),
         ("PROMOTIONS_CAMPAIGN_VOUCHER_MINIMUM_MINOR", "-1"),
@@ -40,7 +42,7 @@ fn every_problem_is_reported_together_and_no_value_is_repeated() {
     ]);
     let config = Config::from_settings(&mut settings);
     let error = settings.finish(config).unwrap_err();
-    assert_eq!(error.problems().len(), 8, "{error}");
+    assert_eq!(error.problems().len(), 10, "{error}");
     for hidden in ["secret", "everywhere", "a key that is none"] {
         assert!(!error.to_string().contains(hidden), "{error}");
     }
