@@ -16,6 +16,7 @@ use serde::{Serialize, Serializer};
 use crate::record::{Columns, Event};
 use crate::topics::MAX_MESSAGE_BYTES;
 
+mod bounded;
 mod interned;
 mod skippable;
 
@@ -60,6 +61,10 @@ pub enum DecodeError {
     /// The message does not begin with a zero byte and a schema id.
     #[error("not in Confluent's framing ({0} bytes)")]
     NotFramed(usize),
+    /// The frame names an id that no registry gives: they count in signed integers from 1. Asking one for it may
+    /// fail in ways that look like an outage.
+    #[error("no registry has a schema {0}")]
+    NoSuchSchema(u32),
     /// The writer's schema is that of another record, or of an incompatible one.
     #[error("schema {id}: {cause}")]
     WrongRecord {
@@ -82,7 +87,7 @@ impl DecodeError {
     /// A stable word for the kind of failure, for headers of dead letters and for metrics.
     pub const fn class(&self) -> &'static str {
         match self {
-            Self::UnknownSchema(_) => "unknown_schema",
+            Self::UnknownSchema(_) | Self::NoSuchSchema(_) => "unknown_schema",
             Self::NotFramed(_) => "not_framed",
             Self::WrongRecord { .. } => "wrong_record",
             Self::Corrupt { .. } => "corrupt",
@@ -192,6 +197,9 @@ impl<E: Event> Decoder<E> {
             return Err(DecodeError::NotFramed(message.len()));
         };
         let id = u32::from_be_bytes([a, b, c, d]);
+        if !matches!(i32::try_from(id), Ok(1..)) {
+            return Err(DecodeError::NoSuchSchema(id));
+        }
         let reader = match self.readers.get(&id) {
             Some(Ok(reader)) => reader,
             Some(Err(cause)) => return Err(DecodeError::WrongRecord { id, cause: cause.clone() }),
@@ -208,8 +216,8 @@ impl<E: Event> Decoder<E> {
     }
 }
 
-/// A reader of the writer's schema, if it is one that this version's record can be read from: same name, and
-/// every column without a default present in the same type.
+/// A reader of the writer's schema, if it is one that this version's record can be read from: same name,
+/// every column without a default present in the same type, and nothing beside them that cannot be passed over.
 fn reader<E: Event>(schema_json: &str) -> Result<GenericDatumReader<'static>, SchemaError> {
     let ours = interned::schema(E::SUBJECT.latest())?;
     let theirs = interned::schema(schema_json)?;
@@ -225,6 +233,7 @@ fn reader<E: Event>(schema_json: &str) -> Result<GenericDatumReader<'static>, Sc
         }
         Err(error) => return Err(SchemaError::Incompatible(cause(&error))),
     }
+    bounded::check(theirs).map_err(|reason| SchemaError::Incompatible(cause(&reason)))?;
     // No reader's schema: resolving against one is not implemented for direct reading.
     GenericDatumReader::builder(interned::schema(&skippable::skippable(schema_json)?)?)
         .human_readable(false)

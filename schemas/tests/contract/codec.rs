@@ -198,6 +198,68 @@ fn what_a_later_version_adds_is_passed_over() {
     assert_eq!(decoder.decode(&message), Ok(samples::order_events().swap_remove(0)));
 }
 
+/// The latest version with one more column.
+fn with_column(of: Value) -> String {
+    let mut schema: Value = serde_json::from_str(latest()).expect("JSON");
+    let fields = schema["fields"].as_array_mut().expect("fields");
+    fields.push(json!({ "name": "more", "type": of }));
+    schema.to_string()
+}
+
+fn record_of(name: &str, fields: &[(&str, Value)]) -> Value {
+    let fields = fields.iter().map(|(name, of)| json!({ "name": name, "type": of }));
+    json!({ "type": "record", "name": name, "fields": fields.collect::<Vec<_>>() })
+}
+
+#[test]
+fn a_column_that_cannot_be_passed_over_makes_its_schema_a_wrong_one() {
+    let array = |of: Value| json!({ "type": "array", "items": of });
+    let fixed = |size: u64| json!({ "type": "fixed", "name": "Seal", "size": size });
+    let nested = |levels: u8| {
+        (0..levels).fold(json!("long"), |within, level| {
+            record_of(&format!("Level{level}"), &[("within", within)])
+        })
+    };
+    let nothing = "takes no bytes";
+    for (column, reason) in [
+        (array(json!("null")), nothing),
+        (array(record_of("Nothing", &[])), nothing),
+        (array(fixed(0)), nothing),
+        (array(record_of("Nothings", &[("a", json!("null"))])), nothing),
+        (record_of("Node", &[("next", json!(["null", "Node"]))]), "contains itself"),
+        (record_of("Tree", &[("branches", array(json!("Tree")))]), "contains itself"),
+        (nested(40), "lie within each other"),
+        (fixed(1 << 60), "longer than any message"),
+    ] {
+        let verdict = Decoder::<OrderEvent>::new().add(ID, &with_column(column.clone()));
+        let Err(DecodeError::WrongRecord { cause, .. }) = verdict else {
+            panic!("{column}: {verdict:?}")
+        };
+        assert!(cause.to_string().contains(reason), "{column}: {cause}");
+    }
+    for column in [
+        array(json!(["null"])),
+        array(array(fixed(16))),
+        json!(["null", record_of("Nothing", &[])]),
+        json!({ "type": "map", "values": "null" }),
+        nested(20),
+    ] {
+        let verdict = Decoder::<OrderEvent>::new().add(ID, &with_column(column.clone()));
+        assert_eq!(verdict, Ok(()), "{column}");
+    }
+}
+
+#[test]
+fn an_id_that_no_registry_gives_is_final() {
+    for id in [0, 1 << 31, u32::MAX] {
+        let message = [&[0][..], &id.to_be_bytes(), b"x"].concat();
+        assert_eq!(decoder().decode(&message), Err(DecodeError::NoSuchSchema(id)));
+    }
+    let highest = i32::MAX.unsigned_abs();
+    let message = [&[0][..], &highest.to_be_bytes(), b"x"].concat();
+    assert_eq!(decoder().decode(&message), Err(DecodeError::UnknownSchema(highest)));
+}
+
 #[test]
 fn an_event_type_of_a_later_version_is_unknown_and_cannot_be_written() {
     let change = |name: &str, value: &mut Avro| match name {
