@@ -19,6 +19,8 @@ mod letters;
 mod outage;
 #[path = "kafka/partly.rs"]
 mod partly;
+#[path = "kafka/recovery.rs"]
+mod recovery;
 #[path = "kafka/relay.rs"]
 mod relay;
 #[path = "kafka/topics.rs"]

@@ -47,7 +47,7 @@ impl From<Incoming> for Fact {
             topic: record.topic.to_string(),
             partition: record.partition,
             offset: record.offset,
-            timestamp_ms: record.timestamp_ms,
+            timestamp_ms: record.timestamp_ms.unwrap_or_default(),
             key: text(record.key.as_deref().unwrap_or_default()),
             event_type: event_type.unwrap_or_default().to_owned(),
             sequence: header("ce_sequence").and_then(|digits| digits.parse().ok()),

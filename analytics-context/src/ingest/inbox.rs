@@ -95,6 +95,10 @@ impl Inbox for LakeInbox {
         self.flush_due(Instant::now())
     }
 
+    fn has_recovered(&self) -> bool {
+        self.sinks.iter().all(Sink::has_recovered)
+    }
+
     fn stop(&mut self) -> Result<(), Failure> {
         for sink in &mut self.sinks {
             self.runtime.block_on(sink.flush(&*self.lookup)).map_err(Failure::Retry)?;

@@ -126,7 +126,7 @@ fn batch(from: i64, values: &[Vec<u8>]) -> Batch {
         topic: topic.clone(),
         partition: 2,
         offset,
-        timestamp_ms: 1_795_435_200_000,
+        timestamp_ms: Some(1_795_435_200_000),
         key: None,
         payload: Some(value.clone()),
         headers: Vec::new(),
@@ -201,6 +201,39 @@ fn an_outage_of_the_registry_is_waited_for() {
     kitchen.registry.is_away.store(false, Ordering::SeqCst);
     inbox.take(batch(0, &placed(2))).unwrap();
     assert_eq!(kitchen.rows(), [(0, None), (1, None)]);
+}
+
+#[test]
+fn it_has_recovered_once_what_could_not_be_committed_is() {
+    let kitchen = Kitchen::new();
+    let mut inbox = kitchen.inbox(2);
+    inbox.positions().unwrap();
+    assert!(inbox.has_recovered(), "nothing has failed");
+    kitchen.registry.is_away.store(true, Ordering::SeqCst);
+    for _ in 0..2 {
+        assert_retry(inbox.take(batch(0, &placed(2))), "registry is away");
+        inbox.positions().unwrap();
+        inbox.take(batch(0, &placed(1))).unwrap();
+        inbox.tick().unwrap();
+        assert!(!inbox.has_recovered(), "what it only holds is not stored");
+        inbox.positions().unwrap();
+    }
+    kitchen.registry.is_away.store(false, Ordering::SeqCst);
+    inbox.take(batch(0, &placed(2))).unwrap();
+    assert!(inbox.has_recovered());
+}
+
+#[test]
+fn what_a_twin_has_committed_is_not_left_undone() {
+    let kitchen = Kitchen::new();
+    let (mut first, mut twin) = (kitchen.inbox(2), kitchen.inbox(1));
+    first.positions().unwrap();
+    twin.positions().unwrap();
+    twin.take(batch(0, &placed(1))).unwrap();
+    assert_retry(first.take(batch(0, &placed(2))), "somebody else");
+    assert!(!first.has_recovered());
+    first.positions().unwrap();
+    assert!(first.has_recovered());
 }
 
 #[test]

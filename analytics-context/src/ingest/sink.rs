@@ -22,6 +22,8 @@ pub struct Sink {
     table: Option<Table>,
     upkeep: Box<dyn Upkeep>,
     pub(super) window: Window,
+    /// The moves that could not be committed, each until its partition has moved after all.
+    failed: Vec<Advance>,
     statuses: Statuses,
 }
 
@@ -46,6 +48,7 @@ impl Sink {
             table: None,
             upkeep,
             window: Window::default(),
+            failed: Vec::new(),
             statuses,
         })
     }
@@ -81,7 +84,17 @@ impl Sink {
             status.positions = positions.iter().copied().collect();
         });
         self.table = Some(table);
+        // An answer may have been lost, or a twin was faster.
+        self.failed.retain(|failed| {
+            let has_moved = |&(partition, at)| partition == failed.partition && at > failed.from;
+            !positions.iter().any(has_moved)
+        });
         Ok(positions)
+    }
+
+    /// Whether all that could not be committed is committed now.
+    pub fn has_recovered(&self) -> bool {
+        self.failed.is_empty()
     }
 
     /// Commits what was read. Afterwards nothing is pending; after an error, [`Sink::restart`].
@@ -89,6 +102,18 @@ impl Sink {
     /// # Errors
     /// When the registry or the lake cannot be reached, or the table moved. All of it may pass.
     pub async fn flush(&mut self, lookup: &dyn SchemaLookup) -> anyhow::Result<()> {
+        let advances = self.window.advances();
+        let outcome = self.commit(lookup).await;
+        match outcome {
+            Ok(()) => self.failed.retain(|failed| {
+                !advances.iter().any(|advance| advance.partition == failed.partition)
+            }),
+            Err(_) => self.failed = advances,
+        }
+        outcome
+    }
+
+    async fn commit(&mut self, lookup: &dyn SchemaLookup) -> anyhow::Result<()> {
         if self.window.is_empty() {
             return Ok(());
         }

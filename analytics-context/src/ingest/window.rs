@@ -44,10 +44,10 @@ pub struct Torn {
 }
 
 impl Window {
-    /// Takes one record.
+    /// Takes one record, of which nothing is held but what becomes a row.
     pub fn push(&mut self, record: Incoming, now: Instant) {
         self.bytes += record.payload.as_ref().map_or(0, Vec::len);
-        self.records.push(record);
+        self.records.push(Incoming { key: None, headers: Vec::new(), ..record });
         self.first_record.get_or_insert(now);
     }
 
@@ -114,7 +114,7 @@ mod tests {
             topic: "orders".into(),
             partition: 0,
             offset: 0,
-            timestamp_ms: 0,
+            timestamp_ms: None,
             key: None,
             payload: Some(vec![0; bytes]),
             headers: Vec::new(),
@@ -142,6 +142,17 @@ mod tests {
             sizes.iter().for_each(|bytes| window.push(record(*bytes), begin));
             assert_eq!(window.is_due(&RULES, now), due, "{sizes:?}");
         }
+    }
+
+    #[test]
+    fn what_it_counts_is_all_that_it_holds() {
+        let mut window = Window::default();
+        let headers = vec![("ce_id".to_owned(), vec![0; 1 << 20])];
+        let wordy = Incoming { key: Some(vec![0; 1 << 20]), headers, ..record(5) };
+        window.push(wordy, Instant::now());
+        assert_eq!(window.bytes, 5);
+        assert_eq!((&window.records[0].key, window.records[0].headers.len()), (&None, 0));
+        assert_eq!(window.records()[0].payload, Some(&[0; 5][..]));
     }
 
     #[test]

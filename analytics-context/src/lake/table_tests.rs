@@ -34,7 +34,7 @@ fn rows(table: &Table, from: i64, to: i64) -> RecordBatch {
         .map(|(offset, value)| Record {
             partition: 3,
             offset,
-            timestamp_ms: 1_795_435_200_000,
+            timestamp_ms: Some(1_795_435_200_000),
             payload: Some(value),
         })
         .collect();
@@ -193,7 +193,7 @@ async fn new_columns_join_the_table_and_old_rows_stay() {
     assert!(projector.widen(table.columns()).is_none(), "the table has them now");
 
     let value = rated_v2(2, 2);
-    let record = Record { partition: 3, offset: 2, timestamp_ms: 0, payload: Some(&value) };
+    let record = Record { partition: 3, offset: 2, timestamp_ms: Some(0), payload: Some(&value) };
     let rated = projector.project(&[record], table.columns()).unwrap().rows;
     table.append(Some(&rated), &advance(2, 3)).await.unwrap();
     assert_eq!(offsets(&lake).await, [0, 1, 2]);

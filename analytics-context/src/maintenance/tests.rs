@@ -17,7 +17,7 @@ async fn the_log_is_checkpointed_and_small_files_are_merged() {
     let mut maintenance = Maintenance::default();
     for offset in 0..105 {
         let value = placed_v1(1, offset);
-        let record = Record { partition: 0, offset, timestamp_ms: 0, payload: Some(&value) };
+        let record = Record { partition: 0, offset, timestamp_ms: Some(0), payload: Some(&value) };
         let rows = projector.project(&[record], table.columns()).unwrap().rows;
         let advance = Advance { partition: 0, from: offset, to: offset + 1 };
         table.append(Some(&rows), &[advance]).await.unwrap();

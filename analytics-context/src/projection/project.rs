@@ -30,8 +30,8 @@ pub struct Record<'a> {
     pub partition: i32,
     /// Its offset.
     pub offset: i64,
-    /// Its time in Kafka, milliseconds since the epoch; negative when it has none.
-    pub timestamp_ms: i64,
+    /// Its time in Kafka, milliseconds since the epoch, if it has one.
+    pub timestamp_ms: Option<i64>,
     /// Its value.
     pub payload: Option<&'a [u8]>,
 }
@@ -155,7 +155,7 @@ impl Projector {
         places: &[Place],
         occurred_at: Option<&TimestampMicrosecondArray>,
     ) -> [ArrayRef; 8] {
-        let times = || records.iter().map(|record| micros(record.timestamp_ms));
+        let times = || records.iter().map(|record| micros(record.timestamp_ms?));
         let dates = times().enumerate().map(|(row, kafka)| {
             let business = occurred_at.filter(|at| at.is_valid(row)).map(|at| at.value(row));
             business.or(kafka).unwrap_or(0).div_euclid(DAY_US) as i32
@@ -208,7 +208,7 @@ fn gather(
     interleave(&sources, &rows)
 }
 
-/// A time of Kafka in microseconds, unless it has none or an absurd one.
+/// A time of Kafka in microseconds, unless it is an absurd one.
 fn micros(timestamp_ms: i64) -> Option<i64> {
     let micros = timestamp_ms.checked_mul(1_000)?;
     (timestamp_ms >= 0 && micros <= LAST_US).then_some(micros)

@@ -112,8 +112,8 @@ fn what_cannot_be_read_is_a_row_with_its_bytes_and_cause() {
 #[test]
 fn a_tombstone_and_a_record_without_a_time_are_rows_too() {
     let (mut projector, table) = given_v1();
-    let record = Record { partition: 0, offset: 5, timestamp_ms: -1, payload: None };
-    let late = Record { offset: 6, timestamp_ms: i64::MAX, ..record };
+    let record = Record { partition: 0, offset: 5, timestamp_ms: None, payload: None };
+    let late = Record { offset: 6, timestamp_ms: Some(i64::MAX), ..record };
     let Projected { rows, quarantined } = projector.project(&[record, late], &table).unwrap();
     assert_eq!((rows.num_rows(), quarantined), (2, 2));
     assert!(texts(&rows, ERROR)[0].unwrap().contains("tombstone"));

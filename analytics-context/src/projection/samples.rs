@@ -120,7 +120,7 @@ pub fn records(values: &[Vec<u8>]) -> Vec<Record<'_>> {
         .map(|(place, value)| Record {
             partition: 3,
             offset: 100 + place as i64,
-            timestamp_ms: NOON_US / 1_000,
+            timestamp_ms: Some(NOON_US / 1_000),
             payload: Some(value),
         })
         .collect()

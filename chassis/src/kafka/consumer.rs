@@ -24,8 +24,8 @@ pub struct Incoming {
     pub partition: i32,
     /// Its offset.
     pub offset: i64,
-    /// Its timestamp, milliseconds since the Unix epoch; 0 where it has none.
-    pub timestamp_ms: i64,
+    /// Its timestamp, milliseconds since the Unix epoch; records may have none.
+    pub timestamp_ms: Option<i64>,
     /// Its key.
     pub key: Option<Vec<u8>>,
     /// Its bytes; none is a tombstone.
@@ -90,6 +90,13 @@ pub trait Inbox: Send + 'static {
     /// Called at least once every [`ConsumerConfig::tick`], also when nothing arrives.
     fn tick(&mut self) -> Result<(), Failure> {
         Ok(())
+    }
+
+    /// Whether nothing is left undone of what failed in [`Inbox::take`] or [`Inbox::tick`]. Asked after each that
+    /// succeeds. One that stores what it takes at once need not answer; one that buffers says no until what
+    /// could not be stored is.
+    fn has_recovered(&self) -> bool {
+        true
     }
 
     /// How often the partitions are counted: those that a topic was given meanwhile are read from

@@ -83,8 +83,10 @@ pub(super) fn oldest_open(
     let mut oldest = None;
     for (topic, ranges) in ranges {
         scan_ranges(kafka, topic, Isolation::Uncommitted, &ranges, |read| {
-            let known = oldest.get_or_insert(read.timestamp_ms);
-            *known = read.timestamp_ms.min(*known);
+            // One that does not say when it was written may be older than any.
+            let since_ms = read.timestamp_ms.unwrap_or(0);
+            let known = oldest.get_or_insert(since_ms);
+            *known = since_ms.min(*known);
             Ok(())
         })?;
     }

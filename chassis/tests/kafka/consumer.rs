@@ -106,7 +106,12 @@ impl Inbox for Desk {
     }
 }
 
-pub fn consume(kafka: &Kafka, topic: &str, desk: &Desk, health: &Health) -> Running {
+pub fn consume(
+    kafka: &Kafka,
+    topic: &str,
+    desk: &(impl Inbox + Clone),
+    health: &Health,
+) -> Running {
     let config = ConsumerConfig {
         kafka: kafka.config.clone(),
         group: kafka.name("kitchen"),
@@ -120,7 +125,7 @@ pub fn consume(kafka: &Kafka, topic: &str, desk: &Desk, health: &Health) -> Runn
 }
 
 /// Publishes the guests `times` times, each time in a transaction of its own, for all to see.
-fn publish(kafka: &Kafka, topic: &str, times: usize) {
+pub fn publish(kafka: &Kafka, topic: &str, times: usize) {
     let mut config = kafka.relay_config();
     config.batch = GUESTS.len();
     config.busy_pause = Duration::ZERO;
@@ -306,6 +311,24 @@ fn a_header_whose_name_is_not_utf_8_stops_nobody() {
     assert_eq!(records[1].headers, [header("ce_id", b"")]);
     assert_eq!(records[2].headers, []);
     assert_eq!(read_committed(&kafka.config, &topic), records, "a scan shows the same");
+}
+
+/// The protocol's -1: whoever writes a record need not say when.
+#[test]
+fn a_record_without_a_time_has_none() {
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("orders", 1);
+    let producer = producer(&kafka.relay_config(), "raw");
+    producer.begin_transaction().unwrap();
+    for timestamp_ms in [-1, 1_700_000_000_000] {
+        let record = BaseRecord::<str, str>::to(&topic).payload("1").timestamp(timestamp_ms);
+        producer.send(record).unwrap();
+        producer.flush(Duration::from_secs(10)).unwrap();
+    }
+    producer.commit_transaction(Duration::from_secs(10)).unwrap();
+    let records = read_committed(&kafka.config, &topic);
+    let times: Vec<_> = records.iter().map(|record| record.timestamp_ms).collect();
+    assert_eq!(times, [None, Some(1_700_000_000_000)]);
 }
 
 #[test]

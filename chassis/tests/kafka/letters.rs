@@ -45,7 +45,7 @@ fn no_letter_is_too_large_to_be_published() {
             topic: orders.as_str().into(),
             partition: 0,
             offset: position,
-            timestamp_ms: 0,
+            timestamp_ms: None,
             key: Some(b"noodles".to_vec()),
             payload: Some(value.clone()),
             headers: Vec::new(),

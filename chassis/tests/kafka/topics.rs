@@ -175,7 +175,10 @@ fn a_row_arrives_as_it_was_written() {
     assert_eq!(records[0].payload.as_deref(), Some(&b"\0\xff"[..]));
     assert_eq!(records[1].payload, None);
     for (record, timestamp_ms) in records.iter().zip([now_ms - 1, now_ms - 2]) {
-        assert_eq!((text(&record.key), record.timestamp_ms), ("d-1".to_string(), timestamp_ms));
+        assert_eq!(
+            (text(&record.key), record.timestamp_ms),
+            ("d-1".to_string(), Some(timestamp_ms))
+        );
         let headers: Vec<_> =
             record.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
         assert_eq!(headers, [("a", &b"1"[..]), ("a", b""), ("b", b"\0")]);

@@ -78,7 +78,7 @@ fn batch(from: i64, records: &[(&str, Vec<u8>)]) -> Batch {
             topic: topic.clone(),
             partition: 0,
             offset,
-            timestamp_ms: 1,
+            timestamp_ms: Some(1),
             key: Some(key.as_bytes().to_vec()),
             payload: Some(payload.clone()),
             headers: vec![("ce_correlationid".into(), b"c-1".to_vec())],
@@ -224,6 +224,20 @@ fn a_registry_that_is_down_is_waited_for() {
     inbox.reader = OrderReader::new(registry());
     inbox.take(batch(0, &rice)).unwrap();
     assert_eq!(vouchers(&store), 1);
+}
+
+/// A registry may answer such a question with a refusal, which would be waited out for ever.
+#[test]
+fn the_registry_is_not_asked_for_what_it_cannot_have() {
+    let (_directory, store) = new_store();
+    let mut inbox = inbox(&store, Box::new(|id| anyhow::bail!("{id} is not an id")));
+    let strange = |order, id| (order, framed(id, order, 4, completed()));
+    inbox.take(batch(0, &[strange("noodles", 0), strange("soup", u32::MAX)])).unwrap();
+    let letters = dead_letters(&store);
+    let told: Vec<_> = letters.iter().map(|letter| (&*letter.class, &*letter.cause)).collect();
+    let class = "unknown_schema";
+    let cause = |id: u32| format!("no registry has a schema {id}");
+    assert_eq!(told, [(class, &*cause(0)), (class, &*cause(u32::MAX))]);
 }
 
 #[test]

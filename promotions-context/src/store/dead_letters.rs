@@ -6,6 +6,9 @@ use rusqlite::{Row, named_params, params};
 
 use super::{Error, Tx};
 
+/// What stands for the time of a record that has none.
+const NO_TIME: i64 = 0;
+
 /// A record that was set aside.
 #[derive(Clone, Debug)]
 pub struct StoredDeadLetter {
@@ -38,6 +41,7 @@ impl StoredDeadLetter {
 /// The database refuses, among others because another record was set aside in this one's place.
 pub fn append_dead_letter(tx: &Tx<'_>, letter: &StoredDeadLetter) -> Result<bool, Error> {
     let origin = &letter.origin;
+    let timestamp_ms = origin.timestamp_ms.unwrap_or(NO_TIME);
     let is_known = tx
         .prepare_cached(
             "SELECT 1 FROM dead_letter
@@ -49,7 +53,7 @@ pub fn append_dead_letter(tx: &Tx<'_>, letter: &StoredDeadLetter) -> Result<bool
             &*origin.topic,
             origin.partition,
             origin.offset,
-            origin.timestamp_ms,
+            timestamp_ms,
             origin.key,
             origin.payload
         ])?;
@@ -70,7 +74,7 @@ pub fn append_dead_letter(tx: &Tx<'_>, letter: &StoredDeadLetter) -> Result<bool
         ":topic": &*origin.topic,
         ":partition": origin.partition,
         ":record_offset": origin.offset,
-        ":timestamp_ms": origin.timestamp_ms,
+        ":timestamp_ms": timestamp_ms,
         ":origin_key": origin.key,
         ":payload": origin.payload,
         ":headers": headers,
@@ -115,7 +119,7 @@ pub(super) fn read_dead_letter(row: &Row<'_>) -> Result<StoredDeadLetter, Error>
             topic: row.get_ref("topic")?.as_str()?.into(),
             partition: row.get("partition")?,
             offset: row.get("record_offset")?,
-            timestamp_ms: row.get("timestamp_ms")?,
+            timestamp_ms: Some(row.get("timestamp_ms")?).filter(|at| *at != NO_TIME),
             key: row.get("origin_key")?,
             payload: row.get("payload")?,
             headers,

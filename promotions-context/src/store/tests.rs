@@ -37,7 +37,7 @@ fn poison(offset: i64) -> StoredDeadLetter {
             topic: ORDERS.into(),
             partition: 2,
             offset,
-            timestamp_ms: 1_700_000_000_000,
+            timestamp_ms: Some(1_700_000_000_000),
             key: Some(b"dumplings-1".to_vec()),
             payload: Some(vec![0, 0xff]),
             headers: vec![("ce_id".into(), b"e-1".to_vec()), ("odd".into(), vec![0xfe])],

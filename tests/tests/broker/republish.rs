@@ -46,7 +46,7 @@ async fn order(api: &Api, decisions: &[&str]) -> Result<String> {
 }
 
 /// What a reader sees of a record, wherever it stands in its partition.
-type Seen = (i32, Option<Vec<u8>>, Option<Vec<u8>>, Vec<(String, Vec<u8>)>, i64);
+type Seen = (i32, Option<Vec<u8>>, Option<Vec<u8>>, Vec<(String, Vec<u8>)>, Option<i64>);
 
 async fn seen(addresses: &Addresses, topic: &str) -> Result<Vec<Seen>> {
     let kafka = KafkaConfig::named(&addresses.kafka, "republish-test");

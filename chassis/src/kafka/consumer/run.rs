@@ -28,7 +28,8 @@ const MISFITS: u32 = 5;
 /// Hands every record of `config.topics` to `inbox` until `shutdown`; blocks, so it needs an OS
 /// thread of its own.
 ///
-/// `health` is ready while the partitions are assigned, and says what is missing otherwise.
+/// `health` is ready while the partitions are assigned and the inbox has recovered from its last failure, and says
+/// what is missing otherwise.
 ///
 /// # Errors
 ///
@@ -95,7 +96,7 @@ fn consume(
     shutdown: &Shutdown,
     attempts: &mut Attempts,
 ) -> Result<(), Failure> {
-    health.ready();
+    attempts.show(health);
     info!(group = config.group, "The consumer has begun");
     let outcome = hand_over(config, &mut session, inbox, health, shutdown, attempts);
     session.end();
@@ -125,14 +126,19 @@ fn hand_over(
             let count = records.len() as u64;
             let batch = session.batch(records).map_err(Failure::Retry)?;
             if !batch.spans.is_empty() {
-                inbox.take(batch)?;
+                inbox.take(batch).inspect_err(|_| attempts.inbox_failed = true)?;
                 records_total.increment(count);
                 batches_total.increment(1);
-                attempts.failures = 0;
+                if inbox.has_recovered() {
+                    (attempts.failures, attempts.inbox_failed) = (0, false);
+                }
             }
         }
         if is_due {
-            inbox.tick()?;
+            inbox.tick().inspect_err(|_| attempts.inbox_failed = true)?;
+            if attempts.inbox_failed && inbox.has_recovered() {
+                (attempts.failures, attempts.inbox_failed) = (0, false);
+            }
             ticked = Instant::now();
         }
         if session.is_away() {
@@ -140,7 +146,7 @@ fn hand_over(
             continue;
         }
         session.not_back().map_err(Failure::Retry)?;
-        health.ready();
+        attempts.show(health);
         if counted.elapsed() >= inbox.count_every() {
             session.count_partitions().map_err(Failure::Retry)?;
             counted = Instant::now();
@@ -159,9 +165,18 @@ fn hand_over(
 struct Attempts {
     failures: u32,
     misfits: u32,
+    /// Whether the inbox failed and has not recovered yet.
+    inbox_failed: bool,
 }
 
 impl Attempts {
+    /// Says that the consumer is ready, if it is more than a moment until the inbox fails again.
+    fn show(&self, health: &Check) {
+        if !self.inbox_failed {
+            health.ready();
+        }
+    }
+
     /// The first failure is a warning; those that follow it are the same trouble.
     fn report(&self, group: &str, reason: &str) {
         counter!("consumer_failures_total", "group" => group.to_string()).increment(1);

@@ -216,7 +216,7 @@ pub(in crate::kafka) fn incoming(message: &BorrowedMessage<'_>, topic: Arc<str>)
         topic,
         partition: message.partition(),
         offset: message.offset(),
-        timestamp_ms: message.timestamp().to_millis().unwrap_or(0),
+        timestamp_ms: message.timestamp().to_millis(),
         key: message.key().map(<[u8]>::to_vec),
         payload: message.payload().map(<[u8]>::to_vec),
         headers: received(message),

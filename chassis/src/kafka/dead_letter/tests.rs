@@ -7,7 +7,7 @@ fn poisoned() -> Incoming {
         topic: "orders.order.events.v1".into(),
         partition: 3,
         offset: 41,
-        timestamp_ms: 1_700_000_000_000,
+        timestamp_ms: Some(1_700_000_000_000),
         key: Some(b"order-7".to_vec()),
         payload: Some(b"not avro".to_vec()),
         headers: vec![("ce_id".to_string(), b"e-1".to_vec())],

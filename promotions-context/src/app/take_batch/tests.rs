@@ -35,7 +35,7 @@ fn record(offset: i64, key: &str, reading: Reading) -> ReadRecord {
         topic: TOPIC.into(),
         partition: 0,
         offset,
-        timestamp_ms: 0,
+        timestamp_ms: None,
         key: Some(key.as_bytes().to_vec()),
         payload: Some(Vec::new()),
         headers: Vec::new(),
