@@ -41,3 +41,6 @@ async fn ask(registry: &RegistryClient, id: u32) -> Result<Option<Arc<str>>, Reg
         Err(error) => Err(error),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,7 +27,7 @@ pub fn read_schema_id(tx: &Tx<'_>, subject: &str, schema: &str) -> Result<Option
         .optional()
 }
 
-/// Keeps a schema that was fetched by its id.
+/// Keeps a schema that was fetched by its id. An id means the same schema as long as it is the same registry.
 ///
 /// # Errors
 /// The database refuses.
@@ -47,4 +47,13 @@ pub fn read_schema(tx: &Tx<'_>, id: u32) -> Result<Option<String>, Error> {
     tx.prepare_cached("SELECT schema FROM fetched_schema WHERE schema_id = ?1")?
         .query_row([id], |row| row.get(0))
         .optional()
+}
+
+/// Forgets every schema that was fetched by its id.
+///
+/// # Errors
+/// The database refuses.
+pub fn forget_schemas(tx: &Tx<'_>) -> Result<(), Error> {
+    tx.prepare_cached("DELETE FROM fetched_schema")?.execute([])?;
+    Ok(())
 }
