@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Int32Type, Int64Type};
 use chassis::kafka::KafkaConfig;
-use chassis::kafka::scan::{Isolation, Range, scan};
+use chassis::kafka::scan::{Isolation, Range, ranges, scan};
 
 use crate::boot::TOPICS;
 use crate::lake::{Lake, Source, Table, columns_of_files, table_name};
@@ -73,18 +73,31 @@ pub async fn verify(
             Some(table) => row_offsets(table).await?,
             None => BTreeMap::new(),
         };
+        // After the positions, which move on while the topic grows.
+        let mut stored = BTreeMap::new();
+        if let Some(table) = &mut table {
+            for Scanned { range, .. } in &scanned {
+                stored.insert(range.partition, table.position(range.partition).await?);
+            }
+        }
+        let ends = ends(kafka, topic).await?;
         let mut partitions = Vec::new();
         for Scanned { range, offsets } in scanned {
-            let stored = match &mut table {
-                Some(table) => table.position(range.partition).await?,
-                None => None,
-            };
             let rows = rows.remove(&range.partition).unwrap_or_default();
-            partitions.push(compare(&range, offsets, rows, stored));
+            let stored = stored.remove(&range.partition).flatten();
+            let end = ends.get(&range.partition).copied().unwrap_or(range.high);
+            partitions.push(compare(&range, end, offsets, rows, stored));
         }
         reports.push(TopicReport { topic, table: table_name(topic), partitions });
     }
     Ok(reports)
+}
+
+/// Where each partition ends now.
+async fn ends(kafka: &KafkaConfig, topic: &'static str) -> anyhow::Result<BTreeMap<i32, i64>> {
+    let kafka = kafka.clone();
+    let held = tokio::task::spawn_blocking(move || ranges(&kafka, topic)).await??;
+    Ok(held.into_iter().map(|range| (range.partition, range.high)).collect())
 }
 
 fn scan_topic(kafka: &KafkaConfig, topic: &str) -> anyhow::Result<Vec<Scanned>> {

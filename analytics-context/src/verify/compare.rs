@@ -28,6 +28,10 @@ pub struct PartitionReport {
     pub doubled: Vec<i64>,
     /// Rows at or after the position, or at offsets that hold no record.
     pub unknown: Vec<i64>,
+    /// Offsets from the position on that the partition held no more when the comparison began.
+    pub deleted: i64,
+    /// Offsets before the position that the partition has not come to yet.
+    pub beyond: i64,
 }
 
 impl PartitionReport {
@@ -37,13 +41,27 @@ impl PartitionReport {
             && self.missing.is_empty()
             && self.doubled.is_empty()
             && self.unknown.is_empty()
+            && self.deleted == 0
+            && self.beyond == 0
     }
 
     /// What differs, as sentences.
     pub fn differences(&self) -> Vec<String> {
         let mut lines = Vec::new();
+        let stored = self.stored.map_or_else(|| "nothing".to_owned(), |at| at.to_string());
+        if self.deleted > 0 {
+            lines.push(format!(
+                "{} offsets were deleted before they were read: stored position {stored}, first offset {}",
+                self.deleted, self.low
+            ));
+        }
+        if self.beyond > 0 {
+            lines.push(format!(
+                "the stored position {stored} is {} offsets beyond the end: the topic was made anew",
+                self.beyond
+            ));
+        }
         if self.lagging > 0 {
-            let stored = self.stored.map_or_else(|| "nothing".to_owned(), |at| at.to_string());
             lines.push(format!(
                 "lags behind by {} records: stored position {stored}, end {} (wait, or see whether \
                  analytics runs)",
@@ -64,9 +82,10 @@ impl PartitionReport {
 
 /// Compares the offsets of the records in a range (ascending) with those of all rows of the
 /// partition. Rows below the range are of records that Kafka has deleted since, and rows above it
-/// came later: neither is looked at.
+/// came later: neither is looked at. `end` is where the partition ended after `stored` was read.
 pub fn compare(
     range: &Range,
+    end: i64,
     records: Vec<i64>,
     mut rows: Vec<i64>,
     stored: Option<i64>,
@@ -92,6 +111,8 @@ pub fn compare(
         missing: records.iter().copied().filter(|at| *at < position && is_missing(at)).collect(),
         doubled,
         unknown: rows.iter().copied().filter(is_unknown).collect(),
+        deleted: (range.low - position).max(0),
+        beyond: (position - end).max(0),
     }
 }
 
@@ -99,11 +120,11 @@ pub fn compare(
 mod tests {
     use super::*;
 
-    /// Offsets 10 to 20, where 13 and 17 are control records.
+    /// Offsets 10 to 20, where 13 and 17 are control records; meanwhile the end is 22.
     fn compared(rows: &[i64], stored: Option<i64>) -> PartitionReport {
         let range = Range { partition: 1, low: 10, high: 20 };
         let records = vec![10, 11, 12, 14, 15, 16, 18, 19];
-        compare(&range, records, rows.to_vec(), stored)
+        compare(&range, 22, records, rows.to_vec(), stored)
     }
 
     const ALL: [i64; 8] = [10, 11, 12, 14, 15, 16, 18, 19];
@@ -129,6 +150,22 @@ mod tests {
         let unknown = compared(&[&ALL[..], &[13]].concat(), Some(20));
         assert_eq!((unknown.unknown.as_slice(), unknown.is_clean()), (&[13][..], false));
         assert!(unknown.differences()[0].contains("13"));
+        let deleted = compared(&[], Some(7));
+        assert_eq!((deleted.deleted, deleted.is_clean()), (3, false));
+        assert!(deleted.differences()[0].contains("3 offsets were deleted"), "{deleted:?}");
+        let made_anew = compared(&ALL, Some(23));
+        assert_eq!((made_anew.beyond, made_anew.is_clean()), (1, false));
+        assert!(made_anew.differences()[0].contains("beyond the end"), "{made_anew:?}");
+    }
+
+    #[test]
+    fn positions_at_either_end_are_no_difference() {
+        for stored in [20, 21, 22] {
+            assert!(compared(&ALL, Some(stored)).is_clean(), "{stored}");
+        }
+        let at_the_beginning = compared(&[], Some(10));
+        assert_eq!((at_the_beginning.deleted, at_the_beginning.lagging), (0, 8));
+        assert_eq!(compared(&[], None).deleted, 0, "nothing was ever read");
     }
 
     #[test]
