@@ -4,17 +4,19 @@
 //! `read_committed`. The journal itself must have no gap. And the last state of each order on the topic of states
 //! must be what its journal makes of it.
 
+mod reader;
 mod states;
 
 use crate::relay::{shards::published, to_event};
 use crate::store::{Division, Generation, JournalRow, Kept, Store, ToPublish};
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use chassis::kafka::scan::{Isolation, scan, settles};
 use chassis::kafka::{Incoming, KafkaConfig};
+use reader::Reader;
 use schemas::order_events::OrderEvent;
 use schemas::registry::RegistryClient;
 use schemas::topics::{ORDER_EVENTS, ORDER_STATES};
-use schemas::{DecodeError, Decoder, Encoder};
+use schemas::{EncodeError, Encoder};
 use states::States;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -66,11 +68,15 @@ pub fn verify(
     for topic in [ORDER_EVENTS.name, ORDER_STATES.name] {
         settles(kafka, topic, SHOWN_WITHIN)?;
     }
-    let mut topic = Topic::new(registry.clone(), runtime.clone())?;
+    let mut topic = Topic::new(registry, runtime)?;
     scan(kafka, ORDER_EVENTS.name, Isolation::Committed, |record| topic.take(&record))?;
     let Topic { mut seen, events, mut report, encoder, .. } = topic;
     report.topic_events = events;
-    let mut states = States::read(kafka, registry, runtime, &mut report)?;
+    let mut states = States::new(registry, runtime);
+    scan(kafka, ORDER_STATES.name, Isolation::Committed, |record| {
+        states.take(record, &mut report)
+    })?;
+    report.topic_states = states.len();
     let mut reader = store.journal_reader()?;
     let mut after = String::new();
     loop {
@@ -160,22 +166,18 @@ fn have_come_to(
 
 /// The topic's events per order, the next one first.
 struct Topic {
-    decoder: Decoder<OrderEvent>,
+    reader: Reader<OrderEvent>,
     encoder: Encoder<OrderEvent>,
-    registry: RegistryClient,
-    runtime: tokio::runtime::Handle,
     seen: HashMap<String, VecDeque<Seen>>,
     events: usize,
     report: Report,
 }
 
 impl Topic {
-    fn new(registry: RegistryClient, runtime: tokio::runtime::Handle) -> anyhow::Result<Self> {
+    fn new(registry: &RegistryClient, runtime: &tokio::runtime::Handle) -> anyhow::Result<Self> {
         Ok(Self {
-            decoder: Decoder::new(),
+            reader: Reader::new(registry, runtime),
             encoder: Encoder::new(0)?,
-            registry,
-            runtime,
             seen: HashMap::new(),
             events: 0,
             report: Report::default(),
@@ -185,7 +187,7 @@ impl Topic {
     fn take(&mut self, record: &Incoming) -> anyhow::Result<()> {
         let at = format!("partition {} offset {}", record.partition, record.offset);
         let payload = record.payload.as_deref().unwrap_or_default();
-        let event = match self.decode(payload)? {
+        let event = match self.reader.read(payload)? {
             Ok(event) => event,
             Err(cause) => {
                 self.report.differs(format!("{at}: not an order event: {cause}"));
@@ -196,23 +198,15 @@ impl Topic {
         if record.key.as_deref() != Some(event.order_id.as_bytes()) {
             self.report.differs(format!("{at}: keyed otherwise than by order {}", event.order_id));
         }
-        let seen = fingerprint(&self.encoder, &event)?;
-        self.seen.entry(event.order_id).or_default().push_back(seen);
-        Ok(())
-    }
-
-    fn decode(&mut self, payload: &[u8]) -> anyhow::Result<Result<OrderEvent, DecodeError>> {
-        if let Err(DecodeError::UnknownSchema(id)) = self.decoder.decode(payload) {
-            let schema = self.runtime.block_on(self.registry.schema_by_id(id));
-            let schema = schema.context("the schema of an event cannot be looked up")?;
-            // A schema that is not ours is remembered, and the next call says so.
-            let _ = self.decoder.add(id, &schema);
+        match fingerprint(&self.encoder, &event) {
+            Ok(seen) => self.seen.entry(event.order_id).or_default().push_back(seen),
+            Err(cause) => self.report.differs(format!("{at}: not an event of ours: {cause}")),
         }
-        Ok(self.decoder.decode(payload))
+        Ok(())
     }
 }
 
-fn fingerprint(encoder: &Encoder<OrderEvent>, event: &OrderEvent) -> anyhow::Result<Seen> {
+fn fingerprint(encoder: &Encoder<OrderEvent>, event: &OrderEvent) -> Result<Seen, EncodeError> {
     let mut bytes = Vec::with_capacity(256);
     encoder.encode(event, &mut bytes)?;
     let mut hasher = DefaultHasher::new();
@@ -293,3 +287,6 @@ impl std::fmt::Display for Report {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,59 +1,50 @@
 //! Is the last state of each order on the topic what its journal makes of it?
 
-use super::{Published, Report};
+use super::{Published, Reader, Report};
 use crate::domain::{Order, evolve};
 use crate::relay::{records::to_state, times::Times, to_event};
 use crate::store::{Kept, Tombstone};
-use anyhow::Context;
-use chassis::kafka::scan::{Isolation, scan};
-use chassis::kafka::{Incoming, KafkaConfig};
+use chassis::kafka::Incoming;
+use schemas::OrderState;
 use schemas::registry::RegistryClient;
-use schemas::topics::ORDER_STATES;
-use schemas::{DecodeError, Decoder, OrderState};
 use std::collections::HashMap;
 use tokio::runtime::Handle;
 
 /// The last record of each key, tombstones aside.
 pub(super) struct States {
+    reader: Reader<OrderState>,
     last: HashMap<String, OrderState>,
 }
 
 impl States {
-    /// Reads the topic to its end.
-    pub(super) fn read(
-        kafka: &KafkaConfig,
-        registry: &RegistryClient,
-        runtime: &Handle,
-        report: &mut Report,
-    ) -> anyhow::Result<Self> {
-        let mut last = HashMap::new();
-        let mut decoder = Decoder::<OrderState>::new();
-        scan(kafka, ORDER_STATES.name, Isolation::Committed, |record| {
-            let Incoming { partition, offset, key, payload, .. } = record;
-            let at = || format!("states, partition {partition} offset {offset}");
-            let key = String::from_utf8_lossy(&key.unwrap_or_default()).into_owned();
-            let Some(payload) = payload else {
-                last.remove(&key);
-                return Ok(());
-            };
-            if let Err(DecodeError::UnknownSchema(id)) = decoder.decode(&payload) {
-                let schema = runtime.block_on(registry.schema_by_id(id));
-                let schema = schema.context("the schema of a state cannot be looked up")?;
-                // A schema that is not ours is remembered, and the next call says so.
-                let _ = decoder.add(id, &schema);
+    /// Of a topic that has not been read.
+    pub(super) fn new(registry: &RegistryClient, runtime: &Handle) -> Self {
+        Self { reader: Reader::new(registry, runtime), last: HashMap::new() }
+    }
+
+    /// Takes the next record of the topic.
+    pub(super) fn take(&mut self, record: Incoming, report: &mut Report) -> anyhow::Result<()> {
+        let Incoming { partition, offset, key, payload, .. } = record;
+        let at = || format!("states, partition {partition} offset {offset}");
+        let key = String::from_utf8_lossy(&key.unwrap_or_default()).into_owned();
+        let Some(payload) = payload else {
+            self.last.remove(&key);
+            return Ok(());
+        };
+        match self.reader.read(&payload)? {
+            Ok(state) if state.order_id == key => drop(self.last.insert(key, state)),
+            Ok(state) => {
+                let order_id = state.order_id;
+                report.differs(format!("{}: keyed otherwise than by order {order_id}", at()));
             }
-            match decoder.decode(&payload) {
-                Ok(state) if state.order_id == key => drop(last.insert(key, state)),
-                Ok(state) => {
-                    let order_id = state.order_id;
-                    report.differs(format!("{}: keyed otherwise than by order {order_id}", at()));
-                }
-                Err(cause) => report.differs(format!("{}: not an order's state: {cause}", at())),
-            }
-            Ok(())
-        })?;
-        report.topic_states = last.len();
-        Ok(Self { last })
+            Err(cause) => report.differs(format!("{}: not an order's state: {cause}", at())),
+        }
+        Ok(())
+    }
+
+    /// Of how many orders the state is on the topic.
+    pub(super) fn len(&self) -> usize {
+        self.last.len()
     }
 
     /// The topic was read after `published` was, and before `kept` was.

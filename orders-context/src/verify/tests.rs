@@ -1,0 +1,119 @@
+//! Records that somebody else has put on the topics are differences; a registry that is away is none.
+
+use super::*;
+use schemas::OrderFact;
+use schemas::order_events::OrderCompleted;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use tokio::runtime::Runtime;
+
+/// The id of the latest schema of events.
+const EVENTS: u32 = 7;
+
+/// A registry that knows that schema by its id, and every subject.
+fn registry() -> RegistryClient {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let latest = ORDER_EVENTS.subject.unwrap().latest();
+    let known = serde_json::json!({ "schema": latest }).to_string();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = BufReader::new(stream.unwrap());
+            let mut first = String::new();
+            stream.read_line(&mut first).unwrap();
+            let mut line = String::new();
+            while stream.read_line(&mut line).unwrap() > 2 {
+                line.clear();
+            }
+            let (status, body) = match &*first {
+                post if post.starts_with("POST") => (200, r#"{"id":7,"version":1}"#),
+                get if get.contains("/ids/7 ") => (200, &*known),
+                _ => (404, "{}"),
+            };
+            let head = format!("connection: close\r\ncontent-length: {}", body.len());
+            write!(stream.get_mut(), "HTTP/1.1 {status} X\r\n{head}\r\n\r\n{body}").unwrap();
+        }
+    });
+    RegistryClient::new(&url).unwrap()
+}
+
+fn record(payload: Vec<u8>) -> Incoming {
+    Incoming {
+        topic: ORDER_EVENTS.name.into(),
+        partition: 0,
+        offset: 3,
+        timestamp_ms: Some(1),
+        key: Some(b"dumplings".to_vec()),
+        payload: Some(payload),
+        headers: Vec::new(),
+    }
+}
+
+/// A completed order, written with the schema of that id.
+fn completed(schema_id: u32) -> Vec<u8> {
+    let event = OrderEvent {
+        event_id: "e-4".into(),
+        order_id: "dumplings".into(),
+        sequence: 4,
+        occurred_at_us: 1,
+        status: "completed".into(),
+        restaurant_id: "golden-wok".into(),
+        customer_id: "amira".into(),
+        total_minor: 1500,
+        currency: "EUR".into(),
+        flow_version: Some(1),
+        fact: OrderFact::OrderCompleted(OrderCompleted { decided_by: "restaurant".into() }),
+    };
+    let mut bytes = Vec::new();
+    Encoder::new(schema_id).unwrap().encode(&event, &mut bytes).unwrap();
+    bytes
+}
+
+/// The same of an event type that this version does not know.
+fn of_another_type(bytes: &[u8]) -> Vec<u8> {
+    let (known, other) = (b"order_completed", b"order_teleports");
+    let at = bytes.windows(known.len()).position(|part| part == known).unwrap();
+    [&bytes[..at], other, &bytes[at + other.len()..]].concat()
+}
+
+#[test]
+fn a_foreign_event_is_a_difference_and_the_rest_is_compared() {
+    let runtime = Runtime::new().unwrap();
+    let mut topic = Topic::new(&registry(), runtime.handle()).unwrap();
+    let foreign = [completed(99), of_another_type(&completed(EVENTS)), b"{}".to_vec()];
+    for payload in foreign {
+        topic.take(&record(payload)).unwrap();
+    }
+    topic.take(&record(completed(EVENTS))).unwrap();
+    let differences = topic.report.differences;
+    for (difference, cause) in
+        differences.iter().zip(["no schema 99", "order_teleports", "framing"])
+    {
+        assert!(difference.starts_with("partition 0 offset 3: "), "{difference}");
+        assert!(difference.contains(cause), "{difference}");
+    }
+    assert_eq!(differences.len(), 3);
+    assert_eq!(topic.seen["dumplings"].len(), 1);
+}
+
+#[test]
+fn a_foreign_state_is_a_difference() {
+    let runtime = Runtime::new().unwrap();
+    let mut states = States::new(&registry(), runtime.handle());
+    let mut report = Report::default();
+    for payload in [completed(99), completed(EVENTS)] {
+        states.take(record(payload), &mut report).unwrap();
+    }
+    assert!(report.differences[0].contains("no schema 99"), "{report}");
+    assert!(report.differences[1].contains("OrderState"), "{report}");
+    assert_eq!((report.differences.len(), states.len()), (2, 0));
+}
+
+#[test]
+fn a_registry_that_is_away_proves_nothing() {
+    let runtime = Runtime::new().unwrap();
+    let away = RegistryClient::new("http://127.0.0.1:1/").unwrap();
+    let mut topic = Topic::new(&away, runtime.handle()).unwrap();
+    assert!(topic.take(&record(completed(EVENTS))).is_err());
+    assert!(topic.report.is_clean());
+}
