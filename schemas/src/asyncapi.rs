@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::catalogue::{Aspect, CHAPTERS, Chapter, Page, without_nulls};
+use crate::catalogue::{Aspect, CHAPTERS, Chapter, Page, Tombstone, without_nulls};
 use crate::golden::{Golden, latest};
 use crate::topics::{
     Cleanup, MAX_DEAD_LETTER_BYTES, MAX_MESSAGE_BYTES, PROMOTIONS_ORDER_DLQ, Topic,
@@ -74,12 +74,10 @@ fn channels() -> Value {
 }
 
 fn channel_of_events(chapter: &Chapter) -> (String, Value) {
-    let messages: Map<String, Value> = chapter
-        .event_types
-        .iter()
-        .map(|name| {
-            ((*name).to_owned(), json!({ "$ref": format!("#/components/messages/{name}") }))
-        })
+    let tombstone = chapter.tombstone.iter().map(|tombstone| tombstone.page.event_type);
+    let names = chapter.event_types.iter().copied().chain(tombstone);
+    let messages: Map<String, Value> = names
+        .map(|name| (name.to_owned(), json!({ "$ref": format!("#/components/messages/{name}") })))
         .collect();
     let title = match chapter.aspect {
         Aspect::Facts => format!("Events of every {}", chapter.aggregate),
@@ -151,6 +149,13 @@ fn messages() -> Value {
             .map(|(golden, page)| (page.event_type.to_owned(), message(chapter, golden, page)))
     };
     let mut messages: Map<String, Value> = CHAPTERS.iter().flat_map(of_chapter).collect();
+    for chapter in CHAPTERS {
+        let tombstone = chapter.tombstone.as_ref();
+        messages.extend(
+            tombstone
+                .map(|told| (told.page.event_type.to_owned(), tombstone_message(chapter, told))),
+        );
+    }
     messages.insert("dead_letter".to_owned(), dead_letter());
     Value::Object(messages)
 }
@@ -158,20 +163,17 @@ fn messages() -> Value {
 fn message(chapter: &Chapter, golden: &Golden, page: &Page) -> Value {
     let record = chapter.schema();
     let record = record["name"].as_str().unwrap_or_default();
-    let Page { when, why, who, follows, .. } = page;
     // A test reads every golden record.
     let (_, headers) = golden.key_and_headers().unwrap_or_default();
-    let kind = headers.iter().find(|(name, _)| *name == "ce_type").map(|(_, value)| value.clone());
-    let headers: Map<String, Value> =
-        headers.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+    let headers = by_name(headers);
     let payload: Value = serde_json::from_str(golden.json).unwrap_or_default();
     let what = match chapter.aspect {
         Aspect::Facts => {
             format!("`event_type` is `{}`, and the block of that name is set.", page.event_type)
         }
         Aspect::States => {
-            "The last record of a key is what holds; one without a value is the end of \
-             the key."
+            "The last record of a key is what holds; one without a value, `order_forgotten`, is \
+             the end of the key."
                 .to_owned()
         }
     };
@@ -179,13 +181,9 @@ fn message(chapter: &Chapter, golden: &Golden, page: &Page) -> Value {
         "name": page.event_type,
         "title": page.title,
         "summary": what,
-        "description":
-            format!("When: {when}\n\nWhy: {why}\n\nWho: {who}\n\nWhat follows: {follows}"),
+        "description": description(page),
         "contentType": "application/avro",
-        "headers": { "allOf": [
-            { "$ref": "#/components/schemas/CloudEvent" },
-            { "type": "object", "properties": { "ce_type": { "const": kind } } },
-        ] },
+        "headers": headers_of(&headers),
         "payload": { "$ref": format!("#/components/schemas/{record}") },
         "correlationId": { "location": "$message.header#/ce_correlationid" },
         "bindings": { "kafka": {
@@ -201,6 +199,51 @@ fn message(chapter: &Chapter, golden: &Golden, page: &Page) -> Value {
             "payload": without_nulls(payload),
         }],
     })
+}
+
+/// A key without a value: there is no schema id, and nothing to read but its headers.
+fn tombstone_message(chapter: &Chapter, tombstone: &Tombstone) -> Value {
+    let Tombstone { page, example } = tombstone;
+    let (_, headers) = example();
+    let headers = by_name(headers);
+    json!({
+        "name": page.event_type,
+        "title": page.title,
+        "summary": "A key without a value is the end of the key.",
+        "description": description(page),
+        "contentType": "application/avro",
+        "headers": headers_of(&headers),
+        "payload": { "type": "null", "description": "There is no value." },
+        "correlationId": { "location": "$message.header#/ce_correlationid" },
+        "bindings": { "kafka": {
+            "key": { "type": "string", "description": format!("The {} id.", chapter.aggregate) },
+            "bindingVersion": BINDING,
+        } },
+        "examples": [{
+            "name": page.event_type,
+            "summary": "All that there is of it, beside its key.",
+            "headers": headers,
+            "payload": null,
+        }],
+    })
+}
+
+fn by_name(headers: Vec<(&'static str, String)>) -> Map<String, Value> {
+    headers.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect()
+}
+
+/// The schema of the headers of messages of the same type as one that has these.
+fn headers_of(example: &Map<String, Value>) -> Value {
+    let kind = json!({ "ce_type": { "const": example.get("ce_type") } });
+    json!({ "allOf": [
+        { "$ref": "#/components/schemas/CloudEvent" },
+        { "type": "object", "properties": kind },
+    ] })
+}
+
+fn description(page: &Page) -> String {
+    let Page { when, why, who, follows, .. } = page;
+    format!("When: {when}\n\nWhy: {why}\n\nWho: {who}\n\nWhat follows: {follows}")
 }
 
 fn dead_letter() -> Value {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use crate::golden::latest;
+use crate::golden::{KeyAndHeaders, latest};
 use crate::record::Event;
 use crate::topics::{ORDER_EVENTS, ORDER_STATES, Topic, VOUCHER_EVENTS};
 use crate::{OrderEvent, OrderState, VoucherEvent};
@@ -53,6 +53,17 @@ pub struct Chapter {
     pub event_types: &'static [&'static str],
     /// Their pages.
     pub pages: &'static [Page],
+    /// What a key without a value says, where there are any.
+    pub tombstone: Option<Tombstone>,
+}
+
+/// A key without a value: its headers are all that it says.
+#[derive(Debug, Clone, Copy)]
+pub struct Tombstone {
+    /// Its page.
+    pub page: Page,
+    /// Key and headers of one.
+    pub example: fn() -> KeyAndHeaders,
 }
 
 /// Every topic of integration events.
@@ -63,6 +74,7 @@ pub const CHAPTERS: &[Chapter] = &[
         aspect: Aspect::Facts,
         event_types: OrderEvent::EVENT_TYPES,
         pages: orders::PAGES,
+        tombstone: None,
     },
     Chapter {
         topic: &ORDER_STATES,
@@ -70,6 +82,7 @@ pub const CHAPTERS: &[Chapter] = &[
         aspect: Aspect::States,
         event_types: OrderState::EVENT_TYPES,
         pages: states::PAGES,
+        tombstone: Some(states::TOMBSTONE),
     },
     Chapter {
         topic: &VOUCHER_EVENTS,
@@ -77,6 +90,7 @@ pub const CHAPTERS: &[Chapter] = &[
         aspect: Aspect::Facts,
         event_types: VoucherEvent::EVENT_TYPES,
         pages: vouchers::PAGES,
+        tombstone: None,
     },
 ];
 
@@ -136,16 +150,29 @@ fn write_chapter(page: &mut String, chapter: &Chapter) {
         let block = blocks.iter().find(|field| text(field, "name") == *event_type);
         write_event(page, chapter, event_type, block.map(|field| &field["type"][1]));
     }
+    if let Some(tombstone) = &chapter.tombstone {
+        write_page(page, &tombstone.page);
+        page.push_str("It has a key and no value. For example its headers:\n\n```text\n");
+        let (_, headers) = (tombstone.example)();
+        for (name, value) in headers {
+            let _ = writeln!(page, "{name}: {value}");
+        }
+        page.push_str("```\n");
+    }
 }
 
-fn write_event(page: &mut String, chapter: &Chapter, event_type: &str, block: Option<&Value>) {
-    let Some(told) = chapter.page(event_type) else { return };
-    let Page { title, when, why, who, follows, .. } = told;
+fn write_page(page: &mut String, told: &Page) {
+    let Page { event_type, title, when, why, who, follows } = told;
     let _ = write!(
         page,
         "\n### `{event_type}`: {title}\n\n\
          - **When:** {when}\n- **Why:** {why}\n- **Who:** {who}\n- **What follows:** {follows}\n\n",
     );
+}
+
+fn write_event(page: &mut String, chapter: &Chapter, event_type: &str, block: Option<&Value>) {
+    let Some(told) = chapter.page(event_type) else { return };
+    write_page(page, told);
     if let Some(fields) = block.and_then(|block| block["fields"].as_array()) {
         let _ = write!(page, "The block `{event_type}`:\n\n");
         write_fields(page, &fields.iter().collect::<Vec<_>>());

@@ -12,6 +12,37 @@ pub const ORDER_STATE: &str = "order_state";
 /// The same for a key without a value.
 pub const ORDER_FORGOTTEN: &str = "order_forgotten";
 
+/// What a key without a value says: the order is to be forgotten. No state of it comes after that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderForgotten {
+    order_id: String,
+    id: String,
+    at_us: i64,
+}
+
+impl OrderForgotten {
+    /// Of that order, at that moment, microseconds since the Unix epoch.
+    pub fn new(order_id: &str, at_us: i64) -> Self {
+        Self { order_id: order_id.to_owned(), id: format!("{order_id}/forgotten"), at_us }
+    }
+
+    /// All that there is of it. It bears the highest sequence, so that it is the last of its order.
+    pub fn envelope(&self) -> Envelope<'_> {
+        Envelope {
+            context: "orders",
+            aspect: "/state",
+            event_type: ORDER_FORGOTTEN,
+            event_id: &self.id,
+            subject: &self.order_id,
+            time_us: self.at_us,
+            sequence: i64::from(i32::MAX),
+            traceparent: None,
+            causation_id: None,
+            correlation_id: Some(&self.order_id),
+        }
+    }
+}
+
 published_record! {
     /// The state of one order after its last event.
     pub struct OrderState {

@@ -6,7 +6,7 @@ use super::to_event;
 use crate::domain::Timestamp;
 use crate::store::{JournalRow, Tombstone};
 use chassis::kafka::relay::{Draft, Page};
-use schemas::order_state::ORDER_FORGOTTEN;
+use schemas::order_state::OrderForgotten;
 use schemas::registry::{RegistryClient, RegistryError};
 use schemas::topics::{ORDER_EVENTS, ORDER_EVENTS_VALUE, ORDER_STATES, ORDER_STATES_VALUE};
 use schemas::{Encoder, Envelope, Event, OrderEvent, OrderState, Subject};
@@ -98,20 +98,9 @@ impl Records {
 
     /// Adds the record of a tombstone to `out`: a key and no value.
     pub fn tombstone(&self, tombstone: &Tombstone, out: &mut Page) {
-        let order_id = &*tombstone.order_id;
-        let envelope = Envelope {
-            context: "orders",
-            aspect: "/state",
-            event_type: ORDER_FORGOTTEN,
-            event_id: &format!("{order_id}/forgotten"),
-            subject: order_id,
-            time_us: tombstone.at.0,
-            sequence: i64::from(i32::MAX),
-            traceparent: None,
-            causation_id: None,
-            correlation_id: Some(order_id),
-        };
-        begin(out, &self.states_topic, tombstone.position, tombstone.at, &envelope).done();
+        let Tombstone { order_id, position, at, .. } = tombstone;
+        let forgotten = OrderForgotten::new(order_id, at.0);
+        begin(out, &self.states_topic, *position, *at, &forgotten.envelope()).done();
     }
 }
 

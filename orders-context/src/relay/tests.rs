@@ -1,6 +1,6 @@
 //! Which records a page of the journal becomes.
 
-use super::records::SchemaIds;
+use super::records::{Records, SchemaIds};
 use super::times::YOUNG;
 use super::{OrderJournal, until_available};
 use crate::domain::Timestamp;
@@ -8,7 +8,7 @@ use crate::domain::tests::mother::{after, deadline_extended, order_accepted, res
 use crate::leases::Held;
 use crate::store::contract::{commit, moved, placed};
 use crate::store::sqlite::Sqlite;
-use crate::store::{Generation, Lease, Store};
+use crate::store::{Generation, Lease, Store, Tombstone};
 use chassis::clock::BootInstant;
 use chassis::kafka::Outgoing;
 use chassis::kafka::relay::{Journal, Page};
@@ -38,6 +38,34 @@ fn state(record: &Outgoing) -> Option<OrderState> {
     let mut decoder = Decoder::new();
     decoder.add(IDS.states, ORDER_STATES_VALUE.latest()).expect("our schema");
     Some(decoder.decode(record.payload.as_ref()?).expect("a state"))
+}
+
+/// What a tombstone says is a part of the contract.
+#[test]
+fn a_tombstone_is_as_the_asyncapi_document_says() {
+    let document: serde_json::Value =
+        serde_json::from_str(schemas::asyncapi::COMMITTED).expect("JSON");
+    let channel = &document["channels"][ORDER_STATES.name]["messages"];
+    assert!(channel["order_forgotten"].is_object(), "{channel}");
+    let message = &document["components"]["messages"]["order_forgotten"];
+    let example = &message["examples"][0];
+    assert_eq!(example["payload"], serde_json::Value::Null);
+    let order_id = example["headers"]["ce_subject"].as_str().expect("an order");
+    let tombstone =
+        Tombstone { order_id: order_id.into(), position: 7, at: Timestamp(1_795_545_000_123_456) };
+    let mut page = Page::default();
+    Records::new(IDS).expect("shipped schemas").tombstone(&tombstone, &mut page);
+    let record = page.iter().map(Outgoing::from).next().expect("a record");
+    assert_eq!((&*record.topic, record.payload), (ORDER_STATES.name, None));
+    assert_eq!(record.key.as_deref(), Some(order_id.as_bytes()));
+    let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+    let headers: serde_json::Map<_, _> =
+        record.headers.iter().map(|(name, value)| (name.to_owned(), text(value).into())).collect();
+    assert_eq!(serde_json::Value::Object(headers), example["headers"]);
+    assert_eq!(
+        example["headers"]["ce_type"],
+        message["headers"]["allOf"][1]["properties"]["ce_type"]["const"]
+    );
 }
 
 /// Each record in short: an event as `order sequence`, a state with `=` before it, a tombstone with `+`.

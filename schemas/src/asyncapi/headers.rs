@@ -17,9 +17,15 @@ pub(super) fn cloud_event() -> Value {
         "properties": {
             "content-type": { "const": "application/avro" },
             "ce_specversion": { "const": "1.0" },
-            "ce_id": text("The `event_id`, the same however often the event is delivered."),
+            "ce_id": text(
+                "The `event_id`, the same however often the event is delivered; of a key without a value \
+                 the key and `/forgotten`."
+            ),
             "ce_type": text("`takeaway.<context>.<event type>.v1`."),
-            "ce_source": text("`/takeaway/<context>`."),
+            "ce_source": text(
+                "`/takeaway/<context>`; of states, and of keys without a value, `/takeaway/<context>/state`. \
+                 Ids are unique within each."
+            ),
             "ce_subject": text("The key of the message."),
             "ce_time": {
                 "type": "string", "format": "date-time",
@@ -27,7 +33,8 @@ pub(super) fn cloud_event() -> Value {
             },
             "ce_sequence": {
                 "type": "string", "pattern": "^[0-9]{10}$",
-                "description": "`sequence` in ten digits: 1, 2, 3 without a gap for each key.",
+                "description": "`sequence` in ten digits: 1, 2, 3 without a gap for each key; of a state that \
+                    of its last event; of a key without a value 2147483647, which is above any other.",
             },
             "traceparent": text("W3C trace context of the cause, if it had one."),
             "ce_causationid": text("The command or event that led to it."),

@@ -21,8 +21,9 @@ fn asyncapis_own_tools_find_nothing_to_say() -> Result<()> {
     let events: usize = CHAPTERS.iter().map(|chapter| chapter.event_types.len()).sum();
     assert_eq!(said["channels"], CHAPTERS.len() + 1);
     assert_eq!(said["operations"], CHAPTERS.len() + 1);
-    assert_eq!(said["messages"], events + 1);
-    assert_eq!(said["examples"], events);
+    let tombstones = CHAPTERS.iter().filter(|chapter| chapter.tombstone.is_some()).count();
+    assert_eq!(said["messages"], events + tombstones + 1);
+    assert_eq!(said["examples"], events + tombstones);
     Ok(())
 }
 
@@ -62,9 +63,13 @@ async fn go_over_a_broker<E: Event + Columns>(document: &Value, channel: &str) -
     let address = document["channels"][channel]["address"].as_str().context("an address")?;
     let mut examples = Vec::new();
     for name in messages.keys() {
-        let of_message = &document["components"]["messages"][name]["examples"];
-        examples.extend(of_message.as_array().context("examples")?);
+        let message = &document["components"]["messages"][name];
+        // A tombstone has no value to read back; a test of the relay holds its headers to the document.
+        if message["payload"]["type"] != "null" {
+            examples.extend(message["examples"].as_array().context("examples")?);
+        }
     }
+    let count = examples.len();
     let mut rows = Vec::new();
     for (example, position) in examples.iter().zip(1..) {
         rows.push(Outgoing { position, ..outgoing(&encoder, address, example)? });
@@ -87,7 +92,7 @@ async fn go_over_a_broker<E: Event + Columns>(document: &Value, channel: &str) -
         assert_eq!(Value::Object(headers), example["headers"]);
     }
     assert!(examples.is_empty(), "not read back: {examples:?}");
-    Ok(messages.len())
+    Ok(count)
 }
 
 /// The example as a message: what the document says goes in, nothing else.
