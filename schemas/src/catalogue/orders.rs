@@ -27,8 +27,8 @@ pub(super) const PAGES: &[Page] = &[
     Page {
         event_type: "restaurant_reminded",
         title: "the restaurant had not answered and is reminded",
-        when: "At each of the order's reminder times that passes without an answer; `reminder` \
-               counts 1, 2, 3.",
+        when: "When a reminder time of the order passes and the restaurant was told and has not answered; `reminder` \
+               says which. Of several that passed meanwhile, only the last is given.",
         why: "Support sees restaurants that are slow before orders expire.",
         who: "The orders context, by the clock.",
         follows: "The restaurant is called again. The order stays where it is.",
@@ -53,7 +53,8 @@ pub(super) const PAGES: &[Page] = &[
     Page {
         event_type: "user_notified",
         title: "the customer was told",
-        when: "When a letter was handed over that told the customer of the fact in `notification`.",
+        when: "When a letter was handed over, or a push gateway has taken it, that told the customer of the fact in \
+               `notification`; `channel` says which.",
         why: "Support knows what the customer knows.",
         who: "The orders context.",
         follows: "After news of acceptance an `accepted` order is `confirmed`. In every other case it \
@@ -133,10 +134,10 @@ pub(super) const PAGES: &[Page] = &[
     },
     Page {
         event_type: "flow_migrated",
-        title: "the order was moved to another version of the flow",
-        when: "When an operator moves a running order to the rules of another version of the flow.",
-        why: "Who explains to people what may still happen with the order has to go by the new rules; \
-              `flow_version` says which from here on.",
+        title: "the order was moved to another version of the flow, or to other times",
+        when: "When an operator moves a running order to the rules of another version of the flow, to another policy, \
+               or both; where only the times are others, `from_flow` and `to_flow` are the same.",
+        why: "Who explains to people what may still happen with the order, and until when, has to go by the new rules.",
         who: "An operator: `migrated_by`.",
         follows: "All that the new version provides for, with the deadlines given here.",
     },
