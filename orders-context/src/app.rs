@@ -16,6 +16,7 @@ pub mod feed;
 mod forget_keys;
 pub mod group;
 mod heard_by;
+mod line;
 pub mod list_orders;
 mod place_order;
 mod presence;
@@ -56,6 +57,7 @@ use chassis::clock::Clock;
 use chassis::ids::Ids;
 use endpoints::Outside;
 use feed::{Feeds, StreamLimits};
+use line::Line;
 use register_restaurant::Restaurants;
 use std::sync::Arc;
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -73,6 +75,7 @@ pub struct App {
     outside: Outside,
     feeds: Feeds,
     taking_tickets: Arc<Semaphore>,
+    listing: Line,
 }
 
 /// Why a use case did not do what was asked. Nothing has changed, or (after
@@ -171,6 +174,7 @@ impl App {
         let feeds = Feeds::new(Arc::clone(&store), StreamLimits::standard());
         group.wake_on_journal(feeds.grew());
         let app = Self {
+            listing: Line::new(store.listings_at_once()),
             store,
             queue,
             clock,

@@ -67,6 +67,11 @@ pub trait Store:
         true
     }
 
+    /// How many listings and counts it may be asked for at a time, so that who asks for one order does
+    /// not wait for them. What goes on by itself (deadlines, tasks, deliveries, leases) waits for no
+    /// question, however many are asked.
+    fn listings_at_once(&self) -> usize;
+
     /// The present state of those orders and idempotency keys that exist.
     fn load(&self, wanted: Wanted) -> Answer<'_, Loaded>;
 

@@ -72,7 +72,7 @@ impl App {
     /// the same bulk action, as it stands now.
     ///
     /// # Errors
-    /// [`BulkRefusal`]; the key was used for another request, or too many are open.
+    /// [`BulkRefusal`]; the key was used for another request, too many are open, or too many count.
     pub async fn start_bulk(
         &self,
         wanted: BulkWanted,
@@ -97,7 +97,7 @@ impl App {
             tally: Tally::default(),
             interruptions: Vec::new(),
         };
-        let matched = self.store.count_orders(bulk.query(None, 1)).await?;
+        let matched = self.count(bulk.query(None, 1)).await?;
         let bulk = Bulk { matched, ..bulk };
         let hash = request_hash.clone();
         let new = NewBulk { bulk: bulk.clone(), key, request_hash };

@@ -3,6 +3,7 @@
 use super::{App, Failure, cursor};
 use crate::domain::{Order, Status, Timestamp};
 use crate::store::{OrdersFilter, OrdersPage, OrdersQuery, OrdersSort, Store};
+use std::sync::Arc;
 
 /// A question for one page.
 #[derive(Clone, Debug)]
@@ -27,12 +28,25 @@ pub struct OrderPage {
 }
 
 impl App {
-    /// A page of orders.
+    /// A page of orders, in its turn among other listings.
     ///
     /// # Errors
-    /// [`Failure::InvalidCursor`], [`Failure::Unavailable`].
+    /// [`Failure::InvalidCursor`], [`Failure::Overloaded`], [`Failure::Unavailable`].
     pub async fn orders(&self, question: ListOrders) -> Result<OrderPage, Failure> {
-        list(&*self.store, self.now(), question).await
+        let (store, now) = (Arc::clone(&self.store), self.now());
+        self.listing.ask(async move { list(&*store, now, question).await }).await
+    }
+
+    /// How many orders there are of the query's filter, in its turn.
+    pub(super) async fn count(&self, query: OrdersQuery) -> Result<u64, Failure> {
+        let store = Arc::clone(&self.store);
+        self.listing.ask(async move { Ok(store.count_orders(query).await?) }).await
+    }
+
+    /// The page that `query` asks for, in its turn.
+    pub(super) async fn page(&self, query: OrdersQuery) -> Result<OrdersPage, Failure> {
+        let store = Arc::clone(&self.store);
+        self.listing.ask(async move { Ok(store.orders(query).await?) }).await
     }
 }
 

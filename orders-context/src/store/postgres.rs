@@ -56,6 +56,15 @@ const WRITERS: usize = 2;
 /// Connections beside them: HTTP questions never wait for a commit.
 const READERS: usize = 4;
 
+/// How many of them listings may have at a time: the others are for questions that take no time.
+const LISTINGS: usize = READERS / 2;
+
+/// Connections for what goes on by itself (deadlines, tasks, deliveries): however many questions wait, it does not.
+const LOOPS: usize = 2;
+
+/// The connection on which leases are prolonged. Whoever waits too long for it has lost them all.
+const LEASES: usize = 1;
+
 /// How long an answer may take, a lost server included. Longer than the server lets a statement run.
 const ANSWER_LIMIT: Duration = Duration::from_secs(15);
 
@@ -70,6 +79,8 @@ pub struct Postgres {
     address: Address,
     writers: Arc<Pool>,
     readers: Arc<Pool>,
+    loops: Arc<Pool>,
+    leases: Arc<Pool>,
 }
 
 impl Postgres {
@@ -94,9 +105,14 @@ impl Postgres {
 
     /// Connects to nothing yet.
     fn unchecked(address: &Address) -> anyhow::Result<Self> {
-        let writers = Arc::new(Pool::new(address, "orders", WRITERS)?);
-        let readers = Arc::new(Pool::new(address, "orders", READERS)?);
-        Ok(Self { address: address.clone(), writers, readers })
+        let pool = |size| Pool::new(address, "orders", size).map(Arc::new);
+        Ok(Self {
+            address: address.clone(),
+            writers: pool(WRITERS)?,
+            readers: pool(READERS)?,
+            loops: pool(LOOPS)?,
+            leases: pool(LEASES)?,
+        })
     }
 
     /// Brings the tables to this version, and the journal of a restored dump behind the server's
@@ -113,6 +129,10 @@ impl Postgres {
 }
 
 impl Store for Postgres {
+    fn listings_at_once(&self) -> usize {
+        LISTINGS
+    }
+
     fn load(&self, wanted: Wanted) -> Answer<'_, Loaded> {
         Box::pin(ask(&self.writers, async move |client| read::load(client, &wanted).await))
     }
@@ -173,17 +193,17 @@ impl Store for Postgres {
     }
 
     fn due_orders(&self, now: Timestamp, after: Option<Due>, limit: usize) -> Answer<'_, Vec<Due>> {
-        Box::pin(ask(&self.readers, async move |client| {
+        Box::pin(ask(&self.loops, async move |client| {
             read::due_orders(client, now, after.as_ref(), limit).await
         }))
     }
 
     fn next_wake_at(&self) -> Answer<'_, Option<Timestamp>> {
-        Box::pin(ask(&self.readers, async move |client| read::next_wake_at(client).await))
+        Box::pin(ask(&self.loops, async move |client| read::next_wake_at(client).await))
     }
 
     fn open_tasks(&self, to: Receiver, due_by: Timestamp, limit: usize) -> Answer<'_, Vec<Task>> {
-        Box::pin(ask(&self.readers, async move |client| {
+        Box::pin(ask(&self.loops, async move |client| {
             read::open_tasks(client, to, due_by, limit).await
         }))
     }
@@ -203,7 +223,7 @@ impl Store for Postgres {
     }
 
     fn open_erasures(&self, limit: usize) -> Answer<'_, Vec<Erasure>> {
-        Box::pin(ask(&self.readers, async move |client| erasure::open(client, limit).await))
+        Box::pin(ask(&self.loops, async move |client| erasure::open(client, limit).await))
     }
 
     fn erase_portion(
@@ -224,23 +244,23 @@ impl Store for Postgres {
     }
 
     fn prolong_leases(&self, claim: Claim) -> Answer<'_, Standing> {
-        Box::pin(ask(&self.readers, async move |client| leases::prolong(client, &claim).await))
+        Box::pin(ask(&self.leases, async move |client| leases::prolong(client, &claim).await))
     }
 
     fn take_leases(&self, claim: Claim) -> Answer<'_, Vec<Lease>> {
-        Box::pin(ask(&self.readers, async move |client| leases::take(client, &claim).await))
+        Box::pin(ask(&self.leases, async move |client| leases::take(client, &claim).await))
     }
 
     fn give_back_leases(&self, claim: Claim) -> Answer<'_, ()> {
-        Box::pin(ask(&self.readers, async move |client| leases::give_back(client, &claim).await))
+        Box::pin(ask(&self.leases, async move |client| leases::give_back(client, &claim).await))
     }
 
     fn leave_leases(&self, owner: String) -> Answer<'_, ()> {
-        Box::pin(ask(&self.readers, async move |client| leases::leave(client, &owner).await))
+        Box::pin(ask(&self.leases, async move |client| leases::leave(client, &owner).await))
     }
 
     fn division(&self) -> Answer<'_, Division> {
-        Box::pin(ask(&self.readers, async |client| division::read(client).await))
+        Box::pin(ask(&self.loops, async |client| division::read(client).await))
     }
 
     fn reshard(&self, shards: i32) -> Answer<'_, Resharded> {
@@ -280,7 +300,7 @@ impl Store for Postgres {
     }
 
     fn replace_bulk(&self, next: Bulk) -> Answer<'_, bool> {
-        Box::pin(ask(&self.readers, async move |client| bulk::replace(client, &next).await))
+        Box::pin(ask(&self.loops, async move |client| bulk::replace(client, &next).await))
     }
 
     fn bulk(&self, bulk_id: String) -> Answer<'_, Option<Bulk>> {
@@ -294,7 +314,7 @@ impl Store for Postgres {
     }
 
     fn open_bulks(&self) -> Answer<'_, Vec<Bulk>> {
-        Box::pin(ask(&self.readers, async move |client| bulk::open(client).await))
+        Box::pin(ask(&self.loops, async move |client| bulk::open(client).await))
     }
 
     fn known_ids(&self, after: String, limit: usize) -> Answer<'_, Vec<String>> {

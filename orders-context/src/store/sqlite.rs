@@ -43,11 +43,16 @@ use threads::Threads;
 /// Readers beside the writer: HTTP questions never wait for a commit's flush.
 const READERS: usize = 2;
 
+/// How many of them listings may have at a time: the other is for questions that take no time.
+const LISTINGS: usize = READERS - 1;
+
 /// Orders in one SQLite file. Every commit is flushed before it is acknowledged.
 pub struct Sqlite {
     path: PathBuf,
     writer: Threads,
     readers: Threads,
+    /// A reader for what goes on by itself (deadlines, tasks, deliveries): however many questions wait, it does not.
+    loops: Threads,
     late: Late,
 }
 
@@ -78,6 +83,7 @@ impl Sqlite {
             path: path.to_owned(),
             writer: Threads::start("orders-writer", vec![writer])?,
             readers: Threads::start("orders-reader", readers)?,
+            loops: Threads::start("orders-loops", vec![chassis::sqlite::open_reader(path)?])?,
             late: Late::new(),
         })
     }
@@ -93,13 +99,24 @@ impl Sqlite {
         &self,
         job: impl FnOnce(&mut Connection) -> Result<T, Error> + Send + 'static,
     ) -> Answer<'_, T> {
-        self.readers.run(job)
+        self.readers.ask(job)
+    }
+
+    fn read_for_loops<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Connection) -> Result<T, Error> + Send + 'static,
+    ) -> Answer<'_, T> {
+        self.loops.ask(job)
     }
 }
 
 impl Store for Sqlite {
     fn is_shared(&self) -> bool {
         false
+    }
+
+    fn listings_at_once(&self) -> usize {
+        LISTINGS
     }
 
     fn load(&self, wanted: Wanted) -> Answer<'_, Loaded> {
@@ -154,15 +171,15 @@ impl Store for Sqlite {
     }
 
     fn due_orders(&self, now: Timestamp, after: Option<Due>, limit: usize) -> Answer<'_, Vec<Due>> {
-        self.read(move |conn| read::due_orders(conn, now, after.as_ref(), limit))
+        self.read_for_loops(move |conn| read::due_orders(conn, now, after.as_ref(), limit))
     }
 
     fn next_wake_at(&self) -> Answer<'_, Option<Timestamp>> {
-        self.read(read::next_wake_at)
+        self.read_for_loops(read::next_wake_at)
     }
 
     fn open_tasks(&self, to: Receiver, due_by: Timestamp, limit: usize) -> Answer<'_, Vec<Task>> {
-        self.read(move |conn| read::open_tasks(conn, to, due_by, limit))
+        self.read_for_loops(move |conn| read::open_tasks(conn, to, due_by, limit))
     }
 
     fn forget_keys(&self, before: Timestamp, limit: usize) -> Answer<'_, usize> {
@@ -178,7 +195,7 @@ impl Store for Sqlite {
     }
 
     fn open_erasures(&self, limit: usize) -> Answer<'_, Vec<Erasure>> {
-        self.read(move |conn| erasure::open(conn, limit))
+        self.read_for_loops(move |conn| erasure::open(conn, limit))
     }
 
     fn erase_portion(
@@ -262,7 +279,7 @@ impl Store for Sqlite {
     }
 
     fn open_bulks(&self) -> Answer<'_, Vec<Bulk>> {
-        self.read(bulk::open)
+        self.read_for_loops(bulk::open)
     }
 
     fn known_ids(&self, after: String, limit: usize) -> Answer<'_, Vec<String>> {

@@ -243,6 +243,10 @@ impl Store for Faulty {
         self.inner.is_shared()
     }
 
+    fn listings_at_once(&self) -> usize {
+        self.inner.listings_at_once()
+    }
+
     fn commit(&self, commits: Vec<Commit>) -> Answer<'_, Vec<Outcome>> {
         self.commits.fetch_add(1, Ordering::SeqCst);
         let fault = self.faults.lock().unwrap().pop_front().or_else(|| self.next_write());

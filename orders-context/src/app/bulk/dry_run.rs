@@ -26,17 +26,17 @@ impl App {
     /// How many orders a bulk action would be about, and what would become of a sample of them.
     ///
     /// # Errors
-    /// [`Failure::Unavailable`].
+    /// [`Failure::Overloaded`], [`Failure::Unavailable`].
     pub async fn try_bulk(&self, wanted: BulkWanted) -> Result<DryRun, Failure> {
         let now = self.now();
         let usual_ms = usual_ms(&*self.store, &wanted.filter).await?;
         let (filter, sort) = (before(wanted.filter.clone(), now), OrdersSort::Oldest);
         let mut query = OrdersQuery { filter, sort, after: None, limit: SAMPLE, now, usual_ms };
-        let matched = self.store.count_orders(query.clone()).await?;
+        let matched = self.count(query.clone()).await?;
         let mut dry = DryRun { matched, ..DryRun::default() };
         loop {
             query.limit = SAMPLE - usize::try_from(dry.sampled).unwrap_or(SAMPLE);
-            let page = self.store.orders(query.clone()).await?;
+            let page = self.page(query.clone()).await?;
             for order in page.orders {
                 let outcome = self.try_action(&order, &wanted).await?;
                 dry.sampled += 1;

@@ -53,6 +53,30 @@ async fn the_last_page_is_the_last_even_when_it_is_full() {
 }
 
 #[tokio::test]
+async fn when_too_many_list_at_once_the_others_are_asked_to_come_back() {
+    let takeaway = Arc::new(Takeaway::open().await);
+    takeaway.dinner("listed").await;
+    let ask = || {
+        let takeaway = Arc::clone(&takeaway);
+        tokio::spawn(async move { takeaway.get("/v1/orders").await })
+    };
+    let asking: Vec<_> = (0..1_000).map(|_| ask()).collect();
+    let (mut listed, mut refused) = (0, 0);
+    for answer in asking {
+        let answer = answer.await.expect("an answer");
+        if answer.status == 200 {
+            listed += 1;
+            continue;
+        }
+        refused += 1;
+        assert_eq!(answer.refused(503)["code"], "overloaded");
+        assert_eq!(answer.header("retry-after"), "1");
+    }
+    assert!(listed >= 64 && refused > 0, "{listed} were listed, {refused} refused");
+    takeaway.get("/v1/orders").await.ok();
+}
+
+#[tokio::test]
 async fn lists_are_filtered_and_sorted() {
     let takeaway = Takeaway::open().await;
     takeaway.call(Method::PUT, "/v1/restaurants/bombay", Some(trattoria())).await.ok();

@@ -11,13 +11,13 @@ use tokio_postgres::Row;
 
 impl Deliveries for Postgres {
     fn concerning(&self, after: i64, limit: usize) -> Answer<'_, Concerning> {
-        Box::pin(ask(&self.readers, async move |client| {
+        Box::pin(ask(&self.loops, async move |client| {
             concerning(client, after, limit as i64).await
         }))
     }
 
     fn endpoints_of(&self, restaurant_ids: Vec<String>) -> Answer<'_, Vec<Endpoint>> {
-        Box::pin(ask(&self.readers, async move |client| {
+        Box::pin(ask(&self.loops, async move |client| {
             let sql = "SELECT data FROM endpoints WHERE restaurant_id = ANY($1::text[])
                  ORDER BY restaurant_id, endpoint_id";
             let ids: Vec<_> = restaurant_ids.iter().map(|id| text(id)).collect();
@@ -27,14 +27,14 @@ impl Deliveries for Postgres {
     }
 
     fn deliveries_position(&self) -> Answer<'_, i64> {
-        Box::pin(ask(&self.readers, async |client| {
+        Box::pin(ask(&self.loops, async |client| {
             let sql = "SELECT position FROM reader_positions WHERE name = 'deliveries'";
             select(client, sql, &[]).await?.first().map_or(Ok(0), |row| get(row, 0))
         }))
     }
 
     fn add_deliveries(&self, from: i64, to: i64, new: Vec<Delivery>) -> Answer<'_, bool> {
-        Box::pin(ask(&self.readers, async move |client| {
+        Box::pin(ask(&self.loops, async move |client| {
             client.batch_execute("BEGIN").await?;
             let is_next = go_on(client, from, to).await?;
             if is_next {
@@ -52,13 +52,13 @@ impl Deliveries for Postgres {
         each: usize,
         limit: usize,
     ) -> Answer<'_, Vec<(Endpoint, Delivery)>> {
-        Box::pin(ask(&self.readers, async move |client| {
+        Box::pin(ask(&self.loops, async move |client| {
             due(client, (now, health), each, limit).await
         }))
     }
 
     fn stale_deliveries(&self, now: Timestamp, limit: usize) -> Answer<'_, Vec<Delivery>> {
-        Box::pin(ask(&self.readers, async move |client| {
+        Box::pin(ask(&self.loops, async move |client| {
             // Whatever is pointless was due before.
             let sql = "SELECT deliveries.data, next_attempt_at FROM endpoints
                     JOIN deliveries ON deliveries.endpoint_id = endpoints.endpoint_id
@@ -71,7 +71,7 @@ impl Deliveries for Postgres {
     }
 
     fn untold_pauses(&self, limit: usize) -> Answer<'_, Vec<Endpoint>> {
-        Box::pin(ask(&self.readers, async move |client| {
+        Box::pin(ask(&self.loops, async move |client| {
             let sql = "SELECT data FROM endpoints WHERE NOT is_active
                     AND data::json -> 'pause' ->> 'why' = 'failing'
                     AND NOT coalesce((data::json -> 'pause' ->> 'owner_told')::boolean, false)
@@ -82,7 +82,7 @@ impl Deliveries for Postgres {
     }
 
     fn replace_delivery(&self, next: Delivery) -> Answer<'_, bool> {
-        Box::pin(ask(&self.readers, async move |client| replace(client, &next).await))
+        Box::pin(ask(&self.loops, async move |client| replace(client, &next).await))
     }
 
     fn deliveries(
@@ -115,7 +115,7 @@ impl Deliveries for Postgres {
     }
 
     fn forget_deliveries(&self, before: Timestamp, limit: usize) -> Answer<'_, usize> {
-        Box::pin(ask(&self.readers, async move |client| {
+        Box::pin(ask(&self.loops, async move |client| {
             let sql = "DELETE FROM deliveries WHERE (endpoint_id, event_id) IN
                     (SELECT endpoint_id, event_id FROM deliveries WHERE occurred_at < $1
                      ORDER BY occurred_at LIMIT $2 FOR UPDATE SKIP LOCKED)

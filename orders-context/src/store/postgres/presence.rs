@@ -10,7 +10,7 @@ use chassis::postgres::Client;
 
 impl PresenceStore for Postgres {
     fn note_attendance(&self, attendance: Attendance) -> Answer<'_, ()> {
-        Box::pin(ask(&self.readers, async move |client| note(client, &attendance).await))
+        Box::pin(ask(&self.loops, async move |client| note(client, &attendance).await))
     }
 
     fn connections(&self, restaurant_id: String) -> Answer<'_, Vec<Connected>> {
@@ -18,7 +18,7 @@ impl PresenceStore for Postgres {
     }
 
     fn forget_connections(&self, before: Timestamp, limit: usize) -> Answer<'_, usize> {
-        Box::pin(ask(&self.readers, async move |client| delete_old(client, before, limit).await))
+        Box::pin(ask(&self.loops, async move |client| delete_old(client, before, limit).await))
     }
 }
 

@@ -19,7 +19,7 @@ impl TicketStore for Postgres {
     }
 
     fn forget_tickets(&self, before: Timestamp, limit: usize) -> Answer<'_, usize> {
-        Box::pin(ask(&self.readers, async move |client| delete_old(client, before, limit).await))
+        Box::pin(ask(&self.loops, async move |client| delete_old(client, before, limit).await))
     }
 }
 

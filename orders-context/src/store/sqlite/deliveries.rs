@@ -8,11 +8,11 @@ use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 
 impl Deliveries for Sqlite {
     fn concerning(&self, after: i64, limit: usize) -> Answer<'_, Concerning> {
-        self.read(move |conn| concerning(conn, after, limit as i64))
+        self.read_for_loops(move |conn| concerning(conn, after, limit as i64))
     }
 
     fn endpoints_of(&self, restaurant_ids: Vec<String>) -> Answer<'_, Vec<Endpoint>> {
-        self.read(move |conn| {
+        self.read_for_loops(move |conn| {
             let mut found = Vec::new();
             for restaurant_id in &restaurant_ids {
                 found.extend(super::endpoints::of_restaurant(conn, restaurant_id)?);
@@ -22,7 +22,7 @@ impl Deliveries for Sqlite {
     }
 
     fn deliveries_position(&self) -> Answer<'_, i64> {
-        self.read(|conn| position(conn))
+        self.read_for_loops(|conn| position(conn))
     }
 
     fn add_deliveries(&self, from: i64, to: i64, new: Vec<Delivery>) -> Answer<'_, bool> {
@@ -36,11 +36,11 @@ impl Deliveries for Sqlite {
         each: usize,
         limit: usize,
     ) -> Answer<'_, Vec<(Endpoint, Delivery)>> {
-        self.read(move |conn| due(conn, (now, health), each, limit))
+        self.read_for_loops(move |conn| due(conn, (now, health), each, limit))
     }
 
     fn stale_deliveries(&self, now: Timestamp, limit: usize) -> Answer<'_, Vec<Delivery>> {
-        self.read(move |conn| {
+        self.read_for_loops(move |conn| {
             // Whatever is pointless was due before.
             let mut statement = conn.prepare_cached(
                 "SELECT deliveries.data, next_attempt_at FROM endpoints
@@ -55,7 +55,7 @@ impl Deliveries for Sqlite {
     }
 
     fn untold_pauses(&self, limit: usize) -> Answer<'_, Vec<Endpoint>> {
-        self.read(move |conn| {
+        self.read_for_loops(move |conn| {
             let mut statement = conn.prepare_cached(
                 "SELECT data FROM endpoints WHERE NOT is_active
                     AND json_extract(data, '$.pause.why') = 'failing'

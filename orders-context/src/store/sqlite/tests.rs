@@ -7,18 +7,24 @@ mod late;
 mod plans;
 mod versions;
 
-use super::{Sqlite, schema};
+use super::{READERS, Sqlite, schema};
 use crate::domain::tests::mother::{EVENING, after};
 use crate::domain::{Receiver, TaskKind, Timestamp};
 use crate::store::contract::reading::who_is_readable;
 use crate::store::contract::{commit, placed, store_contract};
 use crate::store::{
-    Commit, Error, OrdersFilter, OrdersQuery, Store, Task, TaskChange, TaskState, Wanted,
+    Commit, Deliveries, Error, Health, OrdersFilter, OrdersQuery, Store, Task, TaskChange,
+    TaskState, Wanted,
 };
 use rusqlite::Connection;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
 use tempfile::TempDir;
+
+/// Longer than anything here takes on a slow machine.
+const LIMIT: Duration = Duration::from_secs(60);
 
 store_contract!(new_place());
 
@@ -180,6 +186,43 @@ async fn a_damaged_file_is_corrupt_and_no_panic() {
         "load",
     );
     corrupt(store.commit(vec![placed("order-2")]).await, "damage", "commit");
+}
+
+/// With every reader held, thousands ask and go away again.
+#[tokio::test]
+async fn what_goes_on_by_itself_waits_for_no_question_and_who_goes_away_is_not_asked_for() {
+    let folder = TempDir::new().expect("a folder");
+    let store = Sqlite::open(&folder.path().join("orders.db")).expect("a database");
+    commit(&store, vec![placed("order-1")]).await;
+    let gate = Arc::new(RwLock::new(()));
+    let closed = gate.write().expect("a gate");
+    let waiting: Vec<_> = (0..READERS)
+        .map(|_| {
+            let gate = Arc::clone(&gate);
+            store.read(move |_| Ok(drop(gate.read())))
+        })
+        .collect();
+    let run = Arc::new(AtomicUsize::new(0));
+    for _ in 0..5_000 {
+        drop(store.orders(all()));
+        let run = Arc::clone(&run);
+        drop(store.read(move |_| Ok(run.fetch_add(1, Ordering::SeqCst))));
+    }
+    let later = Timestamp(i64::MAX);
+    let looked = async {
+        assert_eq!(store.due_orders(later, None, 10).await.expect("an answer").len(), 1);
+        assert!(store.next_wake_at().await.expect("an answer").is_some());
+        assert!(store.open_tasks(Receiver::Restaurant, later, 10).await.is_ok());
+        assert!(store.due_deliveries(later, Health::Well, 1, 10).await.is_ok());
+        assert!(store.open_bulks().await.is_ok() && store.open_erasures(1).await.is_ok());
+    };
+    tokio::time::timeout(LIMIT, looked).await.expect("they do not wait for those who ask");
+    drop(closed);
+    for answer in waiting {
+        answer.await.expect("an answer");
+    }
+    assert_eq!(store.orders(all()).await.expect("an answer").orders.len(), 1);
+    assert_eq!(run.load(Ordering::SeqCst), 0, "nobody waited for them any more");
 }
 
 #[test]

@@ -30,16 +30,34 @@ impl Threads {
         Ok(Self { queue })
     }
 
-    /// Runs `job` on the next free connection.
+    /// Runs `job` on the next free connection, whether or not somebody still waits for its answer then.
     pub fn run<T: Send + 'static>(
         &self,
         job: impl FnOnce(&mut Connection) -> Result<T, Error> + Send + 'static,
     ) -> Answer<'static, T> {
         let (reply, answer) = oneshot::channel();
-        let sent = self.queue.send(Box::new(move |conn| {
-            // Nobody waits any more when the caller went away; the work is done all the same.
-            let _ = reply.send(job(conn));
-        }));
+        self.queue(answer, move |conn| drop(reply.send(job(conn))))
+    }
+
+    /// Asks `question` on the next free connection, unless nobody waits for its answer any more.
+    pub fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut Connection) -> Result<T, Error> + Send + 'static,
+    ) -> Answer<'static, T> {
+        let (reply, answer) = oneshot::channel();
+        self.queue(answer, move |conn| {
+            if !reply.is_closed() {
+                let _ = reply.send(question(conn));
+            }
+        })
+    }
+
+    fn queue<T: Send + 'static>(
+        &self,
+        answer: oneshot::Receiver<Result<T, Error>>,
+        job: impl FnOnce(&mut Connection) + Send + 'static,
+    ) -> Answer<'static, T> {
+        let sent = self.queue.send(Box::new(job));
         Box::pin(async move {
             let gone = || Error::Unavailable(anyhow::anyhow!("its thread has ended"));
             sent.map_err(|_| gone())?;

@@ -3,9 +3,14 @@
 use super::instances::told;
 use super::server::Place;
 use crate::domain::tests::mother::EVENING;
+use crate::domain::{Receiver, Timestamp};
 use crate::leases::Leases;
 use crate::store::contract::{commit, moved, placed, unmoved};
-use crate::store::{Claim, Commit, Lease, Outcome, Store, TaskChange, TaskState};
+use crate::store::postgres::{Postgres, READERS};
+use crate::store::{
+    Claim, Commit, Deliveries, Health, Lease, OrdersFilter, OrdersQuery, Outcome, Store,
+    TaskChange, TaskState,
+};
 use chassis::shutdown::Shutdown;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -71,6 +76,37 @@ async fn a_lease_that_ran_out_is_prolonged_unless_another_took_it() {
     assert_eq!(store.take_leases(claim("mario", &["bar"], 60_000)).await.unwrap().len(), 1);
     let late = store.prolong_leases(claim("nonna", &["bar", "oven"], 60_000)).await.unwrap();
     assert_eq!(late.held, [lease("oven", 1)]);
+}
+
+/// With every connection for questions taken, a line of listings waits for one.
+#[tokio::test]
+async fn leases_and_what_is_due_wait_for_no_question() {
+    let place = Place::migrated();
+    let store = Arc::new(place.store());
+    commit(&*store, vec![placed("order-1")]).await;
+    store.take_leases(claim("nonna", &["oven"], 60_000)).await.unwrap();
+    let mut taken = Vec::new();
+    for _ in 0..READERS {
+        taken.push(store.readers.get().await.unwrap());
+    }
+    let list = |store: Arc<Postgres>| async move {
+        store.orders(OrdersQuery::newest(OrdersFilter::default(), 10, EVENING)).await
+    };
+    let line: Vec<_> = (0..100).map(|_| tokio::spawn(list(Arc::clone(&store)))).collect();
+    tokio::task::yield_now().await;
+
+    let later = Timestamp(i64::MAX);
+    let standing = store.prolong_leases(claim("nonna", &["oven"], 60_000)).await.unwrap();
+    assert_eq!(standing.held, [lease("oven", 1)]);
+    assert_eq!(store.due_orders(later, None, 10).await.unwrap().len(), 1);
+    assert!(store.next_wake_at().await.unwrap().is_some());
+    store.open_tasks(Receiver::Restaurant, later, 10).await.unwrap();
+    store.due_deliveries(later, Health::Well, 1, 10).await.unwrap();
+    assert!(line.iter().all(|answer| !answer.is_finished()), "they wait all the while");
+    drop(taken);
+    for answer in line {
+        assert_eq!(answer.await.unwrap().unwrap().orders.len(), 1);
+    }
 }
 
 /// As a process does that was stopped between its call and the report of it.
