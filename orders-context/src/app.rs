@@ -106,6 +106,9 @@ pub enum Failure {
     /// Another instance does this work by now.
     #[error("Another instance does this work now.")]
     Fenced,
+    /// What is stored cannot be understood; trying again does not help.
+    #[error("What is stored of it cannot be read.")]
+    Unreadable(#[source] anyhow::Error),
     /// The database does not answer, or the process is stopping.
     #[error("The orders database does not answer; try again in a moment.")]
     Unavailable(#[source] anyhow::Error),
@@ -245,7 +248,10 @@ impl Failure {
 }
 
 impl From<store::Error> for Failure {
-    fn from(cause: store::Error) -> Self {
-        Self::Unavailable(cause.into())
+    fn from(error: store::Error) -> Self {
+        match error {
+            store::Error::Corrupt(_) => Self::Unreadable(error.into()),
+            store::Error::Unavailable(_) => Self::Unavailable(error.into()),
+        }
     }
 }

@@ -9,6 +9,7 @@ mod dry_run;
 mod progress;
 
 pub use dry_run::DryRun;
+use progress::UNREADABLE;
 pub use progress::{Interrupt, Outcome};
 
 use super::list_orders::usual_ms;
@@ -195,13 +196,15 @@ impl App {
         // A page without orders is a stretch of others' orders: the next that has some is taken.
         for _ in 0..STRETCHES {
             match page.next {
-                Some(_) if page.orders.is_empty() => {
+                Some(_) if page.orders.is_empty() && page.unreadable.is_empty() => {
                     page = self.store.orders(bulk.query(page.next, bulk.portion_size())).await?;
                 }
                 _ => break,
             }
         }
-        let order_ids = page.orders.into_iter().map(|order| order.order_id).collect();
+        // Acting on those that cannot be read fails, and is counted so.
+        let readable = page.orders.into_iter().map(|order| order.order_id);
+        let order_ids = readable.chain(page.unreadable).collect();
         let ahead = page.next.map_or(Ahead::Nothing, Ahead::After);
         let next = bulk.take(order_ids, ahead, self.now());
         Ok(self.store.replace_bulk(next.clone()).await?.then_some(next))
@@ -235,6 +238,11 @@ impl App {
                 Ok(Acted::Stands(_)) => outcomes.insert(order_id, Outcome::Unchanged),
                 Err(Failure::Rejected(rejection)) => {
                     outcomes.insert(order_id, Outcome::Refused(rejection.code()))
+                }
+                Err(Failure::Unreadable(cause)) => {
+                    let error = format!("{cause:#}");
+                    tracing::error!(order.id = %order_id, error, "an order cannot be read: nothing was done");
+                    outcomes.insert(order_id, Outcome::Refused(UNREADABLE))
                 }
                 // Of these it is not known, or nothing was done: the next attempt will tell.
                 Err(failure) => {

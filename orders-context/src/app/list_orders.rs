@@ -66,7 +66,7 @@ pub async fn list(
     };
     let usual_ms = usual_ms(store, &filter).await?;
     let query = OrdersQuery { filter: filter.clone(), sort, after, limit, now, usual_ms };
-    let OrdersPage { orders, next } = store.orders(query).await?;
+    let OrdersPage { orders, next, .. } = store.orders(query).await?;
     let next_cursor = next.map(|place| cursor::write(&filter, sort, &place));
     Ok(OrderPage { orders, next_cursor })
 }

@@ -99,6 +99,7 @@ fn of_failure(failure: &Failure) -> Problem {
         Failure::Fenced => {
             Problem::unavailable("fenced", detail).retry_after(COME_BACK_AFTER_SECONDS)
         }
+        Failure::Unreadable(cause) => Problem::internal(anyhow::anyhow!("{cause:#}")),
         Failure::Unavailable(cause) => {
             let problem = Problem::unavailable("unavailable", detail).because(cause);
             problem.retry_after(COME_BACK_AFTER_SECONDS)

@@ -10,6 +10,7 @@ pub mod sql;
 
 pub use question::{Dialect, Part, Question};
 
+use super::Error;
 use crate::domain::{FlowVersion, Order, Status, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -108,6 +109,8 @@ pub struct Place {
 pub struct OrdersPage {
     /// In the order asked for. May be fewer than asked for, even none, while there are more behind.
     pub orders: Vec<Order>,
+    /// Ids of those among them that cannot be understood: they have their places, and are told of in the log.
+    pub unreadable: Vec<String>,
     /// The place after which the next page begins; `None`: this is the last.
     pub next: Option<Place>,
 }
@@ -132,13 +135,28 @@ impl OrdersSort {
 /// What one statement has found.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Looked {
-    /// Orders and their places, in no order.
-    pub rows: Vec<(Order, Place)>,
+    /// Orders, or why they cannot be understood, and their places, in no order.
+    pub rows: Vec<(anyhow::Result<Order>, Place)>,
     /// The place up to which was looked, if that was not the end.
     pub end: Option<Place>,
 }
 
 impl Looked {
+    /// One more row. An order that cannot be understood has its place all the same, so that it spoils nothing
+    /// for the others.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub fn add(&mut self, order: Result<Order, Error>, place: Place) -> Result<(), Error> {
+        let order = match order {
+            Ok(order) => Ok(order),
+            Err(Error::Corrupt(cause)) => Err(cause),
+            Err(error) => return Err(error),
+        };
+        self.rows.push((order, place));
+        Ok(())
+    }
+
     /// Whether there is nothing to gain from looking further.
     pub fn is_enough(&self, limit: usize) -> bool {
         self.rows.len() > limit || self.end.is_none()
@@ -154,7 +172,18 @@ impl Looked {
         let more = rows.len() > query.limit;
         rows.truncate(query.limit);
         let next = rows.last().filter(|_| more).map(|(_, place)| place.clone()).or(end);
-        OrdersPage { orders: rows.into_iter().map(|(order, _)| order).collect(), next }
+        let mut page = OrdersPage { next, ..OrdersPage::default() };
+        for (order, place) in rows {
+            match order {
+                Ok(order) => page.orders.push(order),
+                Err(cause) => {
+                    let (id, error) = (&place.order_id, format!("{cause:#}"));
+                    tracing::error!(order.id = %id, error, "an order cannot be read and is not listed");
+                    page.unreadable.push(place.order_id);
+                }
+            }
+        }
+        page
     }
 }
 

@@ -1,6 +1,6 @@
 //! What would come of a bulk action: counted and decided, and nothing done.
 
-use super::progress::Outcome;
+use super::progress::{Outcome, UNREADABLE};
 use super::{BulkWanted, before};
 use crate::app::list_orders::usual_ms;
 use crate::app::{App, Failure};
@@ -41,6 +41,10 @@ impl App {
                 let outcome = self.try_action(&order, &wanted).await?;
                 dry.sampled += 1;
                 dry.tally.count(order.order_id, outcome);
+            }
+            for order_id in page.unreadable {
+                dry.sampled += 1;
+                dry.tally.count(order_id, Outcome::Refused(UNREADABLE));
             }
             match page.next {
                 Some(next) if dry.sampled < SAMPLE as u64 => query.after = Some(next),

@@ -11,6 +11,9 @@ const NAMED: usize = 10;
 /// How many interruptions are remembered: the newest.
 const REMEMBERED: usize = 100;
 
+/// The cause by which orders are counted that cannot be understood.
+pub(super) const UNREADABLE: &str = "unreadable";
+
 /// What became of one order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {

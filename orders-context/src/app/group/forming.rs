@@ -104,7 +104,7 @@ impl Forming {
         }
         if let Some(cause) = self.found.unreadable.get(turn.order_id()) {
             let cause = anyhow::anyhow!("an order cannot be read: {cause}");
-            self.hold(turn, Err(Failure::Unavailable(cause)));
+            self.hold(turn, Err(Failure::Unreadable(cause)));
             return None;
         }
         let certain = self.order(turn.order_id());

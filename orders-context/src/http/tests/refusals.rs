@@ -132,6 +132,7 @@ async fn not_now_says_when_to_come_back() {
     for (failure, status, retry) in [
         (Failure::Overloaded, 503, true),
         (Failure::Unavailable(std::fmt::Error.into()), 503, true),
+        (Failure::Unreadable(std::fmt::Error.into()), 500, false),
         (Failure::Contended, 409, true),
         (Failure::Fenced, 503, true),
         (Failure::Rejected(Rejection::AlreadyPlaced), 409, false),

@@ -47,6 +47,22 @@ async fn walk(store: &dyn Store, first: OrdersQuery, between: impl AsyncFn()) ->
     }
 }
 
+/// Some orders cannot be understood: the others are listed, the newest first, and every walk comes to its end.
+pub async fn what_is_unreadable_has_its_place(
+    store: &dyn Store,
+    readable: &[&str],
+    unreadable: &[&str],
+) {
+    for limit in 1..=4 {
+        assert_eq!(walk(store, newest(limit), async || {}).await, readable, "{limit}");
+    }
+    let whole = store.orders(newest(10)).await.expect("the store answers");
+    assert_eq!(
+        (whole.unreadable, whole.next),
+        (unreadable.iter().map(|&id| id.into()).collect(), None)
+    );
+}
+
 fn newest(limit: usize) -> OrdersQuery {
     OrdersQuery::newest(OrdersFilter::default(), limit, EVENING)
 }

@@ -63,7 +63,7 @@ async fn look(tx: &Transaction<'_>, statement: &sql::Statement) -> Result<Looked
         let place = Place { at: Timestamp(get(&row, 1)?), order_id: get(&row, 2)? };
         match get::<Option<&str>>(&row, 0)? {
             None => looked.end = Some(place),
-            Some(_) => looked.rows.push((json(&row, 0)?, place)),
+            Some(_) => looked.add(json(&row, 0), place)?,
         }
     }
     Ok(looked)

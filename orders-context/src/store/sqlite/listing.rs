@@ -46,7 +46,7 @@ fn look(conn: &mut Connection, statement: sql::Statement) -> Result<Looked, Erro
         let place = Place { at: Timestamp(row.get(1)?), order_id: row.get(2)? };
         match row.get_ref(0)? {
             ValueRef::Null => looked.end = Some(place),
-            _ => looked.rows.push((json(row, 0)?, place)),
+            _ => looked.add(json(row, 0).map_err(Error::from), place)?,
         }
     }
     Ok(looked)

@@ -10,8 +10,9 @@ mod versions;
 use super::{READERS, Sqlite, schema};
 use crate::domain::tests::mother::{EVENING, after};
 use crate::domain::{Receiver, TaskKind, Timestamp};
+use crate::store::contract::listing::what_is_unreadable_has_its_place;
 use crate::store::contract::reading::who_is_readable;
-use crate::store::contract::{commit, placed, store_contract};
+use crate::store::contract::{commit, placed, placed_at, store_contract};
 use crate::store::{
     Commit, Deliveries, Error, Health, OrdersFilter, OrdersQuery, Store, Task, TaskChange,
     TaskState, Wanted,
@@ -100,9 +101,18 @@ async fn an_order_that_makes_no_sense_is_corrupt_and_no_panic() {
         commit(&store, vec![placed("order-2")]).await;
         who_is_readable(&store, "order-2", "order-1").await;
         corrupt(store.order(one()).await, &sql, "order");
-        corrupt(store.orders(all()).await, &sql, "orders");
+        what_is_unreadable_has_its_place(&store, &["order-2"], &["order-1"]).await;
         assert_eq!(store.history(one(), 0, 10).await.expect("the rest is whole").len(), 1);
     }
+}
+
+#[tokio::test]
+async fn an_order_that_makes_no_sense_spoils_no_page() {
+    let folder = TempDir::new().expect("a folder");
+    let sql = "UPDATE orders SET state = '{'";
+    let store = spoiled(&folder, sql).await;
+    commit(&store, vec![placed_at("order-0", after(-1)), placed_at("order-2", after(1))]).await;
+    what_is_unreadable_has_its_place(&store, &["order-2", "order-0"], &["order-1"]).await;
 }
 
 #[tokio::test]
