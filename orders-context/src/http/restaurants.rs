@@ -183,11 +183,12 @@ async fn replace(app: &App, next: Restaurant, headers: &HeaderMap) -> Answer<()>
     }
 }
 
-/// A strong tag (RFC 9110, section 8.8.3) of all that is stored, the key of the webhook included.
-fn tag(restaurant: &Restaurant) -> HeaderValue {
+/// A strong tag (RFC 9110, section 8.8.3): of all that is stored, the key of the webhook included, for those
+/// who may change it; for others of what they are shown, lest they compare guesses of the rest with it.
+fn tag(known: &impl Serialize) -> HeaderValue {
     // Text and numbers always have a JSON form.
-    let stored = serde_json::to_vec(restaurant).unwrap_or_default();
-    let digest = Sha256::digest(&stored);
+    let known = serde_json::to_vec(known).unwrap_or_default();
+    let digest = Sha256::digest(&known);
     let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     // Hexadecimal digits and quotes are always a header's value.
     HeaderValue::try_from(format!("\"{hex}\"")).unwrap_or(HeaderValue::from_static("\"\""))
@@ -219,14 +220,19 @@ pub async fn show(
 ) -> Answer<Response> {
     let found = app.restaurant(&id).await?;
     let restaurant = found.ok_or_else(restaurant_not_found)?;
-    let etag = tag(&restaurant);
+    let whole = RestaurantView::of(&restaurant);
+    let (view, etag) = match knows_webhooks(&caller.actor, &id) {
+        true => (whole, tag(&restaurant)),
+        false => {
+            let view = RestaurantView { webhook: None, mail: None, ..whole };
+            let etag = tag(&view);
+            (view, etag)
+        }
+    };
     if is_known(&headers, &etag) {
         return Ok((StatusCode::NOT_MODIFIED, [(ETAG, etag)]).into_response());
     }
-    let view = RestaurantView::of(&restaurant);
-    let knows = knows_webhooks(&caller.actor, &id);
-    let (webhook, mail) = (view.webhook.filter(|_| knows), view.mail.filter(|_| knows));
-    Ok(([(ETAG, etag)], Json(RestaurantView { webhook, mail, ..view })).into_response())
+    Ok(([(ETAG, etag)], Json(view)).into_response())
 }
 
 fn restaurant(restaurant_id: String, new: NewRestaurant) -> Restaurant {

@@ -32,6 +32,50 @@ async fn where_a_restaurant_is_told_is_for_itself_to_know() {
     }
 }
 
+/// A tag of what is hidden would tell who guesses it right.
+#[tokio::test]
+async fn a_tag_says_nothing_of_what_is_not_shown() {
+    let takeaway = Takeaway::open().await;
+    let path = "/v1/restaurants/nino";
+    let callers = [
+        (takeaway.token(Role::Customer, "c-1815"), false),
+        (takeaway.token_for(Role::Restaurant, "spice", &["bombay"]), false),
+        (takeaway.token(Role::Restaurant, "chef"), true),
+        (takeaway.token(Role::Operator, "operator-7"), true),
+        (takeaway.token(Role::Service, "lake"), true),
+    ];
+    let tags = async || {
+        let mut tags = Vec::new();
+        for (token, _) in &callers {
+            let shown = takeaway.call_as(token, Method::GET, path, None).await;
+            tags.push(shown.header("etag").to_owned());
+        }
+        tags
+    };
+    for (member, hidden) in [
+        ("mail", json!("nino@nino.example")),
+        ("mail", Value::Null),
+        (
+            "webhook",
+            json!({ "url": "https://other.example/", "secret": "whsec_Rm9yIHRlc3RzIG9ubHksIG5vIHNlY3JldCE=" }),
+        ),
+    ] {
+        let before = tags().await;
+        let mut changed = trattoria();
+        changed[member] = hidden;
+        takeaway.call(Method::PUT, path, Some(changed)).await.ok();
+        let after = tags().await;
+        for (at, (_, is_shown)) in callers.iter().enumerate() {
+            assert_eq!(before[at] != after[at], *is_shown, "{member}, {at}");
+        }
+    }
+    let before = tags().await;
+    let mut renamed = trattoria();
+    renamed["name"] = json!("Da Nino");
+    takeaway.call(Method::PUT, path, Some(renamed)).await.ok();
+    assert!(before.iter().zip(tags().await).all(|(before, after)| *before != after));
+}
+
 #[tokio::test]
 async fn a_new_menu_counts_from_the_next_order_on() {
     let takeaway = Takeaway::open().await;
