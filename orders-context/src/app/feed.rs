@@ -58,6 +58,15 @@ pub enum Begin {
     Unknown,
 }
 
+/// Who listens to a restaurant, by the name that the limits know them by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Listener {
+    /// An app of the restaurant's own.
+    App(String),
+    /// Somebody who looks on.
+    Other(String),
+}
+
 /// Why somebody cannot listen.
 #[derive(Debug, thiserror::Error)]
 pub enum NoFeed {
@@ -142,35 +151,40 @@ impl Feeds {
         self.0.seats.limits()
     }
 
-    /// Restaurants to whom somebody listens here.
+    /// Restaurants of which an app listens here.
     #[must_use]
-    pub fn listened(&self) -> BTreeSet<String> {
-        self.0.seats.listened()
+    pub fn connected(&self) -> BTreeSet<String> {
+        self.0.seats.connected()
     }
 
-    /// Given when the first one listens to a restaurant, and when the last one leaves.
+    /// Given when the first app of a restaurant listens, and when the last one leaves.
     #[must_use]
     pub fn came_or_went(&self) -> &Signal {
         self.0.seats.came_or_went()
     }
 
-    /// Listens to a restaurant's orders; `who` names the listener for the limits.
+    /// Listens to a restaurant's orders. Once it is certain what the listener is told first, an app of the
+    /// restaurant counts as connected.
     ///
     /// # Errors
     /// [`NoFeed`].
     pub async fn listen(
         &self,
         restaurant_id: &str,
-        who: &str,
+        listener: Listener,
         begin: Begin,
     ) -> Result<Feed, NoFeed> {
-        let seat = self.0.seats.take(who, restaurant_id)?;
+        let (Listener::App(who) | Listener::Other(who)) = &listener;
+        let mut seat = self.0.seats.take(who)?;
         let (reply, joined) = oneshot::channel();
         self.ask(Join { restaurant_id: restaurant_id.to_owned(), begin, reply })?;
         let Joined { at, ring, live } =
             joined.await.map_err(|_| Failure::Unavailable(anyhow::anyhow!("nobody reads")))?;
         let known = missed::since(&*self.0.store, restaurant_id, begin, at, ring).await?;
         let missed::Known { first, backlog, floor } = known;
+        if let Listener::App(_) = listener {
+            seat.connect(restaurant_id);
+        }
         Ok(Feed { first: Some(first), backlog, live, floor, _seat: seat })
     }
 

@@ -1,7 +1,7 @@
-//! Whether an app of a restaurant is connected: it is, while somebody listens to its feed, at whichever
-//! instance.
+//! Whether an app of a restaurant is connected: it is, while one of its own listens to its feed, at whichever
+//! instance. An operator who looks on is none.
 //!
-//! Each instance writes down who listens to it, and prolongs that in one statement for all. What an
+//! Each instance writes down whose apps listen to it, and prolongs that in one statement for all. What an
 //! instance that died has written runs out by itself.
 
 use super::{App, Failure};
@@ -58,7 +58,7 @@ impl AppPresence {
 struct Register {
     /// Restaurants that are written down as connected.
     written: BTreeSet<String>,
-    /// Those of them that nobody listens to, and since when.
+    /// Those of them of which no app listens, and since when.
     leaving: BTreeMap<String, Timestamp>,
     prolong_at: Option<Timestamp>,
 }
@@ -71,7 +71,7 @@ struct Writing {
 }
 
 impl Register {
-    /// What is to be written, given to whom somebody listens at this moment.
+    /// What is to be written, given of which restaurants an app listens at this moment.
     fn look(&mut self, listened: &BTreeSet<String>, now: Timestamp) -> Writing {
         self.leaving.retain(|id, _| !listened.contains(id));
         for id in self.written.difference(listened) {
@@ -137,7 +137,7 @@ impl App {
         let (instance, mut register) = (ids.next().to_string(), Register::default());
         loop {
             let now = self.now();
-            let writing = register.look(&self.feeds.listened(), now);
+            let writing = register.look(&self.feeds.connected(), now);
             let next = match self.write_presences(&instance, &writing, now).await {
                 Ok(()) => {
                     register.wrote(writing, now);

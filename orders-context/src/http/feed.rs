@@ -7,7 +7,7 @@ use super::policy::{judge_restaurant, restaurant_not_found};
 use super::principal::Caller;
 use super::problem::{Answer, Refusal};
 use super::view::Moment;
-use crate::app::feed::{Begin, Feed, News, NoFeed, NoSeat, Told};
+use crate::app::feed::{Begin, Feed, Listener, News, NoFeed, NoSeat, Told};
 use axum::extract::State;
 use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -140,7 +140,11 @@ pub async fn follow(
     judge_restaurant(&caller.actor, &id)?;
     app.restaurant(&id).await?.ok_or_else(restaurant_not_found)?;
     let begin = begin(&headers, query.last_event_id.as_deref());
-    let feed = app.feeds().listen(&id, &caller.key(), begin).await?;
+    let listener = match caller.is_of_restaurant() {
+        true => Listener::App(caller.key()),
+        false => Listener::Other(caller.key()),
+    };
+    let feed = app.feeds().listen(&id, listener, begin).await?;
     let lasts_us = i64::try_from(app.feeds().limits().lasts.as_micros()).unwrap_or(i64::MAX);
     let until_us = caller.until_us().min(app.now().0.saturating_add(lasts_us));
     let events = events(feed, Arc::clone(app.clock()), until_us);

@@ -47,6 +47,11 @@ impl Principal {
         TicketHolder { restaurant_id, role, subject, until }
     }
 
+    /// Whether they are of the restaurants that they may know of, with a ticket too.
+    pub fn is_of_restaurant(&self) -> bool {
+        self.role == Role::Restaurant
+    }
+
     /// What they do as an operator, for that reason: in the name of the claim `sub`.
     pub fn intervention(&self, reason: String) -> Intervention {
         Intervention { actor: self.subject.clone(), reason }

@@ -49,7 +49,8 @@ pub struct Seats {
 struct Taken {
     in_all: usize,
     by: HashMap<String, usize>,
-    at: HashMap<String, usize>,
+    /// Apps of restaurants, by restaurant.
+    apps: HashMap<String, usize>,
 }
 
 impl Seats {
@@ -61,22 +62,22 @@ impl Seats {
         self.limits
     }
 
-    /// Restaurants to whom somebody listens.
-    pub fn listened(&self) -> BTreeSet<String> {
+    /// Restaurants of which an app listens.
+    pub fn connected(&self) -> BTreeSet<String> {
         let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        taken.at.keys().cloned().collect()
+        taken.apps.keys().cloned().collect()
     }
 
-    /// Given when the first one listens to a restaurant, and when the last one leaves.
+    /// Given when the first app of a restaurant listens, and when the last one leaves.
     pub fn came_or_went(&self) -> &Signal {
         &self.came_or_went
     }
 
-    /// A seat for `who` at a restaurant, as long as it is kept.
+    /// A seat for `who`, as long as it is kept.
     ///
     /// # Errors
     /// [`NoSeat`].
-    pub fn take(self: &Arc<Self>, who: &str, restaurant_id: &str) -> Result<Seat, NoSeat> {
+    pub fn take(self: &Arc<Self>, who: &str) -> Result<Seat, NoSeat> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         if taken.by.get(who).copied().unwrap_or(0) >= self.limits.per_principal {
             return Err(NoSeat::OfPrincipal(self.limits.per_principal));
@@ -86,21 +87,24 @@ impl Seats {
         }
         taken.in_all += 1;
         *taken.by.entry(who.to_owned()).or_default() += 1;
-        let listeners = taken.at.entry(restaurant_id.to_owned()).or_default();
-        *listeners += 1;
-        if *listeners == 1 {
+        metrics::gauge!(LISTENING).set(taken.in_all as f64);
+        Ok(Seat { seats: Arc::clone(self), who: who.to_owned(), app_of: None })
+    }
+
+    fn connect(&self, restaurant_id: &str) {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let apps = taken.apps.entry(restaurant_id.to_owned()).or_default();
+        *apps += 1;
+        if *apps == 1 {
             self.came_or_went.notify();
         }
-        metrics::gauge!(LISTENING).set(taken.in_all as f64);
-        let (who, restaurant_id) = (who.to_owned(), restaurant_id.to_owned());
-        Ok(Seat { seats: Arc::clone(self), who, restaurant_id })
     }
 
     fn give_back(&self, seat: &Seat) {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         taken.in_all = taken.in_all.saturating_sub(1);
         one_fewer(&mut taken.by, &seat.who);
-        if one_fewer(&mut taken.at, &seat.restaurant_id) {
+        if seat.app_of.as_ref().is_some_and(|id| one_fewer(&mut taken.apps, id)) {
             self.came_or_went.notify();
         }
         metrics::gauge!(LISTENING).set(taken.in_all as f64);
@@ -122,7 +126,17 @@ fn one_fewer(counts: &mut HashMap<String, usize>, key: &str) -> bool {
 pub struct Seat {
     seats: Arc<Seats>,
     who: String,
-    restaurant_id: String,
+    app_of: Option<String>,
+}
+
+impl Seat {
+    /// From now on it is that of an app of this restaurant, which counts as connected.
+    pub fn connect(&mut self, restaurant_id: &str) {
+        if self.app_of.is_none() {
+            self.seats.connect(restaurant_id);
+            self.app_of = Some(restaurant_id.to_owned());
+        }
+    }
 }
 
 impl Drop for Seat {
@@ -139,20 +153,25 @@ mod tests {
     fn there_is_room_for_so_many_of_each_and_for_so_many_in_all() {
         let limits = StreamLimits { per_principal: 2, in_all: 3, ..StreamLimits::standard() };
         let seats = Arc::new(Seats::new(limits));
-        let take = |who: &str| seats.take(who, "nino");
-        let chef = [take("chef").unwrap(), take("chef").unwrap()];
+        let take = |who: &str| seats.take(who);
+        let mut chef = [take("chef").unwrap(), take("chef").unwrap()];
         assert_eq!(take("chef").err(), Some(NoSeat::OfPrincipal(2)));
-        let waiter = seats.take("waiter", "bombay").unwrap();
+        let mut waiter = take("waiter").unwrap();
         assert_eq!(take("nonna").err(), Some(NoSeat::InAll));
-        assert_eq!(seats.listened(), ["bombay", "nino"].map(str::to_owned).into());
+        assert_eq!(seats.connected(), [].into());
+        let [first, second] = &mut chef;
+        first.connect("nino");
+        second.connect("nino");
+        waiter.connect("bombay");
+        assert_eq!(seats.connected(), ["bombay", "nino"].map(str::to_owned).into());
         drop(waiter);
-        assert_eq!(seats.listened(), ["nino"].map(str::to_owned).into());
+        assert_eq!(seats.connected(), ["nino"].map(str::to_owned).into());
         let nonna = take("nonna").unwrap();
         drop(chef);
         drop(nonna);
         let taken = seats.taken.lock().unwrap();
         assert_eq!(
-            (taken.in_all, taken.by.len(), taken.at.len()),
+            (taken.in_all, taken.by.len(), taken.apps.len()),
             (0, 0, 0),
             "nobody is remembered who has left"
         );

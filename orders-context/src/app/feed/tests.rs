@@ -12,6 +12,10 @@ use tempfile::TempDir;
 
 const NAPLES: &str = "bella-napoli";
 
+fn chef() -> Listener {
+    Listener::App("chef".to_owned())
+}
+
 /// A store, and a loop that reads it for those who listen.
 struct Kitchen {
     store: Arc<dyn Store>,
@@ -47,7 +51,7 @@ impl Kitchen {
     }
 
     async fn listen(&self, begin: Begin) -> Feed {
-        self.feeds.listen(NAPLES, "chef", begin).await.expect("there is room")
+        self.feeds.listen(NAPLES, chef(), begin).await.expect("there is room")
     }
 }
 
@@ -129,7 +133,7 @@ async fn what_another_instance_told_already_is_not_told_again() {
     let known = missed::since(&*kitchen.store, NAPLES, Begin::After(2), 1, None).await.unwrap();
     assert_eq!((known.first, known.floor), (Told::Ready(2), 2));
     let (live, queue) = mpsc::channel(4);
-    let seat = kitchen.feeds.0.seats.take("chef", NAPLES).unwrap();
+    let seat = kitchen.feeds.0.seats.take("chef").unwrap();
     let backlog = VecDeque::new();
     let mut feed = Feed { first: None, backlog, live: queue, floor: 2, _seat: seat };
     for position in [1, 2, 3] {
@@ -174,15 +178,15 @@ async fn there_are_no_more_streams_than_there_may_be_and_none_after_the_end() {
     let feeds = kitchen.feeds.with_limits(limits);
     let stop = Shutdown::new();
     let running = tokio::spawn(feeds.clone().run(stop.clone()));
-    let mut first = feeds.listen(NAPLES, "chef", Begin::Now).await.expect("there is room");
-    let refused = feeds.listen(NAPLES, "chef", Begin::Now).await.err();
+    let mut first = feeds.listen(NAPLES, chef(), Begin::Now).await.expect("there is room");
+    let refused = feeds.listen(NAPLES, chef(), Begin::Now).await.err();
     assert!(matches!(refused, Some(NoFeed::NoSeat(NoSeat::OfPrincipal(1)))), "{refused:?}");
     first.next().await;
     stop.cancel();
     assert_eq!(first.next().await, None);
     running.await.unwrap().unwrap();
     drop(first);
-    let refused = feeds.listen(NAPLES, "chef", Begin::Now).await.err();
+    let refused = feeds.listen(NAPLES, chef(), Begin::Now).await.err();
     assert!(matches!(refused, Some(NoFeed::Failed(Failure::Unavailable(_)))), "{refused:?}");
 }
 

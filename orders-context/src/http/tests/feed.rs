@@ -200,6 +200,17 @@ async fn a_restaurant_says_whether_its_app_is_connected() {
     };
     let (never, since) = until(false).await;
     assert_eq!(since, Value::Null);
+    // An operator looks on, with a ticket too.
+    let operator = takeaway.token(Role::Operator, "operator-7");
+    let _looking_on = takeaway.listen(&operator, PATH, None).await;
+    let tickets = format!("{PATH}-tickets");
+    let given = takeaway.call_as(&operator, Method::POST, &tickets, None).await.ok();
+    let path = format!("{PATH}?ticket={}", given["ticket"].as_str().unwrap());
+    let request = Request::get(path).body(Body::empty()).unwrap();
+    let with_ticket = takeaway.router.clone().oneshot(request).await.unwrap();
+    assert_eq!(with_ticket.status(), 200);
+    assert_eq!(takeaway.app.feeds().connected(), [].into());
+    assert_eq!(stands().await.0, never);
     let feed = takeaway.listen(&takeaway.chef(), PATH, None).await;
     let (on, since) = until(true).await;
     assert!(since.is_string() && on != never, "{since}");
