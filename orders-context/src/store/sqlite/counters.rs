@@ -45,7 +45,15 @@ pub fn kept(conn: &Connection) -> Result<Counters, Error> {
     read(conn, KEPT)
 }
 
+/// What it sorts goes to a temporary file: its memory does not grow with what is stored.
 pub fn counted(conn: &mut Connection) -> Result<Counted, Error> {
+    conn.execute_batch("PRAGMA temp_store = FILE")?;
+    let counted = count(conn);
+    conn.execute_batch("PRAGMA temp_store = MEMORY")?;
+    counted
+}
+
+fn count(conn: &mut Connection) -> Result<Counted, Error> {
     let tx = conn.transaction()?;
     let mut found = read(&tx, RECOUNT)?;
     let mut archive = tx.prepare_cached("SELECT data FROM archive")?;

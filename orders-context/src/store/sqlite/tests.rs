@@ -1,6 +1,7 @@
 //! The SQLite store keeps the contract of every store, over a file; and says so when what it finds
 //! in the file makes no sense.
 
+mod counting;
 mod damage;
 mod erasing;
 mod late;
