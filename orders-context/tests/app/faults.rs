@@ -2,12 +2,10 @@
 //! durable was told to nobody.
 
 use crate::faulty::Fault;
-use crate::support::{
-    ROOMY, SECOND, Takeaway, cook, history, margherite, placed, run_until_killed, told,
-};
+use crate::support::{ROOMY, Takeaway, cook, history, margherite, placed, told};
 use chassis::shutdown::Shutdown;
-use orders_context::app::{BulkState, BulkWanted, Cause, Failure, OrdersFilter};
-use orders_context::domain::{Action, Decision, Intervention, Status};
+use orders_context::app::{Cause, Failure};
+use orders_context::domain::{Decision, Status};
 
 #[tokio::test]
 async fn an_order_whose_commit_failed_is_placed_once_by_asking_again() {
@@ -67,35 +65,4 @@ async fn nobody_of_a_group_that_failed_is_told_that_a_decision_stands() {
         assert!(matches!(answer, Err(Failure::Unavailable(_))), "{answer:?}");
     }
     assert_eq!(told(&working, &order.order_id).await, ["order_placed"]);
-}
-
-/// As a hand in the database, or a program that is gone, leaves it.
-#[tokio::test]
-async fn an_order_that_cannot_be_read_holds_up_no_bulk_action() {
-    let takeaway = Takeaway::open();
-    let mut ids = Vec::new();
-    {
-        let app = takeaway.app().await;
-        for number in 0..3 {
-            ids.push(placed(&app, &format!("rosa-{number}")).await.order_id.clone());
-            takeaway.clock.advance_us(SECOND);
-        }
-    }
-    takeaway.damage("UPDATE orders SET state = '{' WHERE order_id = ?1", &ids[1]);
-    // It remembers none of them, and takes one at a time.
-    let app = takeaway.app().await;
-    let wanted = BulkWanted {
-        action: Action::Cancel { reason: "kitchen_fire".to_owned() },
-        filter: OrdersFilter::default(),
-        intervention: Intervention { actor: "operator-7".to_owned(), reason: "Fire".to_owned() },
-        per_second: 2,
-    };
-    let tried = app.try_bulk(wanted.clone()).await.unwrap();
-    let bulk = app.start_bulk(wanted, "bulk-1".to_owned(), vec![1; 32]).await.unwrap();
-    let done = run_until_killed(&takeaway, &bulk.bulk_id).await.expect("it comes to its end");
-    for tally in [&tried.tally, &done.tally] {
-        assert_eq!((tally.acted, tally.unchanged), (2, 0));
-        assert_eq!(tally.refused["unreadable"].order_ids, [ids[1].clone()]);
-    }
-    assert_eq!((tried.matched, tried.sampled, done.state), (3, 3, BulkState::Done));
 }

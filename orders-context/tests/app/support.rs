@@ -60,12 +60,6 @@ impl Takeaway {
         Arc::new(Sqlite::open(&self.folder.path().join("orders.db")).unwrap())
     }
 
-    /// Has a hand in the database change what is kept of one order.
-    pub fn damage(&self, sql: &str, order_id: &str) {
-        let conn = rusqlite::Connection::open(self.folder.path().join("orders.db")).unwrap();
-        assert_eq!(conn.execute(sql, [order_id]).unwrap(), 1);
-    }
-
     /// An application whose loop is not running yet.
     pub fn idle_app(&self, limits: Limits) -> (App, Group) {
         App::new(

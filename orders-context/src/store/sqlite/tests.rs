@@ -21,7 +21,7 @@ use crate::store::{
 use rusqlite::Connection;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -205,14 +205,12 @@ async fn what_goes_on_by_itself_waits_for_no_question_and_who_goes_away_is_not_a
     let folder = TempDir::new().expect("a folder");
     let store = Sqlite::open(&folder.path().join("orders.db")).expect("a database");
     commit(&store, vec![placed("order-1")]).await;
-    let gate = Arc::new(RwLock::new(()));
-    let closed = gate.write().expect("a gate");
-    let waiting: Vec<_> = (0..READERS)
-        .map(|_| {
-            let gate = Arc::clone(&gate);
-            store.read(move |_| Ok(drop(gate.read())))
-        })
-        .collect();
+    let (mut held, mut waiting) = (Vec::new(), Vec::new());
+    for _ in 0..READERS {
+        let (hold, let_go) = mpsc::channel::<()>();
+        held.push(hold);
+        waiting.push(store.read(move |_| Ok(let_go.recv().is_err())));
+    }
     let run = Arc::new(AtomicUsize::new(0));
     for _ in 0..5_000 {
         drop(store.orders(all()));
@@ -228,9 +226,9 @@ async fn what_goes_on_by_itself_waits_for_no_question_and_who_goes_away_is_not_a
         assert!(store.open_bulks().await.is_ok() && store.open_erasures(1).await.is_ok());
     };
     tokio::time::timeout(LIMIT, looked).await.expect("they do not wait for those who ask");
-    drop(closed);
+    drop(held);
     for answer in waiting {
-        answer.await.expect("an answer");
+        assert!(answer.await.expect("an answer"));
     }
     assert_eq!(store.orders(all()).await.expect("an answer").orders.len(), 1);
     assert_eq!(run.load(Ordering::SeqCst), 0, "nobody waited for them any more");

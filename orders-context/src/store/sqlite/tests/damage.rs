@@ -1,15 +1,21 @@
-//! What hands in the database leave behind, `orders check` finds.
+//! What hands in the database leave behind, `orders check` finds; and it holds up nothing else.
 
 use super::{new_place, one};
+use crate::app::group::Limits;
+use crate::app::{App, BulkState, BulkWanted, OrdersFilter};
 use crate::check::{check, violations};
-use crate::domain::Notification;
 use crate::domain::conformance::BreachKind as B;
 use crate::domain::tests::mother::{
     MINUTE, SECOND, after, order_accepted, restaurant_notified, user_notified,
 };
-use crate::store::contract::{commit, moved, placed};
+use crate::domain::{Action, Intervention, Notification, Policy};
+use crate::store::contract::{commit, moved, placed, placed_at};
 use crate::store::sqlite::Sqlite;
+use chassis::clock::ManualClock;
+use chassis::ids::SequentialIds;
+use chassis::shutdown::Shutdown;
 use rusqlite::Connection;
+use std::sync::Arc;
 use tempfile::TempDir;
 
 /// Where something was found, and what.
@@ -122,4 +128,41 @@ async fn a_damaged_row_is_told() {
 async fn an_order_of_which_nothing_is_kept_is_missing() {
     let kept = new_place()().kept(vec![one()]).await.expect("the store answers");
     assert_eq!(violations(&kept[0]).len(), 1);
+}
+
+#[tokio::test]
+async fn an_order_that_cannot_be_read_holds_up_no_bulk_action() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("orders.db");
+    let store = Sqlite::open(&path).expect("a database");
+    let orders = [1, 2, 3].map(|at| placed_at(&format!("order-{at}"), after(at)));
+    commit(&store, orders.to_vec()).await;
+    let spoil = "UPDATE orders SET state = '{' WHERE order_id = 'order-2'";
+    assert_eq!(Connection::open(&path).and_then(|conn| conn.execute(spoil, [])), Ok(1));
+    let clock = ManualClock::at(after(MINUTE).0);
+    let (ids, limits) = (SequentialIds::new(), Limits { queue: 100, group: 10 });
+    let (app, group) =
+        App::new(Arc::new(store), Arc::new(clock), Arc::new(ids), Policy::standard(), limits);
+    tokio::spawn(group.run(Shutdown::new()));
+    let wanted = BulkWanted {
+        action: Action::Cancel { reason: "kitchen_fire".to_owned() },
+        filter: OrdersFilter::default(),
+        intervention: Intervention { actor: "operator-7".to_owned(), reason: "Fire".to_owned() },
+        // One order at a time.
+        per_second: 2,
+    };
+    let tried = app.try_bulk(wanted.clone()).await.expect("an answer");
+    let started =
+        app.start_bulk(wanted, "bulk-1".to_owned(), vec![1; 32]).await.expect("it begins");
+    for _ in 0..10 {
+        for bulk in app.open_bulks().await.expect("an answer") {
+            app.advance_bulk(bulk).await.expect("it goes on");
+        }
+    }
+    let done = app.bulk(&started.bulk_id).await.expect("an answer");
+    for tally in [&tried.tally, &done.tally] {
+        assert_eq!((tally.acted, tally.unchanged), (2, 0));
+        assert_eq!(tally.refused["unreadable"].order_ids, ["order-2"]);
+    }
+    assert_eq!((tried.matched, tried.sampled, done.state), (3, 3, BulkState::Done));
 }
