@@ -1,8 +1,9 @@
 //! Links that answer an order without an account: whoever reads the restaurant's mail may say yes or no
 //! to this one order, until its time to answer is over.
 //!
-//! A link is the order's id, the second it ends with, and a signature of both. It is good for one answer
-//! because an order is: once somebody has decided, the same link shows how the order stands.
+//! A link is the order's id, the second until which it is good, and a signature of both. Where the order was
+//! given more time since, it is good for as long. It is good for one answer because an order is: once
+//! somebody has decided, the same link shows how the order stands.
 
 use super::{App, Failure};
 use crate::domain::{Order, Timestamp};
@@ -49,29 +50,26 @@ impl AnswerLinks {
         Some(Self { key, base })
     }
 
-    /// The link to this order, good until its time to answer is over, as that is now.
+    /// The link to this order, good until its time to answer is over.
     #[must_use]
     pub fn link_to(&self, order: &Order) -> String {
-        let until_s = order.accept_by.0.div_euclid(1_000_000);
+        let until_s = second(order.accept_by);
         let signature = URL_SAFE_NO_PAD.encode(self.sign(&order.order_id, until_s));
         format!("{}{}.{until_s}.{signature}", self.base, order.order_id)
     }
 
-    /// The order that the last part of a link names.
+    /// The order that the last part of a link names, and the second until which that is good.
     ///
     /// # Errors
-    /// It is none of ours, or its time is over.
-    pub fn order_of<'a>(&self, link: &'a str, now: Timestamp) -> Result<&'a str, BadLink> {
+    /// It is none of ours.
+    pub fn order_of<'a>(&self, link: &'a str) -> Result<(&'a str, i64), BadLink> {
         let (named, signature) = link.rsplit_once('.').ok_or(BadLink::Unknown)?;
         let (order_id, until) = named.rsplit_once('.').ok_or(BadLink::Unknown)?;
         let until_s: i64 = until.parse().map_err(|_| BadLink::Unknown)?;
         let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| BadLink::Unknown)?;
         // In constant time.
         self.mac(order_id, until_s).verify_slice(&signature).map_err(|_| BadLink::Unknown)?;
-        match now.0.div_euclid(1_000_000) <= until_s {
-            true => Ok(order_id),
-            false => Err(BadLink::Over),
-        }
+        Ok((order_id, until_s))
     }
 
     fn sign(&self, order_id: &str, until_s: i64) -> Vec<u8> {
@@ -87,6 +85,11 @@ impl AnswerLinks {
         mac.update(format!("\n{until_s}").as_bytes());
         mac
     }
+}
+
+/// The whole seconds of a moment.
+fn second(of: Timestamp) -> i64 {
+    of.0.div_euclid(1_000_000)
 }
 
 impl std::fmt::Debug for AnswerLinks {
@@ -110,14 +113,19 @@ impl App {
         Some(links.link_to(order))
     }
 
-    /// The order that the last part of a link leads to, as it stands.
+    /// The order that the last part of a link leads to, as it stands: until the second that was signed, and
+    /// for as long as the order has time to be answered.
     ///
     /// # Errors
     /// [`BadLink`].
     pub async fn order_behind(&self, link: &str) -> Result<Order, BadLink> {
         let links = self.answer_links.as_ref().ok_or(BadLink::Unknown)?;
-        let order_id = links.order_of(link, self.now())?;
-        Ok(self.order(order_id).await?.order)
+        let (order_id, until_s) = links.order_of(link)?;
+        let order = self.order(order_id).await?.order;
+        match second(self.now()) <= until_s.max(second(order.accept_by)) {
+            true => Ok(order),
+            false => Err(BadLink::Over),
+        }
     }
 }
 
@@ -131,16 +139,13 @@ mod tests {
     }
 
     #[test]
-    fn a_link_leads_to_its_order_until_the_time_to_answer_is_over() {
+    fn a_link_names_its_order_and_the_second_in_which_the_time_to_answer_ends() {
         let order = placed("order-1").order;
         let links = links(7, "https://orders.example/base/");
         let url = links.link_to(&order);
         let link = url.strip_prefix("https://orders.example/base/answer/").unwrap();
-        let at = |us: i64| links.order_of(link, Timestamp(us));
-        let last_us = order.accept_by.0.div_euclid(1_000_000) * 1_000_000 + 999_999;
-        assert_eq!(at(0).unwrap(), "order-1");
-        assert_eq!(at(last_us).unwrap(), "order-1");
-        assert!(matches!(at(last_us + 1), Err(BadLink::Over)));
+        let until_s = order.accept_by.0.div_euclid(1_000_000);
+        assert_eq!(links.order_of(link).unwrap(), ("order-1", until_s));
     }
 
     #[test]
@@ -162,10 +167,10 @@ mod tests {
             String::new(),
             "a.b.c".to_owned(),
         ] {
-            let opened = ours.order_of(&changed, Timestamp(0));
+            let opened = ours.order_of(&changed);
             assert!(matches!(opened, Err(BadLink::Unknown)), "{changed}");
         }
         let stranger = links(8, "https://orders.example");
-        assert!(matches!(stranger.order_of(link, Timestamp(0)), Err(BadLink::Unknown)));
+        assert!(matches!(stranger.order_of(link), Err(BadLink::Unknown)));
     }
 }

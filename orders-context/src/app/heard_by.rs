@@ -13,6 +13,8 @@ pub enum HeardBy {
     Some,
     /// One of them is to hear, and none has taken it yet.
     NoneYet,
+    /// It has endpoints, and none of them wants to be reminded.
+    Unwanted,
     /// None of them is to hear of it.
     Nobody,
 }
@@ -33,7 +35,10 @@ impl App {
         let Some(row) = rows.iter().rev().find(|row| is_told_by(task.kind, &row.event)) else {
             return Ok(HeardBy::Nobody);
         };
-        let mut heard_by = HeardBy::Nobody;
+        let mut heard_by = match task.kind {
+            TaskKind::RemindRestaurant(_) => HeardBy::Unwanted,
+            TaskKind::NotifyRestaurant | TaskKind::NotifyUser(_) => HeardBy::Nobody,
+        };
         for endpoint in endpoints.iter().filter(|to| to.hears(&row.event, row.occurred_at)) {
             let delivery =
                 self.store.delivery(endpoint.endpoint_id.clone(), row.event_id.clone()).await?;

@@ -35,6 +35,8 @@ pub enum TaskReport {
         /// As with [`TaskReport::GaveUp`].
         too_late: Option<Timestamp>,
     },
+    /// Its receiver does not want it: nothing has failed.
+    Unwanted,
     /// It failed and will not be tried again.
     GaveUp {
         /// A stable code.
@@ -86,6 +88,7 @@ impl App {
                 (delivered(channel), again(at, error))
             }
             TaskReport::TryAgain { at, error } => (None, again(at, error)),
+            TaskReport::Unwanted => (None, close(TaskState::Withdrawn, None)),
             TaskReport::Over { error, .. } => (None, close(TaskState::Done, Some(error))),
             TaskReport::GaveUp { error, .. } => {
                 let cause = error.clone();

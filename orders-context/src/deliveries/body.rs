@@ -43,8 +43,9 @@ struct OfEvent<'a> {
     complete_by: Option<String>,
 }
 
-/// The body for the event of this row.
-pub fn body(row: &JournalRow) -> String {
+/// The body for the event of this row, with these dishes where the event has none itself.
+pub fn body(row: &JournalRow, items: Option<&[Item]>) -> String {
+    let of_event = of_event(&row.event);
     let data = Data {
         event_id: &row.event_id,
         order_id: &row.order_id,
@@ -53,7 +54,7 @@ pub fn body(row: &JournalRow) -> String {
         status: row.status.as_str(),
         total_minor: row.total_minor,
         currency: &row.currency,
-        of_event: of_event(&row.event),
+        of_event: OfEvent { items: of_event.items.or(items), ..of_event },
     };
     // JSON is always UTF-8.
     String::from_utf8(enveloped(row.event.event_type(), row.occurred_at, data)).unwrap_or_default()

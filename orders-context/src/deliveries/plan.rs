@@ -2,7 +2,7 @@
 //! endpoint that wants it, for rows and the position up to which they were made are one transaction.
 
 use super::body::body;
-use crate::domain::{Delivery, DeliveryState, Endpoint, Event, Status, Timestamp};
+use crate::domain::{Delivery, DeliveryState, Endpoint, Event, Fixed, Item, Status, Timestamp};
 use crate::store::{Error, JournalRow, Store};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -76,27 +76,41 @@ async fn told_of(store: &dyn Store, rows: &[JournalRow]) -> Result<Vec<Delivery>
         };
         let mut hearing = endpoints.iter().filter(hears).peekable();
         if hearing.peek().is_some() {
-            let answer_by = answer_by(store, row).await?;
-            told.extend(hearing.map(|endpoint| delivery(row, endpoint, answer_by)));
+            let about = about(store, row).await?;
+            told.extend(hearing.map(|endpoint| delivery(row, endpoint, &about)));
         }
     }
     Ok(told)
 }
 
-/// By when the event asks for an answer, if it does.
-async fn answer_by(store: &dyn Store, row: &JournalRow) -> Result<Option<Timestamp>, Error> {
+/// What is to be known of an order beside its event.
+#[derive(Default)]
+struct About {
+    /// By when the event asks for an answer, if it does.
+    answer_by: Option<Timestamp>,
+    /// The dishes, where the event is as good as a new order and does not have them.
+    items: Option<Fixed<Vec<Item>>>,
+}
+
+async fn about(store: &dyn Store, row: &JournalRow) -> Result<About, Error> {
+    let order =
+        async || Ok::<_, Error>(store.order(row.order_id.clone()).await?.map(|found| found.order));
     Ok(match &row.event {
-        Event::OrderPlaced { accept_by, .. }
-        | Event::OrderRedriven { from: Status::Expired, accept_by, .. } => Some(*accept_by),
-        Event::RestaurantReminded { .. } => {
-            let found = store.order(row.order_id.clone()).await?;
-            found.map(|found| found.order.accept_by)
+        Event::OrderPlaced { accept_by, .. } => {
+            About { answer_by: Some(*accept_by), ..About::default() }
         }
-        _ => None,
+        Event::OrderRedriven { from: Status::Expired, accept_by, .. } => About {
+            answer_by: Some(*accept_by),
+            items: order().await?.map(|order| order.items.clone()),
+        },
+        Event::RestaurantReminded { .. } => {
+            About { answer_by: order().await?.map(|order| order.accept_by), ..About::default() }
+        }
+        _ => About::default(),
     })
 }
 
-fn delivery(row: &JournalRow, endpoint: &Endpoint, answer_by: Option<Timestamp>) -> Delivery {
+fn delivery(row: &JournalRow, endpoint: &Endpoint, about: &About) -> Delivery {
     Delivery {
         endpoint_id: endpoint.endpoint_id.clone(),
         event_id: row.event_id.clone(),
@@ -105,12 +119,12 @@ fn delivery(row: &JournalRow, endpoint: &Endpoint, answer_by: Option<Timestamp>)
         sequence: row.sequence,
         occurred_at: row.occurred_at,
         traceparent: row.traceparent.clone(),
-        body: body(row),
+        body: body(row, about.items.as_deref().map(Vec::as_slice)),
         round: 1,
         state: DeliveryState::Pending,
         attempts: 0,
         recent: Vec::new(),
         next_attempt_at: row.occurred_at,
-        give_up_at: endpoint.worth_until(row.occurred_at, answer_by),
+        give_up_at: endpoint.worth_until(row.occurred_at, about.answer_by),
     }
 }

@@ -2,7 +2,7 @@
 //! it is paused. Pure; a change gives the next round of the endpoint.
 
 use super::words::words;
-use super::{Event, Timestamp};
+use super::{Event, Status, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// How many endpoints a restaurant may have.
@@ -82,7 +82,7 @@ pub struct Pause {
 words! {
     /// What an endpoint can hear of: events of orders, by their names.
     Heard {
-        /// A new order.
+        /// A new order, or one that expired and waits for an answer again (`order_redriven`).
         OrderPlaced = "order_placed",
         /// A channel delivered it to the restaurant.
         RestaurantNotified = "restaurant_notified",
@@ -146,10 +146,13 @@ impl Heard {
 }
 
 impl Endpoint {
-    /// Whether it is to hear of this: it wants to, and it was there already.
+    /// Whether it is to hear of this: it wants to, and it was there already. Whoever wants new orders
+    /// wants those too that wait for an answer again after they expired.
     #[must_use]
     pub fn hears(&self, event: &Event, occurred_at: Timestamp) -> bool {
-        let wanted = Heard::of(event).is_some_and(|heard| self.events.contains(&heard));
+        let wants = |heard| self.events.contains(&heard);
+        let is_as_new = matches!(event, Event::OrderRedriven { from: Status::Expired, .. });
+        let wanted = Heard::of(event).is_some_and(wants) || is_as_new && wants(Heard::OrderPlaced);
         wanted && occurred_at >= self.created_at
     }
 

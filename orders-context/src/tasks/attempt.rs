@@ -42,6 +42,8 @@ pub enum Came {
         /// Of the other.
         error: String,
     },
+    /// Its receiver does not want it.
+    Unwanted,
     /// The lease was lost on the way, and nothing was done: the work may be another instance's by now.
     Nothing,
 }
@@ -89,6 +91,7 @@ pub async fn run(
         Ok(Came::Nothing) => return,
         Ok(Came::Taken(_)) => "delivered",
         Ok(Came::InPart { .. }) => "in_part",
+        Ok(Came::Unwanted) => "unwanted",
         Err(failed) if restaurant::is_waiting(failed) => "waiting",
         Err(Failed::ForNow(_)) => "failed",
         Err(Failed::ForGood(_)) => "hopeless",
@@ -109,6 +112,7 @@ fn to_report(
     let again = next_attempt(task, attempts, now, rand::random());
     Some(match outcome {
         Ok(Came::Nothing) => return None,
+        Ok(Came::Unwanted) => TaskReport::Unwanted,
         Ok(Came::Taken(channel)) => TaskReport::Delivered { channel },
         Ok(Came::InPart { channel, error }) => match again {
             Ok(at) => TaskReport::DeliveredInPart { channel, at, error },

@@ -126,8 +126,9 @@ fn together(left: Option<&str>, tried: Vec<Tried>, heard_by: HeardBy) -> Result<
         }
         (_, HeardBy::Some) => Ok(Came::Taken(taken.unwrap_or(ENDPOINT))),
         (Some((_, failed @ Failed::ForNow(_))), _) => Err(failed),
+        (None, HeardBy::Unwanted) => Ok(Came::Unwanted),
         (_, HeardBy::NoneYet) => Err(Failed::ForNow(NOT_YET.to_owned())),
-        (Some((_, failed)), HeardBy::Nobody) => Err(failed),
+        (Some((_, failed)), HeardBy::Unwanted | HeardBy::Nobody) => Err(failed),
         (None, HeardBy::Nobody) => Err(Failed::ForGood(NO_CHANNEL.to_owned())),
     }
 }
@@ -157,7 +158,7 @@ mod tests {
 
     #[test]
     fn the_first_channel_that_takes_it_tells_the_restaurant_and_the_others_are_tried_on() {
-        use HeardBy::{Nobody, NoneYet, Some as Heard};
+        use HeardBy::{Nobody, NoneYet, Some as Heard, Unwanted};
         let (hook, mail) = (|came| (WEBHOOK, came), |came| (MAIL, came));
         let (down, later) = (|| Err(now("http_503")), || Err(now("smtp_later")));
         let bad = || Err(good("bad_address"));
@@ -167,6 +168,9 @@ mod tests {
             (None, vec![], Heard, Ok(Came::Taken(ENDPOINT))),
             (None, vec![], NoneYet, not_yet()),
             (None, vec![], Nobody, Err(good(NO_CHANNEL))),
+            (None, vec![], Unwanted, Ok(Came::Unwanted)),
+            (None, vec![hook(down())], Unwanted, Err(now("http_503"))),
+            (None, vec![hook(bad())], Unwanted, Err(good("bad_address"))),
             (None, vec![hook(down())], Heard, in_part(ENDPOINT, "http_503")),
             (None, vec![hook(down())], NoneYet, Err(now("http_503"))),
             (None, vec![hook(down())], Nobody, Err(now("http_503"))),

@@ -114,6 +114,63 @@ async fn a_channel_that_is_gone_is_given_up_and_what_wants_no_orders_is_none() {
     assert_eq!(history(&app, &unannounced.order_id).await.len(), 1);
 }
 
+#[tokio::test]
+async fn an_order_that_waits_for_an_answer_again_is_told_to_who_wants_new_orders() {
+    let sink = Sink::open(&[Answer::Status(204)]).await;
+    let takeaway = Takeaway::open();
+    let (app, _stop) = at_work(&takeaway, &sink).await;
+    app.register_restaurant(bella_napoli(None)).await.unwrap();
+    let system = endpoint(&app, &sink.url, &[Heard::OrderPlaced]).await;
+    let order = placed(&app, "rosa-1").await;
+    let id = &order.order_id;
+    attempted(&app, id, 1).await;
+    takeaway.clock.advance_us(10 * MINUTE);
+    app.wake_order(id.clone()).await.unwrap();
+    let why = Intervention { actor: "operator-7".to_owned(), reason: "No power".to_owned() };
+    let redriven = app.act(id, &Action::Redrive, why, Cause::default()).await.unwrap();
+    assert_eq!(redriven.status, Status::Placed);
+    let _stop = telling(&takeaway, &app, 60_000);
+    taken(&app, &system, 1).await;
+    takeaway.clock.advance_us(MINUTE);
+    until("the notification", async || {
+        assert!(!told(&app, id).await.contains(&"notification_failed"));
+        (app.order(id).await.unwrap().order.status == Status::Notified).then_some(())
+    })
+    .await;
+    let came = sink.deliveries();
+    assert_eq!(came.len(), 1, "what it was to hear of first had become pointless");
+    let (body, accept_by) = (&came[0].body, chassis::clock::rfc3339(redriven.accept_by.0));
+    assert_eq!(body["type"], "order_redriven");
+    assert_eq!(body["data"]["items"][0]["item_id"], "margherita");
+    assert_eq!(body["data"]["accept_by"], *accept_by);
+}
+
+#[tokio::test]
+async fn a_reminder_that_no_endpoint_wants_is_no_failure() {
+    let sink = Sink::open(&[Answer::Status(204)]).await;
+    let takeaway = Takeaway::open();
+    let (app, _stop) = at_work(&takeaway, &sink).await;
+    app.register_restaurant(bella_napoli(None)).await.unwrap();
+    let system = endpoint(&app, &sink.url, &[Heard::OrderPlaced]).await;
+    let _stop = telling(&takeaway, &app, 60_000);
+    let order = placed(&app, "rosa-1").await;
+    let id = &order.order_id;
+    taken(&app, &system, 1).await;
+    takeaway.clock.advance_us(SECOND);
+    until("the notification", async || {
+        (app.order(id).await.unwrap().order.status == Status::Notified).then_some(())
+    })
+    .await;
+    takeaway.clock.advance_us(90 * SECOND);
+    app.wake_order(id.clone()).await.unwrap();
+    let reminder = reminder(&app, id).await;
+    assert_eq!((reminder.state, reminder.last_error), (TaskState::Withdrawn, None));
+    assert_eq!(
+        told(&app, id).await,
+        ["order_placed", "restaurant_notified", "restaurant_reminded"]
+    );
+}
+
 /// The mail server takes calls and never says a word.
 #[tokio::test]
 async fn what_a_webhook_has_taken_is_not_told_to_it_again_while_a_letter_waits() {

@@ -1,8 +1,10 @@
 //! Endpoints: what they hear of, which keys sign, and what a pause is.
 
-use super::mother::{EVENING, MINUTE, after, order_accepted, order_placed};
+use super::mother::{EVENING, MINUTE, after, order_accepted, order_placed, order_redriven};
 use crate::domain::endpoint::MOST_RETIRING;
-use crate::domain::{Endpoint, Event, Heard, Key, Notification, PausedBy, Profile, Url};
+use crate::domain::{
+    Endpoint, Event, Heard, Key, Notification, PausedBy, Profile, Role, Status, Url,
+};
 
 fn endpoint(events: &[Heard]) -> Endpoint {
     Endpoint {
@@ -30,6 +32,23 @@ fn it_hears_of_what_it_wants_from_its_beginning_on() {
     assert!(endpoint.hears(&order_placed(), EVENING));
     assert!(!endpoint.hears(&order_placed(), after(-1)), "it was not there yet");
     assert!(!endpoint.hears(&order_accepted(), EVENING));
+}
+
+#[test]
+fn who_wants_new_orders_hears_of_those_that_wait_for_an_answer_again() {
+    let kitchen = endpoint(&[Heard::OrderPlaced]);
+    assert!(kitchen.hears(&order_redriven(), EVENING));
+    assert!(!kitchen.hears(&order_redriven(), after(-1)), "it was not there yet");
+    assert!(!endpoint(&[Heard::OrderCompleted]).hears(&order_redriven(), EVENING));
+    let accepted_before = Event::OrderRedriven {
+        redriven_by: Role::Operator,
+        from: Status::TimedOut,
+        accept_by: EVENING,
+        complete_by: after(120 * MINUTE),
+        intervention: None,
+    };
+    assert!(!kitchen.hears(&accepted_before, EVENING));
+    assert!(endpoint(&[Heard::OrderRedriven]).hears(&accepted_before, EVENING));
 }
 
 #[test]

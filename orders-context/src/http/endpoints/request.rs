@@ -25,7 +25,8 @@ pub struct NewEndpoint {
     /// Receives `POST`.
     #[schema(format = "uri", max_length = 2_000, example = "https://nino.example/hooks")]
     url: String,
-    /// What it wants to hear of; everything if it is left out.
+    /// What it wants to hear of; everything if it is left out. With `order_placed` it hears of
+    /// `order_redriven` too when an order that had expired waits for an answer again.
     #[schema(min_items = 1)]
     events: Option<Vec<Heard>>,
     /// How it is signed to: `hmac` if it is left out.

@@ -93,7 +93,31 @@ async fn a_link_ends_with_the_time_to_answer_and_nobody_makes_one_up() {
     takeaway.open_link(&path.replace(&id, &other)).await.page(404);
     takeaway.open_link("/answer/x").await.page(404);
     takeaway.fill_in(&path.replace(&id, &other), "decision=accept").await.page(404);
-    takeaway.clock.advance_us(10 * MINUTE_US + 1_000_000);
+    // Good in the last second, in which an answer is too late already.
+    takeaway.clock.advance_us(10 * MINUTE_US + 999_999);
+    takeaway.open_link(&path).await.page(200);
+    takeaway.clock.advance_us(1);
     takeaway.open_link(&path).await.page(410);
     takeaway.fill_in(&path, "decision=accept").await.page(410);
+}
+
+#[tokio::test]
+async fn a_link_is_good_for_as_long_as_its_order_was_given_more_time() {
+    let takeaway = Takeaway::open().await;
+    let (id, slow) = (takeaway.dinner("one").await, takeaway.dinner("two").await);
+    let (path, slow_path) = (takeaway.link(&id).await, takeaway.link(&slow).await);
+    let more =
+        json!({ "reason": "No power", "deadline": "accept_by", "to": "2026-09-21T18:25:00Z" });
+    for id in [&id, &slow] {
+        takeaway.post(&format!("/v1/orders/{id}/extend"), more.clone()).await.ok();
+    }
+    takeaway.clock.advance_us(11 * MINUTE_US);
+    assert!(takeaway.open_link(&path).await.page(200).contains("value=\"accept\""));
+    assert_eq!(takeaway.fill_in(&path, "decision=accept").await.status, 303);
+    assert_eq!(takeaway.get(&format!("/v1/orders/{id}")).await.ok()["status"], "accepted");
+    assert!(takeaway.open_link(&path).await.page(200).contains("this link is used up"));
+    takeaway.fill_in(&path, "decision=reject&reason=closed").await.page(409);
+    takeaway.clock.advance_us(14 * MINUTE_US + 1_000_000);
+    takeaway.open_link(&slow_path).await.page(410);
+    takeaway.fill_in(&slow_path, "decision=accept").await.page(410);
 }
