@@ -46,8 +46,8 @@ pub use tickets::TicketHolder;
 /// What the use cases take and give, as it is stored.
 pub use crate::store::bulk::{Bulk, BulkState, Tally};
 pub use crate::store::{
-    Contact, Counter, Due, FlowFigures, Found, JournalRow, OrdersFilter, OrdersSort, Task,
-    TaskCondition, TaskState,
+    Contact, Counter, Due, ENDPOINT_NOT_YET, FlowFigures, Found, JournalRow, OrdersFilter,
+    OrdersSort, Task, TaskCondition, TaskState,
 };
 pub use crate::store::{Erased, Erasure, Person};
 

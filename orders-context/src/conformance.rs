@@ -68,7 +68,7 @@ pub(crate) async fn look(store: &dyn Store, watch: &mut Option<Watch>) -> Result
         Some(watch) => watch,
         None => watch.insert(Watch::begin(store).await?),
     };
-    watch.read(store).await?;
+    watch.read()?;
     let Some(position) = watch.rows.last().map(|row| row.position) else { return Ok(0) };
     let order_ids: HashSet<&String> = watch.rows.iter().map(|row| &row.order_id).collect();
     let order_ids = order_ids.into_iter().cloned().collect();
@@ -94,16 +94,27 @@ impl Watch {
         Ok(Self { journal, position, rows: Vec::new(), told: HashSet::new() })
     }
 
-    /// What cannot be read is told of and passed over: the rest is looked at all the same.
-    async fn read(&mut self, store: &dyn Store) -> Result<(), Error> {
-        self.rows.clear();
-        let read = self.journal.read_after(self.position, PORTION, &mut self.rows);
-        let Err(Error::Corrupt(cause)) = read else { return read };
-        tracing::error!(after = self.position, error = %cause, "the journal cannot be read");
-        metrics::counter!(VIOLATIONS).increment(1);
-        self.rows.clear();
-        self.position = store.settled_end().await?;
-        Ok(())
+    /// What lies before a row that cannot be read is looked at first. That row is told of and passed over:
+    /// the rest is looked at all the same.
+    fn read(&mut self) -> Result<(), Error> {
+        let mut limit = PORTION;
+        loop {
+            self.rows.clear();
+            match self.journal.read_after(self.position, limit, &mut self.rows) {
+                Err(Error::Corrupt(_)) if limit > 1 => limit /= 2,
+                Err(Error::Corrupt(cause)) => {
+                    self.rows.clear();
+                    let Some(position) = self.journal.next_position(self.position)? else {
+                        return Ok(());
+                    };
+                    tracing::error!(position, error = %cause, "a row of the journal cannot be read");
+                    metrics::counter!(VIOLATIONS).increment(1);
+                    self.position = position;
+                    limit = PORTION;
+                }
+                read => return read,
+            }
+        }
     }
 
     /// Each violation once: an order is looked at again after each of its events.

@@ -33,7 +33,7 @@ pub use erasure::{Erased, Erasure, Person, key_scope};
 pub use lease::{Claim, Lease, Standing};
 pub use listing::{OrdersFilter, OrdersPage, OrdersQuery, OrdersSort, Place, TaskCondition};
 pub use reader::{JournalReader, ToPublish};
-pub use task::{Task, TaskChange, TaskState};
+pub use task::{ENDPOINT_NOT_YET, Task, TaskChange, TaskState};
 
 use crate::domain::{
     Availability, Bearing, Event, FlowVersion, Order, Receiver, Restaurant, Shut, Status, Timestamp,

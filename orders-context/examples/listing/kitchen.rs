@@ -77,6 +77,7 @@ fn order(number: usize, of: usize) -> Order {
         policy: Policy::standard().into(),
         placed_at,
         window_opened_at: placed_at,
+        window_opened_by: 1,
         accept_by: Timestamp(EVENING.0 + scattered(number) % 600_000_000),
         complete_by: Timestamp(EVENING.0 + 600_000_000 + scattered(number) % 6_600_000_000),
         reminders: 0,

@@ -70,7 +70,7 @@ impl App {
         };
         let delivered = |channel: &str| {
             let channel = channel.to_owned();
-            Some(Command::TaskDelivered { task: kind, channel, attempts, now })
+            Some(Command::TaskDelivered { task: kind, asked_by: sequence, channel, attempts, now })
         };
         // Somebody may have given the restaurant more time while the attempt was under way.
         let if_prolonged = match &report {

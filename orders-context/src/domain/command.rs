@@ -54,6 +54,8 @@ pub enum Command {
     TaskDelivered {
         /// What was to be done.
         task: TaskKind,
+        /// Sequence of the event that asked for it.
+        asked_by: i64,
         /// Over which channel: `webhook`, `endpoint`, `mail`, `push`.
         channel: String,
         /// How many attempts it took.

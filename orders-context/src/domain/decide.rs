@@ -24,8 +24,8 @@ pub fn decide(order: Option<&Order>, command: &Command) -> Result<Vec<Event>, Re
             operate(order, operation, *by, intervention.as_ref(), *now)
         }
         (Some(order), Command::Wake { now }) => Ok(wake(order, *now)),
-        (Some(order), Command::TaskDelivered { task, channel, attempts, .. }) => {
-            Ok(delivered(order, *task, channel, *attempts))
+        (Some(order), Command::TaskDelivered { task, asked_by, channel, attempts, .. }) => {
+            Ok(delivered(order, *task, *asked_by, channel, *attempts))
         }
         (Some(order), Command::TaskGaveUp { task, attempts, cause, .. }) => {
             Ok(gave_up(order, *task, *attempts, cause))
@@ -163,10 +163,18 @@ fn wake(order: &Order, now: Timestamp) -> Vec<Event> {
     if due > order.reminders { vec![Event::RestaurantReminded { reminder: due }] } else { vec![] }
 }
 
-/// A fact that arrives late is recorded all the same, and once.
-fn delivered(order: &Order, task: TaskKind, channel: &str, attempts: u32) -> Vec<Event> {
+/// A fact that arrives late is recorded all the same, and once. What was asked for before the order was
+/// redriven says nothing of the time since: it is asked for anew.
+fn delivered(
+    order: &Order,
+    task: TaskKind,
+    asked_by: i64,
+    channel: &str,
+    attempts: u32,
+) -> Vec<Event> {
     let channel = channel.to_owned();
     match task {
+        _ if asked_by < order.window_opened_by => Vec::new(),
         TaskKind::NotifyRestaurant if !order.restaurant_told => {
             vec![Event::RestaurantNotified { channel, attempts }]
         }

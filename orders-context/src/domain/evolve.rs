@@ -99,6 +99,7 @@ fn born(order_id: &str, at: Timestamp, event: &Event) -> Option<Order> {
         policy: policy.clone(),
         placed_at: at,
         window_opened_at: at,
+        window_opened_by: 1,
         accept_by: *accept_by,
         complete_by: *complete_by,
         reminders: 0,
@@ -143,6 +144,7 @@ impl Order {
 
     fn start_again(&mut self, at: Timestamp, accept_by: Timestamp, complete_by: Timestamp) {
         self.window_opened_at = at;
+        self.window_opened_by = self.version;
         self.accept_by = accept_by;
         self.complete_by = complete_by;
         self.reminders = 0;

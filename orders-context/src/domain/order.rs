@@ -40,6 +40,9 @@ pub struct Order {
     pub placed_at: Timestamp,
     /// When the present acceptance window began: at placing, or when it was redriven.
     pub window_opened_at: Timestamp,
+    /// Sequence of the event that opened it.
+    #[serde(default = "upcast::placing", skip_serializing_if = "upcast::is_placing")]
+    pub window_opened_by: i64,
     /// An answer counts before this moment.
     pub accept_by: Timestamp,
     /// Completion counts before this moment.

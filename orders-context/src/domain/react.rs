@@ -14,6 +14,11 @@ pub enum Effect {
     },
     /// Whatever of the order's tasks is still open has become pointless.
     WithdrawOpenTasks,
+    /// What was given up of the order's tasks is done anew.
+    WithdrawGivenUpTasks {
+        /// Those of this kind; all if there is none.
+        task: Option<TaskKind>,
+    },
     /// What is still open of the order's tasks is due at once.
     HurryOpenTasks,
     /// What is still open of the order's tasks keeps its point until then, if not longer.
@@ -38,9 +43,14 @@ pub fn react(order: &Order, at: Timestamp, event: &Event) -> Vec<Effect> {
         Event::OrderCancelled { .. } => tell(order, at, Notification::Cancelled),
         Event::OrderTimedOut { .. } => tell(order, at, Notification::TimedOut),
         Event::OrderRedriven { .. } if order.status == Status::Placed => {
-            [vec![Effect::WithdrawOpenTasks], announce(order)].concat()
+            let withdraw =
+                vec![Effect::WithdrawOpenTasks, Effect::WithdrawGivenUpTasks { task: None }];
+            [withdraw, announce(order)].concat()
         }
-        Event::OrderRedriven { .. } => tell(order, at, Notification::Accepted),
+        Event::OrderRedriven { .. } => {
+            let withdraw = vec![Effect::WithdrawGivenUpTasks { task: None }];
+            [withdraw, tell(order, at, Notification::Accepted)].concat()
+        }
         // While an answer is due, all that is open is for the restaurant.
         Event::DeadlineExtended { deadline: Deadline::AcceptBy, to, .. } => {
             vec![Effect::ProlongOpenTasks { give_up_at: *to }]
@@ -50,7 +60,11 @@ pub fn react(order: &Order, at: Timestamp, event: &Event) -> Vec<Effect> {
         }
         Event::TaskRedriven { was: TaskWas::Waiting { .. }, .. } => vec![Effect::HurryOpenTasks],
         Event::TaskRedriven { task, was: TaskWas::GivenUp, .. } => {
-            vec![Effect::Start { task: *task, give_up_at: order.give_up_at(*task, at) }]
+            let give_up_at = order.give_up_at(*task, at);
+            vec![
+                Effect::WithdrawGivenUpTasks { task: Some(*task) },
+                Effect::Start { task: *task, give_up_at },
+            ]
         }
         Event::RestaurantNotified { .. }
         | Event::UserNotified { .. }

@@ -42,7 +42,8 @@ pub struct ListQuery {
     /// Only those that are not at rest and whose deadline comes within so many milliseconds or has passed.
     #[param(minimum = 0)]
     deadline_within_ms: Option<i64>,
-    /// Only those with a task that is `open`, `retrying` (open, and an attempt failed) or `given_up`.
+    /// Only those with a task that is `open`, `retrying` (open, and an attempt failed: not
+    /// those that wait for an endpoint alone) or `given_up`.
     #[param(value_type = Option<String>, example = "given_up")]
     task: Option<TaskCondition>,
     /// Only those with a task that is not done and whose last attempt failed with this code; with

@@ -102,6 +102,7 @@ macro_rules! store_contract {
                 spans_of_every_length_are_counted_alike,
                 what_does_not_stand_is_not_counted,
                 tasks_in_trouble_are_counted,
+                tasks_of_compact_history_are_in_no_trouble,
                 the_flow_shows_the_oldest_and_what_is_due,
             ]
             listing: [

@@ -5,7 +5,7 @@
 
 pub mod recount;
 
-use super::{Commit, Task, TaskChange, TaskCondition, TaskState};
+use super::{Commit, ENDPOINT_NOT_YET, Task, TaskChange, TaskCondition, TaskState};
 use crate::domain::spent::{Spent, bucket_of};
 use crate::domain::{Order, Status, Timestamp};
 use std::collections::BTreeMap;
@@ -161,13 +161,19 @@ impl Counters {
 
     /// Counts a task, or takes it away again with -1.
     pub fn add_task(&mut self, task: &Task, by: i64) {
-        self.add_task_in(task.state, task.attempts, by);
+        self.add_task_in(task.state, task.attempts, task.last_error.as_deref(), by);
     }
 
     /// The same of what matters of a task.
-    pub fn add_task_in(&mut self, state: TaskState, attempts: u32, by: i64) {
+    pub fn add_task_in(
+        &mut self,
+        state: TaskState,
+        attempts: u32,
+        last_error: Option<&str>,
+        by: i64,
+    ) {
         match state {
-            TaskState::Open if attempts > 0 => {
+            TaskState::Open if attempts > 0 && last_error != Some(ENDPOINT_NOT_YET) => {
                 self.add(Counter::Tasks(TaskCondition::Retrying), by)
             }
             TaskState::GivenUp => self.add(Counter::Tasks(TaskCondition::GivenUp), by),

@@ -51,7 +51,7 @@ crate::domain::words! {
     TaskCondition {
         /// To be done, whether it was attempted already or not.
         Open = "open",
-        /// To be done, and an attempt has failed.
+        /// To be done, and an attempt has failed: it does not wait for an endpoint alone.
         Retrying = "retrying",
         /// Will not be tried again by itself.
         GivenUp = "given_up",

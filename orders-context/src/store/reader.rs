@@ -40,6 +40,13 @@ pub trait JournalReader: Send {
         rows: &mut Vec<JournalRow>,
     ) -> Result<(), Error>;
 
+    /// The position of the first row of the whole journal after `position`, whether the row can be read or
+    /// not. As with [`Self::read_after`], nothing is skipped.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    fn next_position(&mut self, position: i64) -> Result<Option<i64>, Error>;
+
     /// Appends what is to be published after `position`: up to `limit` rows and tombstones together, as of
     /// one moment, each kind ascending. As with [`Self::read_after`], nothing is skipped.
     ///

@@ -6,6 +6,10 @@ use crate::domain::{Effect, TaskKind, Timestamp};
 /// Whether a row of `tasks` tells a customer, in SQL: as the index of open tasks has it.
 pub const TELLS_CUSTOMER: &str = r#"(substr(kind, 1, 14) = '{"notify_user"')"#;
 
+/// Why an open task waits of which nothing has failed: a delivery to an endpoint is on its way. In SQL
+/// it is written out.
+pub const ENDPOINT_NOT_YET: &str = "endpoint_not_yet";
+
 /// A durable call to the outside, as a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Task {
@@ -40,7 +44,7 @@ crate::domain::words! {
         Done = "done",
         /// Will not be tried again.
         GivenUp = "given_up",
-        /// Became pointless before it was done.
+        /// Became pointless before it was done, or is done anew by another.
         Withdrawn = "withdrawn",
     }
 }
@@ -74,6 +78,11 @@ pub enum TaskChange {
     },
     /// All open ones have become pointless.
     WithdrawOpen,
+    /// Those that were given up are done anew by others.
+    WithdrawGivenUp {
+        /// Those of this kind; all if there is none.
+        kind: Option<TaskKind>,
+    },
     /// All open ones are due then, if not sooner.
     HurryOpen {
         /// When.
@@ -92,6 +101,7 @@ impl Task {
     pub fn from_effect(order_id: &str, entry: &Entry, effect: &Effect) -> TaskChange {
         match effect {
             Effect::WithdrawOpenTasks => TaskChange::WithdrawOpen,
+            Effect::WithdrawGivenUpTasks { task } => TaskChange::WithdrawGivenUp { kind: *task },
             Effect::HurryOpenTasks => TaskChange::HurryOpen { due_at: entry.occurred_at },
             Effect::ProlongOpenTasks { give_up_at } => {
                 TaskChange::ProlongOpen { give_up_at: *give_up_at }

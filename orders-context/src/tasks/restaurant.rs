@@ -6,7 +6,7 @@
 use super::attempt::{Came, Failed, contact_of};
 use super::kitchen_letter::OrderLetter;
 use super::{Channels, webhook};
-use crate::app::{App, Contact, HeardBy, Task};
+use crate::app::{App, Contact, ENDPOINT_NOT_YET as NOT_YET, HeardBy, Task};
 use crate::domain::{MailAddress, Order, Restaurant, TaskKind, Webhook};
 use crate::leases::Held;
 
@@ -18,9 +18,6 @@ const MAIL: &str = "mail";
 
 /// One of its endpoints.
 const ENDPOINT: &str = "endpoint";
-
-/// Why a task waits whose restaurant has nothing but endpoints.
-const NOT_YET: &str = "endpoint_not_yet";
 
 /// Why no attempt helps.
 const NO_CHANNEL: &str = "no_channel";

@@ -78,7 +78,9 @@ fn a_redriven_order_is_announced_or_confirmed_again() {
     let at = after(15 * MINUTE);
     let announced = asks(life(Status::Expired), at, mother::order_redriven());
     let until = after(25 * MINUTE);
-    assert_eq!(announced, [Effect::WithdrawOpenTasks, start(TaskKind::NotifyRestaurant, until)]);
+    let anew = Effect::WithdrawGivenUpTasks { task: None };
+    let announcement = start(TaskKind::NotifyRestaurant, until);
+    assert_eq!(announced, [Effect::WithdrawOpenTasks, anew.clone(), announcement]);
     let confirmed = asks(life(Status::TimedOut), at, mother::order_redriven());
-    assert_eq!(confirmed, letter(Notification::Accepted, at));
+    assert_eq!(confirmed, [vec![anew], letter(Notification::Accepted, at)].concat());
 }

@@ -190,6 +190,11 @@ pub fn tried_again() -> Order {
         .order
 }
 
+/// An order that expired and was redriven.
+pub fn waiting_again() -> Order {
+    life(Status::Expired).then(after(15 * MINUTE), order_redriven()).order
+}
+
 /// Rosa ordered.
 pub fn order_placed() -> Event {
     order_placed_under(FlowVersion::LATEST)
@@ -357,10 +362,15 @@ pub fn cancel() -> Decision {
     Decision::Cancel { reason: "changed_mind".to_owned() }
 }
 
-/// A task reached its receiver at the first attempt.
+/// A task reached its receiver at the first attempt, the newest of its kind.
 pub fn delivered(task: TaskKind, now: Timestamp) -> Command {
+    asked_and_delivered(task, i64::MAX, now)
+}
+
+/// The same of one that this event has asked for.
+pub fn asked_and_delivered(task: TaskKind, asked_by: i64, now: Timestamp) -> Command {
     let channel = if task.receiver() == Receiver::Restaurant { "webhook" } else { "mail" };
-    Command::TaskDelivered { task, channel: channel.to_owned(), attempts: 1, now }
+    Command::TaskDelivered { task, asked_by, channel: channel.to_owned(), attempts: 1, now }
 }
 
 /// A task was given up after nine attempts.

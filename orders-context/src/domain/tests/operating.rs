@@ -2,8 +2,8 @@
 //! doing it twice is doing it once.
 
 use super::mother::{
-    ACCEPT_BY, COMPLETE_BY, EVENING, MINUTE, SECOND, after, deadline_extended, decides, delivered,
-    evening, extend, gave_up, intervention, operates, order, tried_again,
+    ACCEPT_BY, COMPLETE_BY, EVENING, MINUTE, SECOND, after, asked_and_delivered, deadline_extended,
+    decides, delivered, evening, extend, gave_up, intervention, operates, order, tried_again,
 };
 use crate::domain::operate::LONGEST_MS;
 use crate::domain::{
@@ -116,7 +116,7 @@ fn the_task_that_helps_is_tried_again() {
         assert_eq!(again.status, status);
         assert_eq!(
             react(&again, after(5 * MINUTE), &events[0]),
-            [Effect::Start { task, give_up_at }],
+            [Effect::WithdrawGivenUpTasks { task: Some(task) }, Effect::Start { task, give_up_at }],
             "{status}"
         );
         assert_eq!(done(&again, &redrive), again, "{status}: once more is no more");
@@ -164,6 +164,25 @@ fn an_attempt_is_hurried_once() {
     assert_eq!(refused(&waiting, &hurry(after(20 * MINUTE), ACCEPT_BY)), "deadline_passed");
     let stuck = done(&waiting, &gave_up(TaskKind::NotifyRestaurant, after(MINUTE)));
     assert_eq!(refused(&stuck, &command), "no_open_task");
+}
+
+/// A letter was under way when the order was redriven, and the one since then is given up.
+#[test]
+fn what_was_delivered_before_a_redrive_keeps_nothing_from_being_tried_again() {
+    let timed_out = order(Status::TimedOut);
+    let redrive = decides(Role::Operator, Decision::Redrive, after(125 * MINUTE));
+    let redriven = done(&timed_out, &redrive);
+    let (before, since) = (redriven.version - 1, redriven.version);
+    let late = asked_and_delivered(LETTER, before, after(126 * MINUTE));
+    assert_eq!(done(&redriven, &late), redriven);
+    let told = done(&redriven, &asked_and_delivered(LETTER, since, after(126 * MINUTE)));
+    assert_eq!(told.status, Status::Confirmed);
+    let stuck = done(&done(&redriven, &late), &gave_up(LETTER, after(127 * MINUTE)));
+    let again = decide(Some(&stuck), &operates(Operation::RedriveTask, after(128 * MINUTE)));
+    assert!(
+        matches!(again.as_deref(), Ok([Event::TaskRedriven { task: LETTER, .. }])),
+        "{again:?}"
+    );
 }
 
 #[test]

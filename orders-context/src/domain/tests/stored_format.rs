@@ -130,6 +130,7 @@ fn every_state_of_an_order_is_read_for_ever() {
     }
     let mut orders: Vec<_> = Status::ALL.iter().map(|&status| mother::order(status)).collect();
     orders.push(mother::tried_again());
+    orders.push(mother::waiting_again());
     orders.extend(mother::answered_with_words());
     let today: Vec<_> = orders.iter().map(|order| (order.status.to_string(), order)).collect();
     assert_sampled("order", &today);

@@ -133,13 +133,18 @@ async fn an_operator_has_what_was_given_up_tried_again() {
     takeaway.report(&id, TaskReport::GaveUp { error: "connect".to_owned(), too_late: None }).await;
     let refused = takeaway.post(&format!("{path}/retry"), by_operator(json!({}))).await;
     assert_eq!(refused.refused(409)["code"], "no_open_task");
+    let in_trouble = async || takeaway.get("/v1/flow").await.ok()["tasks"]["given_up"].clone();
+    assert_eq!(in_trouble().await, 1);
     let redriven = takeaway.post(&format!("{path}/redrive-task"), by_operator(json!({}))).await;
     assert_eq!(redriven.ok()["version"], 3);
+    assert_eq!(in_trouble().await, 0);
+    let listed = takeaway.get("/v1/orders?task=given_up").await.ok();
+    assert_eq!(listed["orders"], json!([]));
     let again = takeaway.post(&format!("{path}/redrive-task"), by_operator(json!({}))).await;
     assert_eq!(again.ok()["version"], 3, "again: the same answer");
     let tasks = takeaway.get(&path).await.ok()["tasks"].clone();
     let states: Vec<_> = tasks.as_array().unwrap().iter().map(|task| &task["state"]).collect();
-    assert_eq!(states, ["given_up", "open"]);
+    assert_eq!(states, ["withdrawn", "open"]);
     assert_eq!(tasks[1]["kind"], "notify_restaurant");
     let entry = takeaway.last_entry(&id).await;
     assert_eq!(

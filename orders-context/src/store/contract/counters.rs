@@ -1,5 +1,6 @@
 //! Counters say at every moment what a count of all rows would say.
 
+use super::archive::{ALL, archive, completed};
 use super::{commit, moved, placed, placed_at, unmoved};
 use crate::domain::spent::bucket_of;
 use crate::domain::tests::mother::{
@@ -8,8 +9,8 @@ use crate::domain::tests::mother::{
 };
 use crate::domain::{Status, TaskKind};
 use crate::store::{
-    Commit, Counted, Counter, Counters, FlowFigures, Outcome, Store, Task, TaskChange,
-    TaskCondition, TaskState,
+    Commit, Counted, Counter, Counters, ENDPOINT_NOT_YET, FlowFigures, OrdersFilter, OrdersQuery,
+    Outcome, Store, Task, TaskChange, TaskCondition, TaskState,
 };
 use std::sync::Arc;
 
@@ -76,7 +77,7 @@ pub async fn tasks_in_trouble_are_counted(open: impl Fn() -> Arc<dyn Store>) {
     let store = open();
     let born = placed("order-1");
     let order = Arc::clone(&born.order);
-    let opened = (1..=6).map(|sequence| {
+    let opened = (1..=7).map(|sequence| {
         TaskChange::Open(Task {
             order_id: "order-1".to_owned(),
             sequence,
@@ -91,12 +92,15 @@ pub async fn tasks_in_trouble_are_counted(open: impl Fn() -> Arc<dyn Store>) {
         })
     });
     commit(&*store, vec![Commit { tasks: opened.collect(), ..born }]).await;
-    let failed = |sequence, attempts| TaskChange::TryAgain {
+    let tried = |sequence, attempts, last_error: &str| TaskChange::TryAgain {
         sequence,
         attempts,
         next_attempt_at: after(50),
-        last_error: "timeout".to_owned(),
+        last_error: last_error.to_owned(),
     };
+    let failed = |sequence, attempts| tried(sequence, attempts, "timeout");
+    let waits = |sequence, attempts| tried(sequence, attempts, ENDPOINT_NOT_YET);
+    let anew = |kind| TaskChange::WithdrawGivenUp { kind };
     let ended =
         |sequence, state| TaskChange::Close { sequence, attempts: 2, state, last_error: None };
     let (done, given_up) = (TaskState::Done, TaskState::GivenUp);
@@ -106,9 +110,16 @@ pub async fn tasks_in_trouble_are_counted(open: impl Fn() -> Arc<dyn Store>) {
         (vec![failed(1, 2), failed(9, 1)], 3, 0),
         (vec![ended(1, done), ended(2, given_up), ended(4, done), ended(5, given_up)], 1, 2),
         (vec![ended(1, given_up), ended(5, done), failed(2, 7), failed(4, 3)], 1, 2),
+        (vec![waits(6, 1), waits(7, 1)], 1, 2),
+        (vec![waits(6, 2), failed(7, 2)], 2, 2),
+        (vec![waits(7, 3), ended(6, done)], 1, 2),
         (vec![failed(6, 1), TaskChange::WithdrawOpen], 0, 2),
         (vec![ended(6, done), failed(3, 2)], 0, 2),
         (vec![ended(3, given_up)], 0, 3),
+        (vec![anew(Some(TaskKind::RemindRestaurant(1)))], 0, 3),
+        (vec![anew(Some(TaskKind::NotifyRestaurant)), anew(None)], 0, 0),
+        (vec![ended(3, given_up)], 0, 1),
+        (vec![anew(None)], 0, 0),
     ];
     for (changes, retrying, gave_up) in steps {
         let told = format!("{changes:?}");
@@ -118,6 +129,27 @@ pub async fn tasks_in_trouble_are_counted(open: impl Fn() -> Arc<dyn Store>) {
         let tasks = |condition| counters.get(Counter::Tasks(condition));
         let found = (tasks(TaskCondition::Retrying), tasks(TaskCondition::GivenUp));
         assert_eq!(found, (retrying, gave_up), "{told}");
+        for condition in [TaskCondition::Retrying, TaskCondition::GivenUp] {
+            let filter = OrdersFilter { task: Some(condition), ..OrdersFilter::default() };
+            let page = store.orders(OrdersQuery::newest(filter, 10, EVENING)).await.unwrap();
+            assert_eq!(page.orders.len(), usize::from(tasks(condition) > 0), "{told}");
+        }
+    }
+}
+
+pub async fn tasks_of_compact_history_are_in_no_trouble(open: impl Fn() -> Arc<dyn Store>) {
+    let store = open();
+    let given_up = async || counters(&*store).await.get(Counter::Tasks(TaskCondition::GivenUp));
+    commit(&*store, completed("order-1", TaskState::GivenUp)).await;
+    commit(&*store, completed("order-2", TaskState::GivenUp)).await;
+    commit(&*store, completed("order-3", TaskState::Done)).await;
+    assert_eq!(given_up().await, 2);
+    assert_eq!(archive(&*store, ALL).await.orders, 3);
+    assert_eq!(given_up().await, 0);
+    for (order_id, expected) in [("order-3", 0), ("order-1", 1)] {
+        let order = store.order(order_id.to_owned()).await.unwrap().expect("it is there").order;
+        commit(&*store, vec![moved(&Arc::new(order), after(9), restaurant_notified())]).await;
+        assert_eq!(given_up().await, expected, "{order_id} came back");
     }
 }
 

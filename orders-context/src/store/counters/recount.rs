@@ -32,10 +32,11 @@ pub const RECOUNT: &str = "
     UNION ALL SELECT 'spent', status, bucket, count(*) FROM spent GROUP BY status, bucket
     UNION ALL SELECT 'tasks', 'given_up', 0, count(*) FROM tasks WHERE state = 'given_up'
     UNION ALL SELECT 'tasks', 'retrying', 0, count(*) FROM tasks
-        WHERE state = 'open' AND attempts > 0";
+        WHERE state = 'open' AND attempts > 0
+            AND last_error IS DISTINCT FROM 'endpoint_not_yet'";
 
 impl Counters {
-    /// Counts an order in compact history. One that cannot be read counts nothing: checks tell of it.
+    /// Counts an order in compact history, whose tasks count no more. One that cannot be read counts nothing: checks tell of it.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -55,7 +56,6 @@ impl Counters {
                 standing = Some(now);
             }
         }
-        whole.tasks()?.iter().for_each(|task| self.add_task(task, 1));
         Ok(())
     }
 }

@@ -253,7 +253,11 @@ impl Question<'_> {
         match self.0.filter.task {
             None => &["state = 'given_up'", "state = 'open' AND attempts > 0"],
             Some(TaskCondition::Open) => &["state = 'open'"],
-            Some(TaskCondition::Retrying) => &["state = 'open' AND attempts > 0"],
+            // On both sides of those that wait for an endpoint: the index is sorted by the last error.
+            Some(TaskCondition::Retrying) => &[
+                "state = 'open' AND attempts > 0 AND last_error < 'endpoint_not_yet'",
+                "state = 'open' AND attempts > 0 AND last_error > 'endpoint_not_yet'",
+            ],
             Some(TaskCondition::GivenUp) => &["state = 'given_up'"],
         }
     }

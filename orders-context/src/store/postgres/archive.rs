@@ -4,16 +4,18 @@
 //! back the readers of the journal. It checks that they still stand as they were read.
 
 use super::columns::Orders;
+use super::counters::{Changes, LAST_SLOT};
 use super::read::select;
 use super::rows::{JOURNAL, TASK, get, text};
 use super::tasks;
 use crate::store::archive::{
     Archived, Living, Packed, Packer, Portion, RawEvent, RawRow, RawTask, Whole, raw, unpack,
 };
-use crate::store::{Error, TaskChange};
+use crate::store::{Counters, Error, TaskChange};
 use chassis::postgres::{Client, pipelined};
 use std::collections::{BTreeSet, HashMap};
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 /// Who is busy with an order is not waited for. What was read is still true: the version stands for
 /// row and journal, the attempts for the tasks, of which none is open.
@@ -28,7 +30,12 @@ const MOVE: &str = "WITH asked AS (
         FOR UPDATE OF orders SKIP LOCKED),
     moved AS (DELETE FROM orders USING free WHERE orders.order_id = free.order_id
         RETURNING orders.order_id),
-    closed AS (DELETE FROM tasks USING moved WHERE tasks.order_id = moved.order_id),
+    closed AS (DELETE FROM tasks USING moved WHERE tasks.order_id = moved.order_id
+        RETURNING tasks.state),
+    counted AS (INSERT INTO counters (what, word, bucket, slot, count)
+        SELECT 'tasks', 'given_up', 0, $6, -count(*) FROM closed WHERE state = 'given_up'
+        HAVING count(*) > 0
+        ON CONFLICT (what, word, bucket, slot) DO UPDATE SET count = counters.count + excluded.count),
     told AS (DELETE FROM journal USING moved WHERE journal.order_id = moved.order_id
         RETURNING position),
     noted AS (UPDATE journal_base SET archived = newest
@@ -83,7 +90,9 @@ pub async fn archive(
     let attempts: Vec<_> = each.clone().map(|packed| packed.attempts).collect();
     let statuses: Vec<_> = each.clone().map(|packed| packed.status.as_str()).collect();
     let data: Vec<_> = each.clone().map(|packed| packed.data.as_slice()).collect();
-    let moved = select(client, MOVE, &[&order_ids, &versions, &attempts, &statuses, &data]).await?;
+    let values: [&(dyn ToSql + Sync); 6] =
+        [&order_ids, &versions, &attempts, &statuses, &data, &LAST_SLOT];
+    let moved = select(client, MOVE, &values).await?;
     let moved: BTreeSet<&str> = moved.iter().map(|row| get(row, 0)).collect::<Result<_, _>>()?;
     for packed in each.filter(|packed| moved.contains(packed.order_id.as_str())) {
         archived.orders += 1;
@@ -102,7 +111,7 @@ pub async fn find(client: &Client, order_id: &str) -> Result<Option<Whole>, Erro
 
 /// Moves orders back into the tables, as they stood there, within the present transaction; the
 /// version of each. Whoever else wants to waits, and then finds them there. `slot` is the transaction's
-/// own; what was counted of them stays counted.
+/// own; what was counted of them stays counted, and their tasks count again.
 pub async fn bring_back(
     client: &Client,
     order_ids: &[&str],
@@ -125,7 +134,13 @@ async fn restore(client: &Client, whole: &Whole, slot: i32) -> Result<(), Error>
     let mut orders = Orders::default();
     orders.push(&order, None)?;
     select(client, Orders::INSERT, &orders.to_insert()).await?;
-    let opened: Vec<_> = whole.tasks()?.into_iter().map(TaskChange::Open).collect();
+    let (living, mut counters) = (whole.tasks()?, Counters::default());
+    living.iter().for_each(|task| counters.add_task(task, 1));
+    let changes = Changes::of(&counters);
+    if !changes.is_empty() {
+        select(client, Changes::ADD, &changes.values(&slot)).await?;
+    }
+    let opened: Vec<_> = living.into_iter().map(TaskChange::Open).collect();
     let mut waves = tasks::Waves::default();
     for change in &opened {
         waves.push(&whole.order_id, change)?;

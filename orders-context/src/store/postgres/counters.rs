@@ -20,7 +20,7 @@ pub const TAKE_SLOT: &str = "SELECT slot FROM generate_series(0, 30) AS slot
 const PAGE: i64 = 1_000;
 
 /// The slot of those who found none: there they do wait for each other.
-const LAST_SLOT: i32 = 31;
+pub const LAST_SLOT: i32 = 31;
 
 /// Changes of counters, each column an array.
 #[derive(Default)]

@@ -6,7 +6,7 @@
 //! any transaction that it does not show. So nobody reads beyond the bound, whether they know of it or
 //! not, and neither locks nor the consent of those who read are needed.
 
-use super::journal::{Connection, FIRST, HORIZON, newest};
+use super::journal::{Connection, FIRST, HORIZON, newest, wait_for_next};
 use super::read::select;
 use super::rows::{JOURNAL, get, journal_row};
 use super::{ask, tombstones};
@@ -133,6 +133,10 @@ impl JournalReader for Reader {
         }
         rows.extend(page);
         Ok(())
+    }
+
+    fn next_position(&mut self, position: i64) -> Result<Option<i64>, Error> {
+        wait_for_next(&self.connection, position)
     }
 
     fn read_to_publish(

@@ -119,6 +119,10 @@ impl JournalReader for Reader {
         Ok(())
     }
 
+    fn next_position(&mut self, position: i64) -> Result<Option<i64>, Error> {
+        wait_for_next(&self.0, position)
+    }
+
     fn read_to_publish(
         &mut self,
         position: i64,
@@ -154,6 +158,18 @@ async fn read_after(
     );
     let rows = select(client, &sql, &[&position, &(limit as i64)]).await?;
     rows.iter().map(journal_row).collect()
+}
+
+/// As [`JournalReader::next_position`] has it.
+pub fn wait_for_next(connection: &Connection, position: i64) -> Result<Option<i64>, Error> {
+    let sql =
+        format!("SELECT min(position) FROM journal WHERE position > $1 AND position < {HORIZON}");
+    let pool = connection.pool();
+    let read = async move |client: &Client| {
+        let rows = select(client, &sql, &[&position]).await?;
+        rows.first().map_or(Ok(None), |row| get(row, 0))
+    };
+    connection.wait(async move { ask(&pool, read).await })
 }
 
 pub async fn newest(client: &Client) -> Result<i64, Error> {

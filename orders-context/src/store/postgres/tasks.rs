@@ -1,5 +1,6 @@
 //! Changes of tasks, many in one statement, those of one order still one after the other.
 
+use crate::domain::TaskKind;
 use crate::store::{Error, Task, TaskChange, TaskState};
 use chassis::postgres::{Client, Sending};
 use std::collections::HashMap;
@@ -13,6 +14,7 @@ pub struct Statements {
     try_again: Statement,
     close: Statement,
     withdraw_open: Statement,
+    withdraw_given_up: Statement,
     hurry_open: Statement,
     prolong_open: Statement,
     insert: Statement,
@@ -24,6 +26,7 @@ impl Statements {
             try_again: client.prepare_cached(TRY_AGAIN).await?,
             close: client.prepare_cached(CLOSE).await?,
             withdraw_open: client.prepare_cached(WITHDRAW_OPEN).await?,
+            withdraw_given_up: client.prepare_cached(WITHDRAW_GIVEN_UP).await?,
             hurry_open: client.prepare_cached(HURRY_OPEN).await?,
             prolong_open: client.prepare_cached(PROLONG_OPEN).await?,
             insert: client.prepare_cached(INSERT).await?,
@@ -61,8 +64,9 @@ const TRY_AGAIN: &str = counting! {
         JOIN tasks AS before USING (order_id, sequence)
     WHERE tasks.order_id = tried.order_id AND tasks.sequence = tried.sequence
         AND tasks.state = 'open'
-    RETURNING before.attempts AS tried, tasks.attempts",
-    retrying: "(attempts > 0)::int - (tried > 0)::int",
+    RETURNING before.attempts AS tried, before.last_error AS failed, tasks.attempts, tasks.last_error",
+    retrying: "(attempts > 0 AND last_error IS DISTINCT FROM 'endpoint_not_yet')::int
+        - (tried > 0 AND failed IS DISTINCT FROM 'endpoint_not_yet')::int",
     given_up: "0"
 };
 
@@ -74,16 +78,27 @@ const CLOSE: &str = counting! {
         JOIN tasks AS before USING (order_id, sequence)
     WHERE tasks.order_id = closed.order_id AND tasks.sequence = closed.sequence
         AND tasks.state IN ('open', 'withdrawn')
-    RETURNING before.state AS stood, before.attempts AS tried, tasks.state AS stands",
-    retrying: "-(stood = 'open' AND tried > 0)::int",
+    RETURNING before.state AS stood, before.attempts AS tried, before.last_error AS failed,
+        tasks.state AS stands",
+    retrying: "-(stood = 'open' AND tried > 0 AND failed IS DISTINCT FROM 'endpoint_not_yet')::int",
     given_up: "(stands = 'given_up')::int"
 };
 
 const WITHDRAW_OPEN: &str = counting! {
     "UPDATE tasks SET state = 'withdrawn' WHERE order_id = ANY($2::text[]) AND state = 'open'
-    RETURNING attempts",
-    retrying: "-(attempts > 0)::int",
+    RETURNING attempts, last_error",
+    retrying: "-(attempts > 0 AND last_error IS DISTINCT FROM 'endpoint_not_yet')::int",
     given_up: "0"
+};
+
+const WITHDRAW_GIVEN_UP: &str = counting! {
+    "UPDATE tasks SET state = 'withdrawn'
+    FROM unnest($2::text[], $3::text[]) AS anew (order_id, kind)
+    WHERE tasks.order_id = anew.order_id AND tasks.state = 'given_up'
+        AND tasks.kind = coalesce(anew.kind, tasks.kind)
+    RETURNING tasks.sequence",
+    retrying: "0",
+    given_up: "-1"
 };
 
 const HURRY_OPEN: &str = "UPDATE tasks
@@ -113,6 +128,7 @@ struct Wave<'a> {
     tried: Attempts<'a>,
     closed: Attempts<'a>,
     withdrawn: Vec<&'a str>,
+    anew: Anew<'a>,
     hurried: Moments<'a>,
     prolonged: Moments<'a>,
     opened: Opened<'a>,
@@ -127,6 +143,13 @@ struct Attempts<'a> {
     next_attempt_at: Vec<i64>,
     state: Vec<&'a str>,
     last_error: Vec<Option<&'a str>>,
+}
+
+/// What was given up of an order and is done anew: of one kind, or all.
+#[derive(Default)]
+struct Anew<'a> {
+    order_id: Vec<&'a str>,
+    kind: Vec<Option<String>>,
 }
 
 /// A moment for all that is open of an order.
@@ -171,6 +194,7 @@ impl<'a> Waves<'a> {
                 wave.closed.push(order_id, *sequence, *attempts, 0, *state, error);
             }
             TaskChange::WithdrawOpen => wave.withdrawn.push(order_id),
+            TaskChange::WithdrawGivenUp { kind } => wave.anew.push(order_id, *kind)?,
             TaskChange::HurryOpen { due_at } => wave.hurried.push(order_id, due_at.0),
             TaskChange::ProlongOpen { give_up_at } => wave.prolonged.push(order_id, give_up_at.0),
         }
@@ -218,6 +242,12 @@ impl Wave<'_> {
                 Ok(client.query(&statements.withdraw_open, &[slot, &self.withdrawn]).await?)
             }));
         }
+        if !self.anew.order_id.is_empty() {
+            sendings.push(Box::pin(async move {
+                let values: [Value<'_>; 3] = [slot, &self.anew.order_id, &self.anew.kind];
+                Ok(client.query(&statements.withdraw_given_up, &values).await?)
+            }));
+        }
         for (moments, statement) in
             [(&self.hurried, &statements.hurry_open), (&self.prolonged, &statements.prolong_open)]
         {
@@ -251,6 +281,14 @@ impl<'a> Attempts<'a> {
         self.next_attempt_at.push(next_attempt_at);
         self.state.push(state.as_str());
         self.last_error.push(last_error);
+    }
+}
+
+impl<'a> Anew<'a> {
+    fn push(&mut self, order_id: &'a str, kind: Option<TaskKind>) -> Result<(), Error> {
+        self.order_id.push(order_id);
+        self.kind.push(kind.map(|kind| serde_json::to_string(&kind)).transpose()?);
+        Ok(())
     }
 }
 

@@ -1,15 +1,16 @@
 //! Orders at rest on their way to compact history, and back.
 
+use super::counters;
 use super::feed::note_archived;
 use super::late;
 use super::rows::{JOURNAL, TASK};
 use super::statements::Statements;
 use super::tasks::insert as insert_task;
 use super::write::insert_order;
-use crate::store::Error;
 use crate::store::archive::{
     Archived, Living, Packed, Packer, Portion, RawEvent, RawRow, RawTask, Whole, raw, unpack,
 };
+use crate::store::{Counters, Error, TaskState};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 use std::collections::BTreeSet;
 
@@ -63,9 +64,9 @@ pub fn archive(
     packed: &[Packed],
 ) -> Result<Archived, Error> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let mut last = None;
+    let (mut last, mut counters) = (None, Counters::default());
     for packed in packed {
-        if let Some(position) = move_one(&tx, packed)? {
+        if let Some(position) = move_one(&tx, packed, &mut counters)? {
             last = last.max(Some(position));
             archived.orders += 1;
             archived.events += packed.events;
@@ -75,12 +76,17 @@ pub fn archive(
     if let Some(position) = last {
         note_archived(&tx, position)?;
     }
+    counters::add(&mut Statements::on(&tx), &counters)?;
     tx.commit()?;
     Ok(archived)
 }
 
-/// The last position of its journal, if it still stood as it was packed.
-fn move_one(tx: &Transaction<'_>, packed: &Packed) -> Result<Option<i64>, Error> {
+/// The last position of its journal, if it still stood as it was packed. None of its tasks was open.
+fn move_one(
+    tx: &Transaction<'_>,
+    packed: &Packed,
+    counters: &mut Counters,
+) -> Result<Option<i64>, Error> {
     let Packed { order_id, version, status, attempts, data, .. } = packed;
     let stood = tx
         .prepare_cached(
@@ -96,6 +102,10 @@ fn move_one(tx: &Transaction<'_>, packed: &Packed) -> Result<Option<i64>, Error>
     let last = tx
         .prepare_cached("SELECT coalesce(max(position), 0) FROM journal WHERE order_id = ?1")?
         .query_row([order_id], |row| row.get(0))?;
+    let given_up: i64 = tx
+        .prepare_cached("SELECT count(*) FROM tasks WHERE order_id = ?1 AND state = 'given_up'")?
+        .query_row([order_id], |row| row.get(0))?;
+    counters.add_task_in(TaskState::GivenUp, 0, None, -given_up);
     tx.prepare_cached("DELETE FROM tasks WHERE order_id = ?1")?.execute([order_id])?;
     tx.prepare_cached("DELETE FROM journal WHERE order_id = ?1")?.execute([order_id])?;
     tx.prepare_cached("INSERT INTO archive (order_id, status, data) VALUES (?1, ?2, ?3)")?
@@ -112,7 +122,12 @@ pub fn find(conn: &Connection, order_id: &str) -> Result<Option<Whole>, Error> {
 
 /// Moves an order that stood at `version` when it was archived back into the tables, as it stood
 /// there: whether it was one.
-pub fn bring_back(tx: &mut Statements<'_>, order_id: &str, version: i64) -> Result<bool, Error> {
+pub fn bring_back(
+    tx: &mut Statements<'_>,
+    order_id: &str,
+    version: i64,
+    counters: &mut Counters,
+) -> Result<bool, Error> {
     let Some(whole) = find(tx.conn(), order_id)? else { return Ok(false) };
     if whole.row.version != version {
         return Ok(false);
@@ -121,6 +136,7 @@ pub fn bring_back(tx: &mut Statements<'_>, order_id: &str, version: i64) -> Resu
     insert_order(tx, &whole.order()?, None)?;
     for task in whole.tasks()? {
         insert_task(tx, &task)?;
+        counters.add_task(&task, 1);
     }
     let mut statement = tx.conn().prepare_cached(&format!(
         "INSERT INTO journal ({JOURNAL})

@@ -24,6 +24,11 @@ impl JournalReader for Reader {
         Ok(())
     }
 
+    fn next_position(&mut self, position: i64) -> Result<Option<i64>, Error> {
+        let sql = "SELECT min(position) FROM journal WHERE position > ?1";
+        Ok(self.0.prepare_cached(sql)?.query_row([position], |row| row.get(0))?)
+    }
+
     fn read_to_publish(
         &mut self,
         position: i64,

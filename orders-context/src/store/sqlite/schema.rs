@@ -365,4 +365,22 @@ pub const MIGRATIONS: &[&str] = &[
     CREATE INDEX tasks_due_to ON tasks ((substr(kind, 1, 14) = '{"notify_user"'), next_attempt_at)
         WHERE state = 'open';
     DROP INDEX tasks_due;
+"#, r#"
+    -- What was given up and redriven since is in trouble no more, nor are tasks of orders in compact history,
+    -- nor is one that waits for an endpoint: rows and counters as they are kept from now on.
+    UPDATE tasks SET state = 'withdrawn' WHERE state = 'given_up' AND EXISTS (
+        SELECT 1 FROM journal
+        WHERE journal.order_id = tasks.order_id AND journal.sequence > tasks.sequence
+            AND (data LIKE '{"type":"order_redriven",%'
+                OR data LIKE '{"type":"task_redriven","task":' || kind || ',"was":"given_up"%'));
+    -- And of an order that was redriven: the event that opened its present window.
+    UPDATE orders SET state = json_set(state, '$.window_opened_by', redriven.sequence)
+    FROM (SELECT order_id, max(sequence) AS sequence FROM journal
+        WHERE data LIKE '{"type":"order_redriven",%' GROUP BY order_id) AS redriven
+    WHERE orders.order_id = redriven.order_id;
+    DELETE FROM counters WHERE what = 'tasks';
+    INSERT INTO counters (what, word, bucket, slot, count)
+    SELECT 'tasks', 'given_up', 0, 0, count(*) FROM tasks WHERE state = 'given_up' HAVING count(*) > 0
+    UNION ALL SELECT 'tasks', 'retrying', 0, 0, count(*) FROM tasks WHERE state = 'open'
+        AND attempts > 0 AND last_error IS DISTINCT FROM 'endpoint_not_yet' HAVING count(*) > 0;
 "#];

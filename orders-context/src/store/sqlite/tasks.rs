@@ -4,7 +4,7 @@
 use super::rows::word;
 use super::statements::Statements;
 use crate::store::{Counters, Error, Task, TaskChange, TaskState};
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, Row, params};
 
 pub fn change(
     tx: &mut Statements<'_>,
@@ -15,9 +15,10 @@ pub fn change(
     match change {
         TaskChange::Open(task) => insert(tx, task),
         TaskChange::TryAgain { sequence, attempts, next_attempt_at, last_error } => {
-            let Some((TaskState::Open, before)) = find(tx, order_id, *sequence)? else {
+            let Some(before) = find(tx, order_id, *sequence)? else { return Ok(()) };
+            if before.state != TaskState::Open {
                 return Ok(());
-            };
+            }
             tx.prepare_cached(
                 "UPDATE tasks SET attempts = ?3, next_attempt_at = ?4, last_error = ?5
                  WHERE order_id = ?1 AND sequence = ?2",
@@ -29,8 +30,8 @@ pub fn change(
                 next_attempt_at.0,
                 last_error
             ])?;
-            counters.add_task_in(TaskState::Open, before, -1);
-            counters.add_task_in(TaskState::Open, *attempts, 1);
+            before.count(counters, -1);
+            counters.add_task_in(TaskState::Open, *attempts, Some(last_error), 1);
             Ok(())
         }
         TaskChange::Close { sequence, attempts, state, last_error } => {
@@ -38,6 +39,17 @@ pub fn change(
             close(tx, &end, last_error.as_deref(), counters)
         }
         TaskChange::WithdrawOpen => withdraw_open(tx, order_id, counters),
+        TaskChange::WithdrawGivenUp { kind } => {
+            let kind = kind.map(|kind| serde_json::to_string(&kind)).transpose()?;
+            let withdrawn = tx
+                .prepare_cached(
+                    "UPDATE tasks SET state = 'withdrawn'
+                     WHERE order_id = ?1 AND state = 'given_up' AND kind = coalesce(?2, kind)",
+                )?
+                .execute(params![order_id, kind])?;
+            counters.add_task_in(TaskState::GivenUp, 0, None, -(withdrawn as i64));
+            Ok(())
+        }
         TaskChange::HurryOpen { due_at } => {
             tx.prepare_cached(
                 "UPDATE tasks SET next_attempt_at = min(next_attempt_at, ?2)
@@ -80,8 +92,8 @@ fn close(
         )?
         .execute(values)?;
     if untried == 0 {
-        let Some((before, tried)) = find(tx, order_id, *sequence)? else { return Ok(()) };
-        if !matches!(before, TaskState::Open | TaskState::Withdrawn) {
+        let Some(before) = find(tx, order_id, *sequence)? else { return Ok(()) };
+        if !matches!(before.state, TaskState::Open | TaskState::Withdrawn) {
             return Ok(());
         }
         tx.prepare_cached(
@@ -89,9 +101,9 @@ fn close(
              WHERE order_id = ?1 AND sequence = ?2",
         )?
         .execute(values)?;
-        counters.add_task_in(before, tried, -1);
+        before.count(counters, -1);
     }
-    counters.add_task_in(*state, *attempts, 1);
+    counters.add_task_in(*state, *attempts, last_error, 1);
     Ok(())
 }
 
@@ -102,12 +114,13 @@ fn withdraw_open(
     order_id: &str,
     counters: &mut Counters,
 ) -> Result<(), Error> {
-    let sql = "SELECT attempts FROM tasks WHERE order_id = ?1 AND state = 'open'";
+    let sql =
+        "SELECT state, attempts, last_error FROM tasks WHERE order_id = ?1 AND state = 'open'";
     let mut open = tx.prepare_cached(sql)?.query([order_id])?;
     let mut has_some = false;
     while let Some(row) = open.next()? {
         has_some = true;
-        counters.add_task_in(TaskState::Open, row.get(0)?, -1);
+        Before::read(row)?.count(counters, -1);
     }
     drop(open);
     if has_some {
@@ -117,17 +130,27 @@ fn withdraw_open(
     Ok(())
 }
 
-/// How a task stands, and how many attempts were made.
-fn find(
-    tx: &mut Statements<'_>,
-    order_id: &str,
-    sequence: i64,
-) -> Result<Option<(TaskState, u32)>, Error> {
-    let sql = "SELECT state, attempts FROM tasks WHERE order_id = ?1 AND sequence = ?2";
-    let statement = tx.prepare_cached(sql)?;
-    let found = statement.query_row(params![order_id, sequence], |row| {
-        Ok((word(row, 0, TaskState::from_word)?, row.get(1)?))
-    });
+/// What is counted of a task, before it changes.
+struct Before {
+    state: TaskState,
+    attempts: u32,
+    last_error: Option<String>,
+}
+
+impl Before {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        let state = word(row, 0, TaskState::from_word)?;
+        Ok(Self { state, attempts: row.get(1)?, last_error: row.get(2)? })
+    }
+
+    fn count(&self, counters: &mut Counters, by: i64) {
+        counters.add_task_in(self.state, self.attempts, self.last_error.as_deref(), by);
+    }
+}
+
+fn find(tx: &mut Statements<'_>, order_id: &str, sequence: i64) -> Result<Option<Before>, Error> {
+    let sql = "SELECT state, attempts, last_error FROM tasks WHERE order_id = ?1 AND sequence = ?2";
+    let found = tx.prepare_cached(sql)?.query_row(params![order_id, sequence], Before::read);
     Ok(found.optional()?)
 }
 

@@ -91,7 +91,7 @@ fn write_commit(
         forget_key(tx, commit)?;
         return Ok(Outcome::Crowded);
     }
-    if !put_order(tx, commit)? {
+    if !put_order(tx, commit, counters)? {
         forget_key(tx, commit)?;
         return Ok(Outcome::Conflict);
     }
@@ -158,7 +158,11 @@ fn insert_remembered(tx: &mut Statements<'_>, remembered: &Remembered) -> Result
 }
 
 /// Whether the order was still at the expected version.
-fn put_order(tx: &mut Statements<'_>, commit: &Commit) -> Result<bool, Error> {
+fn put_order(
+    tx: &mut Statements<'_>,
+    commit: &Commit,
+    counters: &mut Counters,
+) -> Result<bool, Error> {
     let order = &commit.order;
     let wake_at = match commit.wake {
         Wake::At(at) => Some(at.0),
@@ -170,7 +174,7 @@ fn put_order(tx: &mut Statements<'_>, commit: &Commit) -> Result<bool, Error> {
         return insert_order(tx, order, wake_at);
     }
     Ok(move_order(tx, commit, wake_at)?
-        || archive::bring_back(tx, &order.order_id, commit.expected_version)?
+        || archive::bring_back(tx, &order.order_id, commit.expected_version, counters)?
             && move_order(tx, commit, wake_at)?)
 }
 

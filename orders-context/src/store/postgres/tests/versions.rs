@@ -4,9 +4,8 @@ use super::super::{Postgres, schema};
 use super::read_on;
 use super::server::Place;
 use crate::check::check;
-use crate::domain::Status;
 use crate::store::Store;
-use crate::store::contract::earlier::Written;
+use crate::store::contract::earlier::{Written, one_of_each_is_in_trouble, tasks_in_trouble};
 use crate::store::contract::{commit, placed};
 use chassis::postgres::Pool;
 
@@ -74,12 +73,12 @@ async fn the_journal_of_a_restored_dump_goes_on_behind_its_end() {
     assert_eq!(orders, ["order-1", "order-2", "order-3"]);
 }
 
-/// A database as the first version left it: an order in each status.
+/// A database as the first version left it: an order in each status and one that was redriven.
 async fn first_version(place: &Place) {
     let mut client = Pool::new(&place.address(), "earlier", 1).unwrap().get().await.unwrap();
     chassis::postgres::migrate(&mut client, &schema::MIGRATIONS[..1]).await.unwrap();
     let sql = place.client().await;
-    for written in Status::ALL.iter().map(|status| Written::order(*status)) {
+    for written in Written::all() {
         let Written { order, wake_at, state, journal } = written;
         let status = order.status.as_str();
         sql.execute(
@@ -131,6 +130,17 @@ async fn orders_of_the_first_version_are_whole_in_this_one() {
         found.push(violation.clone());
         Ok(())
     });
-    assert_eq!(checked.await.expect("it is read").orders, Status::ALL.len() as u64);
+    assert_eq!(checked.await.expect("it is read").orders, Written::all().len() as u64);
     assert_eq!(found, []);
+}
+
+#[tokio::test]
+async fn what_was_redriven_is_in_no_trouble_any_more() {
+    let place = Place::empty();
+    let mut client = Pool::new(&place.address(), "earlier", 1).unwrap().get().await.unwrap();
+    let before = schema::MIGRATIONS.len() - 1;
+    chassis::postgres::migrate(&mut client, &schema::MIGRATIONS[..before]).await.unwrap();
+    place.client().await.batch_execute(&tasks_in_trouble()).await.unwrap();
+    place.migrate();
+    one_of_each_is_in_trouble(&Postgres::open(&place.address()).await.unwrap()).await;
 }

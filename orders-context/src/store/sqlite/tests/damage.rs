@@ -4,6 +4,8 @@ use super::{new_place, one};
 use crate::app::group::Limits;
 use crate::app::{App, BulkState, BulkWanted, OrdersFilter};
 use crate::check::{check, violations};
+use crate::conformance::look;
+use crate::domain::Notification;
 use crate::domain::conformance::BreachKind as B;
 use crate::domain::tests::mother::{
     MINUTE, SECOND, after, order_accepted, restaurant_notified, user_notified,
@@ -165,4 +167,21 @@ async fn an_order_that_cannot_be_read_holds_up_no_bulk_action() {
         assert_eq!(tally.refused["unreadable"].order_ids, ["order-2"]);
     }
     assert_eq!((tried.matched, tried.sampled, done.state), (3, 3, BulkState::Done));
+}
+
+#[tokio::test]
+async fn what_lies_behind_a_row_that_cannot_be_read_is_looked_at() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("orders.db");
+    let store = Sqlite::open(&path).expect("a database");
+    let mut watch = None;
+    look(&store, &mut watch).await.expect("the store answers");
+    commit(&store, (1..=9).map(|number| placed(&format!("order-{number}"))).collect()).await;
+    let sql = "UPDATE journal SET data = 'no JSON' WHERE order_id = 'order-3'";
+    Connection::open(&path).and_then(|conn| conn.execute(sql, [])).expect("damage");
+    let mut rows = Vec::new();
+    for _ in 0..3 {
+        rows.push(look(&store, &mut watch).await.expect("the store answers"));
+    }
+    assert_eq!(rows, [2, 6, 0], "all but one, and none twice");
 }

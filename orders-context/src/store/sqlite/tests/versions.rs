@@ -4,15 +4,15 @@ use super::super::{Sqlite, schema};
 use crate::check::check;
 use crate::domain::Status;
 use crate::domain::tests::mother::EVENING;
-use crate::store::contract::earlier::Written;
+use crate::store::contract::earlier::{Written, one_of_each_is_in_trouble, tasks_in_trouble};
 use crate::store::{OrdersFilter, OrdersQuery, Store, Wanted};
 use rusqlite::{Connection, params};
 
-/// A database as the first version left it: an order in each status.
+/// A database as the first version left it: an order in each status and one that was redriven.
 fn first_version(path: &std::path::Path) -> Connection {
     let mut conn = chassis::sqlite::open(path).expect("a database");
     chassis::sqlite::migrate(&mut conn, &schema::MIGRATIONS[..1]).expect("the first tables");
-    for written in Status::ALL.iter().map(|status| Written::order(*status)) {
+    for written in Written::all() {
         let Written { order, wake_at, state, journal } = written;
         let row = params![
             order.order_id,
@@ -80,13 +80,25 @@ async fn orders_of_the_first_version_are_whole_in_this_one() {
         found.push(violation.clone());
         Ok(())
     });
-    assert_eq!(checked.await.expect("it is read").orders, Status::ALL.len() as u64);
+    assert_eq!(checked.await.expect("it is read").orders, Written::all().len() as u64);
     assert_eq!(found, []);
     let restaurant_id = Some(Written::order(Status::Placed).order.restaurant_id);
     let filter = OrdersFilter { restaurant_id, ..OrdersFilter::default() };
     let page = store.orders(OrdersQuery::newest(filter, 100, EVENING)).await.expect("a page");
-    assert_eq!(page.orders.len(), Status::ALL.len());
+    assert_eq!(page.orders.len(), Written::all().len());
     let wanted = Wanted { idempotency_keys: vec!["POST / ada 7".to_owned()], ..Wanted::default() };
     let remembered = store.load(wanted).await.expect("the store answers").remembered;
     assert_eq!(remembered["POST / ada 7"].order_id, "order-7");
+}
+
+#[tokio::test]
+async fn what_was_redriven_is_in_no_trouble_any_more() {
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let path = folder.path().join("orders.db");
+    let mut conn = chassis::sqlite::open(&path).expect("a database");
+    let before = schema::MIGRATIONS.len() - 1;
+    chassis::sqlite::migrate(&mut conn, &schema::MIGRATIONS[..before]).expect("tables");
+    conn.execute_batch(&tasks_in_trouble()).expect("rows");
+    drop(conn);
+    one_of_each_is_in_trouble(&Sqlite::open(&path).expect("it is migrated")).await;
 }
