@@ -32,6 +32,7 @@ pub use act::Acted;
 pub use answer_links::{AnswerLinks, BadLink};
 pub use availability::SetAvailability;
 pub use bulk::{BulkRefusal, BulkWanted, DryRun, Interrupt};
+pub use decide_order::Said;
 pub use deliveries::ListDeliveries;
 pub use endpoints::{EndpointChange, EndpointRefusal, EndpointTest, EndpointWanted, Tried};
 pub use group::{Group, StartedTask};

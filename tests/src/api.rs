@@ -193,15 +193,21 @@ impl Api {
             let placed = self.parties.lock().unwrap_or_else(PoisonError::into_inner);
             placed.get(id).cloned()
         };
+        let mut body = body.clone();
         let token = match (decision, parties) {
             ("cancel", Some((customer, _))) => self.tokens.customer(&customer)?,
             ("accept" | "reject" | "complete", Some((_, restaurant))) => {
                 self.tokens.restaurant(&restaurant)?
             }
-            _ => self.tokens.operator()?,
+            _ => {
+                if body.get("explanation").is_none() {
+                    body["explanation"] = "Somebody called".into();
+                }
+                self.tokens.operator()?
+            }
         };
         let path = format!("/v1/orders/{id}/{decision}");
-        self.call_as(&token, Method::POST, &path, None, Some(body)).await
+        self.call_as(&token, Method::POST, &path, None, Some(&body)).await
     }
 
     /// An order.

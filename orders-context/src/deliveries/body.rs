@@ -71,12 +71,12 @@ fn of_event(event: &Event) -> OfEvent<'_> {
         },
         Event::RestaurantNotified { channel, .. } => OfEvent { channel: Some(channel), ..none },
         Event::RestaurantReminded { reminder } => OfEvent { reminder: Some(*reminder), ..none },
-        Event::OrderAccepted { decided_by, ready_by } => OfEvent {
+        Event::OrderAccepted { decided_by, ready_by, intervention: _ } => OfEvent {
             decided_by: Some(decided_by.as_str()),
             ready_by: ready_by.map(|at| rfc3339(at.0)),
             ..none
         },
-        Event::OrderRejected { decided_by, reason, items } => OfEvent {
+        Event::OrderRejected { decided_by, reason, items, intervention: _ } => OfEvent {
             decided_by: Some(decided_by.as_str()),
             reason: Some(reason),
             run_out: (!items.is_empty()).then_some(items),
@@ -85,7 +85,7 @@ fn of_event(event: &Event) -> OfEvent<'_> {
         Event::OrderCancelled { decided_by, reason, .. } => {
             OfEvent { decided_by: Some(decided_by.as_str()), reason: Some(reason), ..none }
         }
-        Event::OrderCompleted { decided_by } => {
+        Event::OrderCompleted { decided_by, intervention: _ } => {
             OfEvent { decided_by: Some(decided_by.as_str()), ..none }
         }
         Event::OrderExpired { accept_by } => {

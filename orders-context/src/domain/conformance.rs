@@ -206,7 +206,7 @@ fn who(event: &Event) -> Option<Role> {
     match event {
         Event::OrderAccepted { decided_by, .. }
         | Event::OrderRejected { decided_by, .. }
-        | Event::OrderCompleted { decided_by }
+        | Event::OrderCompleted { decided_by, .. }
         | Event::OrderCancelled { decided_by, .. } => Some(*decided_by),
         Event::OrderRedriven { redriven_by, .. } | Event::TaskRedriven { redriven_by, .. } => {
             Some(*redriven_by)

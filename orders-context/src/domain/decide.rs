@@ -127,17 +127,23 @@ fn decided(
     now: Timestamp,
 ) -> Event {
     match decision {
-        Decision::Accept => Event::OrderAccepted { decided_by: by, ready_by: None },
-        Decision::AcceptReadyBy(at) => Event::OrderAccepted { decided_by: by, ready_by: Some(*at) },
-        Decision::Reject { reason } => {
-            Event::OrderRejected { decided_by: by, reason: reason.clone(), items: Vec::new() }
+        Decision::Accept => Event::OrderAccepted { decided_by: by, ready_by: None, intervention },
+        Decision::AcceptReadyBy(at) => {
+            Event::OrderAccepted { decided_by: by, ready_by: Some(*at), intervention }
         }
+        Decision::Reject { reason } => Event::OrderRejected {
+            decided_by: by,
+            reason: reason.clone(),
+            items: Vec::new(),
+            intervention,
+        },
         Decision::RejectItems { items } => Event::OrderRejected {
             decided_by: by,
             reason: ITEM_UNAVAILABLE.to_owned(),
             items: items.clone(),
+            intervention,
         },
-        Decision::Complete => Event::OrderCompleted { decided_by: by },
+        Decision::Complete => Event::OrderCompleted { decided_by: by, intervention },
         Decision::Cancel { reason } => {
             Event::OrderCancelled { decided_by: by, reason: reason.clone(), intervention }
         }

@@ -56,6 +56,9 @@ pub enum Event {
         /// When the food is to be ready, if that was said.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         ready_by: Option<Timestamp>,
+        /// Who of the operators, and why, if one did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        intervention: Option<Intervention>,
     },
     /// The restaurant refused it.
     OrderRejected {
@@ -66,6 +69,9 @@ pub enum Event {
         /// Which of its items the restaurant has run out of, if that was said.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         items: Vec<String>,
+        /// Who of the operators, and why, if one did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        intervention: Option<Intervention>,
     },
     /// Nobody answered in time.
     OrderExpired {
@@ -85,6 +91,9 @@ pub enum Event {
     OrderCompleted {
         /// In what capacity this was said.
         decided_by: Role,
+        /// Who of the operators, and why, if one did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        intervention: Option<Intervention>,
     },
     /// It was called off.
     OrderCancelled {
@@ -261,7 +270,10 @@ impl Event {
     #[must_use]
     pub const fn intervention(&self) -> Option<&Intervention> {
         match self {
-            Self::OrderCancelled { intervention, .. }
+            Self::OrderAccepted { intervention, .. }
+            | Self::OrderRejected { intervention, .. }
+            | Self::OrderCompleted { intervention, .. }
+            | Self::OrderCancelled { intervention, .. }
             | Self::OrderRedriven { intervention, .. }
             | Self::DeadlineExtended { intervention, .. }
             | Self::TaskRedriven { intervention, .. }

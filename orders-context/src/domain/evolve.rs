@@ -19,7 +19,7 @@ pub fn evolve(order: Option<Order>, order_id: &str, at: Timestamp, event: &Event
             order.follow(Trigger::RestaurantNotified);
         }
         Event::RestaurantReminded { reminder } => order.reminders = *reminder,
-        Event::OrderAccepted { decided_by, ready_by } => {
+        Event::OrderAccepted { decided_by, ready_by, .. } => {
             order.ready_by = *ready_by;
             order.decide(Trigger::Accept, *decided_by, at);
         }
@@ -27,7 +27,9 @@ pub fn evolve(order: Option<Order>, order_id: &str, at: Timestamp, event: &Event
             order.run_out.clone_from(items);
             order.decide(Trigger::Reject, *decided_by, at);
         }
-        Event::OrderCompleted { decided_by } => order.decide(Trigger::Complete, *decided_by, at),
+        Event::OrderCompleted { decided_by, .. } => {
+            order.decide(Trigger::Complete, *decided_by, at)
+        }
         Event::OrderCancelled { decided_by, .. } => order.decide(Trigger::Cancel, *decided_by, at),
         Event::OrderExpired { .. } => order.follow(Trigger::AcceptDeadline),
         Event::OrderTimedOut { .. } => order.follow(Trigger::CompleteDeadline),

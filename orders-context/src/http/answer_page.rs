@@ -9,7 +9,7 @@ mod html;
 use super::cause;
 use super::decide_order::RejectReason;
 use super::decide_order::answer::refusal;
-use crate::app::{App, BadLink, Failure};
+use crate::app::{App, BadLink, Failure, Said};
 use crate::domain::{Actor, Decision, Order};
 use axum::Extension;
 use axum::Router;
@@ -60,8 +60,8 @@ async fn answer(
         Ok(order) => order,
         Err(bad) => return refused(&bad),
     };
-    let (decision, remark) = match said(&form, &app, &order) {
-        Ok(said) => said,
+    let said = match said(&form, &app, &order) {
+        Ok((decision, remark)) => Said { decision, remark, intervention: None },
         Err(why) => {
             let again = html::order(&order, app.now(), Some(why));
             return page(StatusCode::UNPROCESSABLE_ENTITY, again);
@@ -69,7 +69,7 @@ async fn answer(
     };
     let by = Actor::Restaurant(vec![order.restaurant_id.clone()]);
     let id = &order.order_id;
-    match app.decide_with_remark(id, decision, remark, by, cause(trace), None).await {
+    match app.decide_as_said(id, said, by, cause(trace), None).await {
         // To the same page, whatever path leads to it: asking for it again answers nothing again.
         Ok(_) => (StatusCode::SEE_OTHER, [(LOCATION, link)]).into_response(),
         Err(Failure::Rejected(rejection)) => {

@@ -9,8 +9,8 @@ use super::principal::{Caller, Principal};
 use super::problem::Answer;
 use super::view::OrderView;
 use super::{Api, cause};
-use crate::app::App;
-use crate::domain::{Action, Actor, Decision};
+use crate::app::{App, Said};
+use crate::domain::{Action, Actor, Decision, Intervention};
 use axum::Extension;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -45,19 +45,38 @@ pub enum RejectReason {
     Other,
 }
 
-/// When the food is ready. May be left out altogether.
+/// When the food is ready. May be left out altogether by restaurants.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Acceptance {
     /// When the food is ready: still to come, and before the order's `complete_by`. The customer is told.
     #[schema(format = DateTime)]
     ready_by: Option<String>,
+    /// Why, in the operator's words, which name nobody; only from operators, and
+    /// required of them.
+    /// It is kept in the order's history, for operators and services, and published nowhere.
+    #[schema(
+        min_length = 1,
+        max_length = 500,
+        pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*[^\\s\\x00-\\x1f\\x7f-\\x9f][^\\x00-\\x1f\\x7f-\\x9f]*$"
+    )]
+    explanation: Option<String>,
 }
 
-/// Nothing needs to be said. May be left out altogether.
+/// Only operators need to say anything. May be left out altogether by others.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Consent {}
+pub struct Completion {
+    /// Why, in the operator's words, which name nobody; only from operators, and
+    /// required of them.
+    /// It is kept in the order's history, for operators and services, and published nowhere.
+    #[schema(
+        min_length = 1,
+        max_length = 500,
+        pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*[^\\s\\x00-\\x1f\\x7f-\\x9f][^\\x00-\\x1f\\x7f-\\x9f]*$"
+    )]
+    explanation: Option<String>,
+}
 
 /// Why an order is refused.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -72,6 +91,15 @@ pub struct Refusal {
     /// erased with the customer's address.
     #[schema(min_length = 1, max_length = 500)]
     note: Option<String>,
+    /// Why, in the operator's words, which name nobody; only from operators, and
+    /// required of them.
+    /// It is kept in the order's history, for operators and services, and published nowhere.
+    #[schema(
+        min_length = 1,
+        max_length = 500,
+        pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*[^\\s\\x00-\\x1f\\x7f-\\x9f][^\\x00-\\x1f\\x7f-\\x9f]*$"
+    )]
+    explanation: Option<String>,
 }
 
 /// Why an order is called off.
@@ -108,7 +136,8 @@ pub struct Cancellation {
             body = ProblemView, content_type = "application/problem+json"),
         (status = 409, description = "Decided otherwise, too late, or not for this role any more",
             body = ProblemView, content_type = "application/problem+json"),
-        (status = 422, description = "`ready_by` has passed, or is after the order's time",
+        (status = 422, description = "`ready_by` has passed, or is after the order's time, or an \
+            operator does not say why",
             body = ProblemView, content_type = "application/problem+json"),
     )
 )]
@@ -120,8 +149,11 @@ pub async fn accept(
     Extension(trace): Extension<TraceParent>,
     OptionalJson(body): OptionalJson<Acceptance>,
 ) -> Answer<Response> {
-    let decision = answer::acceptance(body.unwrap_or_default().ready_by.as_deref())?;
-    decide(&app, &order_id, decision, None, &caller, &headers, trace).await
+    let Acceptance { ready_by, explanation } = body.unwrap_or_default();
+    let decision = answer::acceptance(ready_by.as_deref())?;
+    let intervention = explained(&caller, explanation)?;
+    let said = Said { decision, remark: None, intervention };
+    decide(&app, &order_id, said, &caller, &headers, trace).await
 }
 
 /// The restaurant refuses the order, before `accept_by`. Again: the same answer.
@@ -152,9 +184,11 @@ pub async fn reject(
     Extension(trace): Extension<TraceParent>,
     Json(body): Json<Refusal>,
 ) -> Answer<Response> {
-    let Refusal { reason, items, note } = body;
+    let Refusal { reason, items, note, explanation } = body;
     let decision = answer::refusal(reason, items, note.as_deref())?;
-    decide(&app, &order_id, decision, note, &caller, &headers, trace).await
+    let intervention = explained(&caller, explanation)?;
+    let said = Said { decision, remark: note, intervention };
+    decide(&app, &order_id, said, &caller, &headers, trace).await
 }
 
 /// The order was delivered, before `complete_by`. Again: the same answer.
@@ -164,7 +198,7 @@ pub async fn reject(
     operation_id = "complete_order",
     tag = "orders",
     params(("id" = String, Path, description = "The order's id"), IfMatchHeader),
-    request_body = Option<Consent>,
+    request_body = Option<Completion>,
     responses(
         (status = 200, description = "The order as it stands, without its tasks", body = OrderView),
         (status = 404, description = "There is no such order for the caller", body = ProblemView,
@@ -173,6 +207,8 @@ pub async fn reject(
             body = ProblemView, content_type = "application/problem+json"),
         (status = 409, description = "Decided otherwise, too early, too late, or not for this \
             role", body = ProblemView, content_type = "application/problem+json"),
+        (status = 422, description = "An operator does not say why", body = ProblemView,
+            content_type = "application/problem+json"),
     )
 )]
 pub async fn complete(
@@ -181,9 +217,11 @@ pub async fn complete(
     Path(order_id): Path<String>,
     headers: HeaderMap,
     Extension(trace): Extension<TraceParent>,
-    _body: OptionalJson<Consent>,
+    OptionalJson(body): OptionalJson<Completion>,
 ) -> Answer<Response> {
-    decide(&app, &order_id, Decision::Complete, None, &caller, &headers, trace).await
+    let intervention = explained(&caller, body.unwrap_or_default().explanation)?;
+    let said = Said { decision: Decision::Complete, remark: None, intervention };
+    decide(&app, &order_id, said, &caller, &headers, trace).await
 }
 
 /// The order is called off: by the customer before it is accepted, by restaurant or operator until
@@ -220,35 +258,54 @@ pub async fn cancel(
         faults.at("/reason", REASON_CODE_RULE);
     }
     let Cancellation { reason, explanation } = body;
-    if *caller.actor == Actor::Operator {
-        let intervention = caller.intervention(explanation.unwrap_or_default());
-        faults.in_intervention(&intervention, "/explanation");
-        faults.none()?;
+    let intervention = intervention(&caller, explanation, &mut faults);
+    faults.none()?;
+    if let Some(intervention) = intervention {
         let action = Action::Cancel { reason };
         let only_at = only_at(&headers, &app, &caller.actor, &order_id).await?;
         let order = app.act_at(&order_id, &action, intervention, cause(trace), only_at).await?;
         return Ok(Json(OrderView::new(&order, app.now())).into_response());
     }
+    decide(&app, &order_id, Decision::Cancel { reason }.into(), &caller, &headers, trace).await
+}
+
+/// What an operator answers for, who must say why; nobody else may.
+fn intervention(
+    caller: &Principal,
+    explanation: Option<String>,
+    faults: &mut Faults,
+) -> Option<Intervention> {
+    if *caller.actor == Actor::Operator {
+        let intervention = caller.intervention(explanation.unwrap_or_default());
+        faults.in_intervention(&intervention, "/explanation");
+        return Some(intervention);
+    }
     if explanation.is_some() {
         faults.at("/explanation", "is for operators alone: leave it out");
     }
+    None
+}
+
+/// The same, where nothing else can be wrong any more.
+fn explained(caller: &Principal, explanation: Option<String>) -> Answer<Option<Intervention>> {
+    let mut faults = Faults::default();
+    let intervention = intervention(caller, explanation, &mut faults);
     faults.none()?;
-    decide(&app, &order_id, Decision::Cancel { reason }, None, &caller, &headers, trace).await
+    Ok(intervention)
 }
 
 /// The answer is made of what was committed: the store is not asked again.
 async fn decide(
     app: &App,
     order_id: &str,
-    decision: Decision,
-    remark: Option<String>,
+    said: Said,
     caller: &Principal,
     headers: &HeaderMap,
     trace: TraceParent,
 ) -> Answer<Response> {
     let only_at = only_at(headers, app, &caller.actor, order_id).await?;
     let (by, cause) = (Arc::clone(&caller.actor), cause(trace));
-    let order = app.decide_with_remark(order_id, decision, remark, by, cause, only_at).await?;
+    let order = app.decide_as_said(order_id, said, by, cause, only_at).await?;
     Ok(Json(OrderView::new(&order, app.now())).into_response())
 }
 

@@ -40,15 +40,19 @@ fn to_fact(event: &E) -> F {
         E::RestaurantReminded { reminder } => {
             F::RestaurantReminded(out::RestaurantReminded { reminder: count(*reminder) })
         }
-        E::OrderAccepted { decided_by, ready_by } => F::OrderAccepted(out::OrderAccepted {
-            decided_by: decided_by.to_string(),
-            ready_by_us: ready_by.map(|at| at.0),
-        }),
-        E::OrderRejected { decided_by, reason, items } => F::OrderRejected(out::OrderRejected {
-            decided_by: decided_by.to_string(),
-            reason: reason.clone(),
-            items: (!items.is_empty()).then(|| items.clone()),
-        }),
+        E::OrderAccepted { decided_by, ready_by, intervention: _ } => {
+            F::OrderAccepted(out::OrderAccepted {
+                decided_by: decided_by.to_string(),
+                ready_by_us: ready_by.map(|at| at.0),
+            })
+        }
+        E::OrderRejected { decided_by, reason, items, intervention: _ } => {
+            F::OrderRejected(out::OrderRejected {
+                decided_by: decided_by.to_string(),
+                reason: reason.clone(),
+                items: (!items.is_empty()).then(|| items.clone()),
+            })
+        }
         E::OrderExpired { accept_by } => {
             F::OrderExpired(out::OrderExpired { accept_by_us: accept_by.0 })
         }
@@ -57,7 +61,7 @@ fn to_fact(event: &E) -> F {
             notification: notification.to_string(),
             attempts: count(*attempts),
         }),
-        E::OrderCompleted { decided_by } => {
+        E::OrderCompleted { decided_by, intervention: _ } => {
             F::OrderCompleted(out::OrderCompleted { decided_by: decided_by.to_string() })
         }
         E::OrderCancelled { decided_by, reason, intervention: _ } => {

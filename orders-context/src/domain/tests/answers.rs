@@ -26,6 +26,7 @@ fn a_promise_is_for_after_now_and_before_the_end() {
                 vec![Event::OrderAccepted {
                     decided_by: Role::Restaurant,
                     ready_by: Some(ready_by),
+                    intervention: None,
                 }]
             });
             assert_eq!(answer, expected, "{status} {ready_by:?}");
@@ -56,6 +57,7 @@ fn what_has_run_out_was_ordered() {
         decided_by: Role::Restaurant,
         reason: ITEM_UNAVAILABLE.to_owned(),
         items: vec!["tiramisu".to_owned()],
+        intervention: None,
     };
     assert_eq!(of(&["tiramisu"]), Ok(vec![expected]));
 }

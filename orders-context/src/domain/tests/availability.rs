@@ -44,6 +44,7 @@ fn what_an_event_means_for_the_restaurant() {
         decided_by: by,
         reason: reason.to_owned(),
         items: Vec::new(),
+        intervention: None,
     };
     for event in every_event() {
         let means_something = matches!(

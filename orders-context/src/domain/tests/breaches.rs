@@ -123,7 +123,8 @@ fn deadlines_divide_to_the_microsecond() {
 
 #[test]
 fn an_arrow_is_for_its_roles_and_a_fact_is_recorded_once() {
-    let by_customer = Event::OrderAccepted { decided_by: Role::Customer, ready_by: None };
+    let by_customer =
+        Event::OrderAccepted { decided_by: Role::Customer, ready_by: None, intervention: None };
     assert_eq!(breaks(&order(S::Notified), after(MINUTE), &by_customer), [B::Role]);
     assert_eq!(breaks(&order(S::Notified), after(MINUTE), &restaurant_notified()), [B::Repeated]);
     let told = user_notified(Notification::Accepted);

@@ -174,7 +174,8 @@ fn a_journal_that_moves_an_order_wrongly_is_told() {
 #[test]
 fn what_follows_is_judged_by_the_new_terms() {
     let moved = life(Status::Notified).then(after(2 * MINUTE), flow_migrated()).order;
-    let accepted = Event::OrderAccepted { decided_by: Role::Restaurant, ready_by: None };
+    let accepted =
+        Event::OrderAccepted { decided_by: Role::Restaurant, ready_by: None, intervention: None };
     let told = |at, status, event| Told { sequence: moved.version + 1, at, status, event };
     let just_in_time = told(after(15 * MINUTE - 1), Status::Accepted, &accepted);
     assert_eq!(judge(Some(&moved), &just_in_time), []);

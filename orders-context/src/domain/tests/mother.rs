@@ -134,11 +134,16 @@ pub fn every_event() -> Vec<Event> {
 /// What restaurants say with more words.
 pub fn every_answer_with_words() -> Vec<Event> {
     vec![
-        Event::OrderAccepted { decided_by: Role::Restaurant, ready_by: Some(after(35 * MINUTE)) },
+        Event::OrderAccepted {
+            decided_by: Role::Restaurant,
+            ready_by: Some(after(35 * MINUTE)),
+            intervention: None,
+        },
         Event::OrderRejected {
             decided_by: Role::Restaurant,
             reason: ITEM_UNAVAILABLE.to_owned(),
             items: vec!["tiramisu".to_owned()],
+            intervention: None,
         },
     ]
 }
@@ -147,6 +152,18 @@ pub fn every_answer_with_words() -> Vec<Event> {
 pub fn every_event_by_an_operator() -> Vec<Event> {
     let intervention = || Some(intervention());
     vec![
+        Event::OrderAccepted {
+            decided_by: Role::Operator,
+            ready_by: None,
+            intervention: intervention(),
+        },
+        Event::OrderRejected {
+            decided_by: Role::Operator,
+            reason: "closed".to_owned(),
+            items: Vec::new(),
+            intervention: intervention(),
+        },
+        Event::OrderCompleted { decided_by: Role::Operator, intervention: intervention() },
         Event::OrderCancelled {
             decided_by: Role::Operator,
             reason: "restaurant_closed".to_owned(),
@@ -225,7 +242,7 @@ pub fn restaurant_notified() -> Event {
 
 /// Bella Napoli said yes.
 pub fn order_accepted() -> Event {
-    Event::OrderAccepted { decided_by: Role::Restaurant, ready_by: None }
+    Event::OrderAccepted { decided_by: Role::Restaurant, ready_by: None, intervention: None }
 }
 
 /// Bella Napoli said no.
@@ -234,6 +251,7 @@ pub fn order_rejected() -> Event {
         decided_by: Role::Restaurant,
         reason: "too_busy".to_owned(),
         items: Vec::new(),
+        intervention: None,
     }
 }
 
@@ -249,7 +267,7 @@ pub fn user_notified(notification: Notification) -> Event {
 
 /// Rosa ate.
 pub fn order_completed() -> Event {
-    Event::OrderCompleted { decided_by: Role::Restaurant }
+    Event::OrderCompleted { decided_by: Role::Restaurant, intervention: None }
 }
 
 /// Rosa changed her mind.

@@ -32,15 +32,23 @@ pub enum Data<'a> {
         decided_by: &'static str,
         #[serde(skip_serializing_if = "Option::is_none")]
         ready_by: Option<Moment>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        intervention: Option<&'a Intervention>,
     },
     /// `order_completed`.
-    Completed { decided_by: &'static str },
+    Completed {
+        decided_by: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        intervention: Option<&'a Intervention>,
+    },
     /// `order_rejected`.
     Refused {
         decided_by: &'static str,
         reason: &'a str,
         #[serde(skip_serializing_if = "<[String]>::is_empty")]
         items: &'a [String],
+        #[serde(skip_serializing_if = "Option::is_none")]
+        intervention: Option<&'a Intervention>,
     },
     /// `order_cancelled`.
     Cancelled {
@@ -105,12 +113,29 @@ pub enum Data<'a> {
     },
 }
 
-fn accepted<'a>(by: Role, ready_by: Option<Timestamp>) -> Data<'a> {
-    Data::Accepted { decided_by: by.as_str(), ready_by: ready_by.map(Moment::from) }
+fn accepted(
+    by: Role,
+    ready_by: Option<Timestamp>,
+    intervention: Option<&Intervention>,
+) -> Data<'_> {
+    Data::Accepted { decided_by: by.as_str(), ready_by: ready_by.map(Moment::from), intervention }
 }
 
-fn completed<'a>(by: Role) -> Data<'a> {
-    Data::Completed { decided_by: by.as_str() }
+fn completed(by: Role, intervention: Option<&Intervention>) -> Data<'_> {
+    Data::Completed { decided_by: by.as_str(), intervention }
+}
+
+fn refused<'a>(
+    by: Role,
+    reason: &'a str,
+    items: &'a [String],
+    intervention: Option<&'a Intervention>,
+) -> Data<'a> {
+    Data::Refused { decided_by: by.as_str(), reason, items, intervention }
+}
+
+fn failed(task: TaskKind, attempts: u32, cause: &str) -> Data<'_> {
+    Data::Failed { task: task.as_str(), notification: notification(task), attempts, cause }
 }
 
 impl<'a> Data<'a> {
@@ -144,10 +169,14 @@ impl<'a> Data<'a> {
                 Self::RestaurantNotified { channel, attempts: *attempts }
             }
             Event::RestaurantReminded { reminder } => Self::Reminded { reminder: *reminder },
-            Event::OrderAccepted { decided_by, ready_by } => accepted(*decided_by, *ready_by),
-            Event::OrderCompleted { decided_by } => completed(*decided_by),
-            Event::OrderRejected { decided_by, reason, items } => {
-                Self::Refused { decided_by: decided_by.as_str(), reason, items }
+            Event::OrderAccepted { decided_by, ready_by, intervention } => {
+                accepted(*decided_by, *ready_by, intervention.as_ref())
+            }
+            Event::OrderCompleted { decided_by, intervention } => {
+                completed(*decided_by, intervention.as_ref())
+            }
+            Event::OrderRejected { decided_by, reason, items, intervention } => {
+                refused(*decided_by, reason, items, intervention.as_ref())
             }
             Event::OrderCancelled { decided_by, reason, intervention } => Self::Cancelled {
                 decided_by: decided_by.as_str(),
@@ -163,12 +192,7 @@ impl<'a> Data<'a> {
             Event::OrderTimedOut { complete_by } => {
                 Self::TimedOut { complete_by: (*complete_by).into() }
             }
-            Event::NotificationFailed { task, attempts, cause } => Self::Failed {
-                task: task.as_str(),
-                notification: notification(*task),
-                attempts: *attempts,
-                cause,
-            },
+            Event::NotificationFailed { task, attempts, cause } => failed(*task, *attempts, cause),
             Event::OrderRedriven { redriven_by, from, accept_by, complete_by, intervention } => {
                 let moments = (*accept_by, *complete_by);
                 Self::redriven(*redriven_by, *from, moments, intervention.as_ref())
@@ -191,7 +215,10 @@ impl<'a> Data<'a> {
 impl<'a> Data<'a> {
     /// The same without who of the staff acted and why.
     pub fn without_intervention(mut self) -> Self {
-        if let Self::Cancelled { intervention, .. }
+        if let Self::Accepted { intervention, .. }
+        | Self::Completed { intervention, .. }
+        | Self::Refused { intervention, .. }
+        | Self::Cancelled { intervention, .. }
         | Self::Redriven { intervention, .. }
         | Self::Extended { intervention, .. }
         | Self::TaskRedriven { intervention, .. }

@@ -146,6 +146,36 @@ async fn what_a_customer_could_call_off_before_is_not_for_them_any_more() {
 }
 
 #[tokio::test]
+async fn an_operator_who_decides_says_why_and_nobody_else_does() {
+    let takeaway = Takeaway::open().await;
+    let (olga, chef) =
+        (takeaway.token(Role::Operator, "olga"), takeaway.token(Role::Restaurant, "chef"));
+    let (yes, no) = (takeaway.dinner("yes").await, takeaway.dinner("no").await);
+    for (id, decision, mut body) in [
+        (&yes, "accept", json!({})),
+        (&yes, "complete", json!({})),
+        (&no, "reject", json!({ "reason": "closed" })),
+    ] {
+        let path = format!("/v1/orders/{id}/{decision}");
+        let call = async |token: &str, body: &Value| {
+            takeaway.call_as(token, Method::POST, &path, Some(body.clone())).await
+        };
+        let pointer = |answer: Answer| answer.refused(422)["errors"][0]["pointer"].clone();
+        assert_eq!(pointer(call(&olga, &body).await), "/explanation", "{decision}");
+        body["explanation"] = json!("They called us");
+        assert_eq!(pointer(call(&chef, &body).await), "/explanation", "{decision}");
+        call(&olga, &body).await.ok();
+        let path = format!("/v1/orders/{id}/history");
+        let history = takeaway.get(&path).await.ok();
+        let data = &history["entries"].as_array().expect("entries").last().expect("one")["data"];
+        let expected = json!({ "actor": "olga", "reason": "They called us" });
+        assert_eq!((&data["decided_by"], &data["intervention"]), (&json!("operator"), &expected));
+        let shown = takeaway.call_as(&chef, Method::GET, &path, None).await.ok().to_string();
+        assert!(!shown.contains("olga") && !shown.contains("They called us"), "{shown}");
+    }
+}
+
+#[tokio::test]
 async fn a_yes_says_when_and_a_no_says_what_and_why() {
     let takeaway = Takeaway::open().await;
     let id = takeaway.dinner("when").await;

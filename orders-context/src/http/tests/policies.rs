@@ -246,7 +246,9 @@ async fn whose_decision_it_is_stands_in_the_token() {
         let id = takeaway.dinner(role.as_str()).await;
         let token = takeaway.token(role, "somebody");
         let path = format!("/v1/orders/{id}/accept");
-        takeaway.call_as(&token, Method::POST, &path, None).await.ok();
+        let explanation = json!({ "explanation": "They called" });
+        let body = (role == Role::Operator).then_some(explanation);
+        takeaway.call_as(&token, Method::POST, &path, body).await.ok();
         let history = takeaway.get(&format!("/v1/orders/{id}/history")).await.ok();
         assert_eq!(history["entries"][1]["data"]["decided_by"], decided_by);
     }

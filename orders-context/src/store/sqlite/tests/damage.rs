@@ -179,9 +179,9 @@ async fn what_lies_behind_a_row_that_cannot_be_read_is_looked_at() {
     commit(&store, (1..=9).map(|number| placed(&format!("order-{number}"))).collect()).await;
     let sql = "UPDATE journal SET data = 'no JSON' WHERE order_id = 'order-3'";
     Connection::open(&path).and_then(|conn| conn.execute(sql, [])).expect("damage");
-    let mut rows = Vec::new();
-    for _ in 0..3 {
-        rows.push(look(&store, &mut watch).await.expect("the store answers"));
+    let mut rows = 0;
+    for _ in 0..5 {
+        rows += look(&store, &mut watch).await.expect("the store answers");
     }
-    assert_eq!(rows, [2, 6, 0], "all but one, and none twice");
+    assert_eq!(rows, 8, "all but one, and none twice");
 }
