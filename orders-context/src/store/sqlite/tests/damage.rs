@@ -5,7 +5,6 @@ use crate::app::group::Limits;
 use crate::app::{App, BulkState, BulkWanted, OrdersFilter};
 use crate::check::{check, violations};
 use crate::conformance::look;
-use crate::domain::Notification;
 use crate::domain::conformance::BreachKind as B;
 use crate::domain::tests::mother::{
     MINUTE, SECOND, after, order_accepted, restaurant_notified, user_notified,
