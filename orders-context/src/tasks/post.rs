@@ -59,8 +59,7 @@ impl Poster {
         now: Timestamp,
     ) -> Result<u16, Failed> {
         let request = self.request(url, keys, message, now)?;
-        let sent = tokio::time::timeout(LIMIT, self.0.send(request)).await;
-        match sent.unwrap_or(Err("timeout")) {
+        match self.0.send(request, LIMIT).await {
             Ok(status) if status.is_success() => Ok(status.as_u16()),
             Ok(status) => Err(Failed::ForNow(format!("http_{}", status.as_u16()))),
             Err(code) => Err(Failed::ForNow(code.to_owned())),

@@ -15,6 +15,8 @@ pub enum Answer {
     Silence,
     /// Answers 200, but not before [`Sink::release`].
     Held,
+    /// Answers 200 with a body that goes on until [`Sink::release`].
+    Endless,
 }
 
 /// A request as it came.
@@ -97,6 +99,11 @@ async fn respond(mut stream: BufReader<TcpStream>, answer: Answer, gate: &Semaph
             // It is never given, only closed.
             let _ = gate.acquire().await;
             200
+        }
+        Answer::Endless => {
+            let _ = stream.write_all(b"HTTP/1.1 200 So\r\n\r\nOn").await;
+            let _ = gate.acquire().await;
+            return;
         }
     };
     let head = format!("HTTP/1.1 {status} So\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");

@@ -116,6 +116,17 @@ async fn a_restaurant_that_fails_twice_is_told_at_the_third_attempt() {
 }
 
 #[tokio::test]
+async fn a_restaurant_that_says_yes_and_goes_on_talking_has_been_told() {
+    let sink = Sink::open(&[Answer::Endless]).await;
+    let takeaway = Takeaway::open();
+    let (app, _stop) = at_work(&takeaway, &sink).await;
+    let order = placed(&app, "rosa-1").await;
+    let task = attempted(&app, &order.order_id, 1).await;
+    assert_eq!((task.state, task.last_error), (TaskState::Done, None));
+    assert_eq!(sink.deliveries().len(), 1);
+}
+
+#[tokio::test]
 async fn a_restaurant_that_never_answers_is_given_up_when_the_window_closes() {
     let sink = Sink::open(&[Answer::Silence]).await;
     let takeaway = Takeaway::open();

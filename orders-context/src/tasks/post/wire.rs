@@ -12,6 +12,7 @@ use std::error::Error as _;
 use std::io;
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
+use tokio::time::timeout;
 
 /// Connections to one host that are kept while nobody uses them: as many as attempts of both kinds use at
 /// once, for all restaurants and the push gateway may be behind one. What is not kept is made anew at each burst.
@@ -22,6 +23,9 @@ const IDLE_TIME: Duration = Duration::from_secs(90);
 
 /// How much of an answer is read, so that the connection can be used again; its content is ignored.
 const ANSWER_BYTES: usize = 64 * 1024;
+
+/// How long what follows the status of an answer may take.
+const ANSWER_LIMIT: Duration = Duration::from_millis(250);
 
 /// How many addresses are remembered as they were read.
 const ADDRESSES: usize = 4_096;
@@ -97,20 +101,30 @@ impl Wire {
         Ok(address)
     }
 
-    /// Sends the request and waits for the answer.
+    /// Sends the request and waits for the answer for at most so long. Its status is the answer: the rest is
+    /// read in vain, for a moment, after which the connection is given up.
     ///
     /// # Errors
-    /// A code: `connect`, `timeout` when connecting took too long, or `broken_connection`.
-    pub async fn send(&self, request: Request) -> Result<http::StatusCode, &'static str> {
-        let response = self.client.request(request).await.map_err(|error| code_of(&error))?;
+    /// A code: `connect`, `timeout`, or `broken_connection`.
+    pub async fn send(
+        &self,
+        request: Request,
+        limit: Duration,
+    ) -> Result<http::StatusCode, &'static str> {
+        let answered = timeout(limit, self.client.request(request)).await;
+        let response = answered.map_err(|_| "timeout")?.map_err(|error| code_of(&error))?;
         let status = response.status();
         let (mut body, mut read) = (response.into_body(), 0);
-        while let Some(Ok(frame)) = body.frame().await {
-            read += frame.data_ref().map_or(0, bytes::Bytes::len);
-            if read > ANSWER_BYTES {
-                break;
+        let reading = async {
+            while let Some(Ok(frame)) = body.frame().await {
+                read += frame.data_ref().map_or(0, bytes::Bytes::len);
+                if read > ANSWER_BYTES {
+                    break;
+                }
             }
-        }
+        };
+        // What goes on is closed with its body.
+        let _ = timeout(ANSWER_LIMIT, reading).await;
         Ok(status)
     }
 }
