@@ -6,6 +6,8 @@
 
 #[path = "app/faulty.rs"]
 mod faulty;
+#[path = "app/postbox.rs"]
+mod postbox;
 #[path = "app/sink.rs"]
 mod sink;
 #[path = "app/support.rs"]
@@ -29,6 +31,8 @@ mod faults;
 mod grouping;
 #[path = "app/histories.rs"]
 mod histories;
+#[path = "app/letters.rs"]
+mod letters;
 #[path = "app/migrating.rs"]
 mod migrating;
 #[path = "app/overload.rs"]

@@ -1,14 +1,18 @@
 //! Mail over SMTP, and the letters to customers.
 
+mod connections;
+mod dialogue;
+mod server;
+
 use super::attempt::Failed;
 use crate::app::{Contact, Task};
 use crate::domain::{Notification, Order};
 use chassis::clock::rfc3339;
+use connections::Connections;
 use lettre::message::{Mailbox, Message, header};
-use lettre::transport::smtp::PoolConfig;
-use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
+use server::Server;
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// A letter that the mail server has not taken in this time is tried again.
 pub const LIMIT: Duration = Duration::from_secs(10);
@@ -16,16 +20,19 @@ pub const LIMIT: Duration = Duration::from_secs(10);
 /// Letters on their way to the mail server at once, each over a connection that is kept. A letter
 /// takes about 45 ms: the library writes its end apart from its body and lets the kernel hold that
 /// back until the server has acknowledged the body.
-const CONNECTIONS: u32 = 96;
+const AT_ONCE: usize = 96;
 
 /// Sends letters over kept connections.
 pub struct Mailer {
-    smtp: AsyncSmtpTransport<Tokio1Executor>,
-    connections: Semaphore,
+    connections: Connections,
+    turns: Semaphore,
     from: Mailbox,
-    /// Of a whole letter. The library limits connecting only: a server that falls silent would be
-    /// waited for without an end.
-    limit: Duration,
+}
+
+/// The turn of one letter.
+pub struct Turn<'a> {
+    mailer: &'a Mailer,
+    _permit: SemaphorePermit<'a>,
 }
 
 /// A letter as it is handed in.
@@ -74,36 +81,26 @@ impl Mailer {
     /// # Errors
     /// When either cannot be read.
     pub fn new(url: &str, from: &str, limit: Duration) -> anyhow::Result<Self> {
-        let pool = PoolConfig::new().max_size(CONNECTIONS);
-        let smtp = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)?
-            .timeout(Some(limit))
-            .pool_config(pool)
-            .build();
-        let connections = Semaphore::new(CONNECTIONS as usize);
-        Ok(Self { smtp, connections, from: from.parse()?, limit })
+        let connections = Connections::new(Server::from_url(url)?, limit);
+        Ok(Self { connections, turns: Semaphore::new(AT_ONCE), from: from.parse()? })
     }
 
-    /// Hands the letter to the mail server. Once this returns, the server has taken it.
+    /// Waits until a letter may be sent, however long that takes.
     ///
     /// # Errors
-    /// A code: `bad_address`, `smtp_refused`, `smtp_later`, `smtp_timeout`, `smtp_connect`.
+    /// None so far: there are turns for as long as there is a mailer.
+    pub async fn turn(&self) -> Result<Turn<'_>, Failed> {
+        let permit = self.turns.acquire().await;
+        let permit = permit.map_err(|_| Failed::ForNow("stopping".to_owned()))?;
+        Ok(Turn { mailer: self, _permit: permit })
+    }
+
+    /// Hands the letter to the mail server, in its turn. Once this returns, the server has taken it.
+    ///
+    /// # Errors
+    /// As [`Turn::send`].
     pub async fn send(&self, letter: Addressed) -> Result<(), Failed> {
-        let message = self.write(letter)?;
-        let later = |code: &str| Failed::ForNow(code.to_owned());
-        let _turn = self.connections.acquire().await.map_err(|_| later("stopping"))?;
-        let sent = tokio::time::timeout(self.limit, self.smtp.send(message)).await;
-        let sent = sent.map_err(|_| later("smtp_timeout"))?;
-        sent.map(drop).map_err(|error| {
-            if error.is_permanent() {
-                Failed::ForGood("smtp_refused".to_owned())
-            } else if error.is_transient() {
-                later("smtp_later")
-            } else if error.is_timeout() {
-                later("smtp_timeout")
-            } else {
-                later("smtp_connect")
-            }
-        })
+        self.turn().await?.send(letter).await
     }
 
     fn write(&self, letter: Addressed) -> Result<Message, Failed> {
@@ -115,6 +112,19 @@ impl Mailer {
             .header(header::ContentType::TEXT_PLAIN)
             .body(letter.text)
             .map_err(|_| Failed::ForGood("bad_letter".to_owned()))
+    }
+}
+
+impl Turn<'_> {
+    /// Hands the letter to the mail server. Once this returns, the server has taken it.
+    ///
+    /// # Errors
+    /// A code. For now: `smtp_refused` (the login, the sender or the caller), `smtp_later`, `smtp_timeout`,
+    /// `smtp_connect`. For good: `smtp_refused` (the recipient or the letter), `smtp_unsupported`,
+    /// `bad_letter`.
+    pub async fn send(self, letter: Addressed) -> Result<(), Failed> {
+        let message = self.mailer.write(letter)?;
+        self.mailer.connections.hand_over(message.envelope(), &message.formatted()).await
     }
 }
 

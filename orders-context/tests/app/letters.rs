@@ -1,0 +1,118 @@
+//! Letters handed to a mail server, which may be late, refuse them, or be ill itself.
+
+use crate::postbox::{GREETING, Instead, Postbox, instead};
+use crate::sink::{Answer, Sink};
+use crate::support::{SECOND, Takeaway, cook, placed, until};
+use crate::tasks::{at_work_over, over_mail};
+use orders_context::app::{App, Cause};
+use orders_context::domain::Decision;
+use orders_context::store::{Task, TaskState};
+use orders_context::tasks::Failed;
+use orders_context::tasks::mail::{Addressed, Mailer};
+use std::time::Duration;
+
+const LIMIT: Duration = Duration::from_millis(500);
+
+fn mailer(postbox: &Postbox) -> Mailer {
+    Mailer::new(&postbox.url, "orders@takeaway.example", LIMIT).unwrap()
+}
+
+async fn send(mailer: &Mailer, address: &str) -> Result<(), Failed> {
+    let [subject, id, text] = ["Hello", "order-1.1", "It is late.\n"].map(str::to_owned);
+    mailer.send(Addressed::new("Rosa", address, subject, id, text).unwrap()).await
+}
+
+fn now(code: &str) -> Result<(), Failed> {
+    Err(Failed::ForNow(code.to_owned()))
+}
+
+fn good(code: &str) -> Result<(), Failed> {
+    Err(Failed::ForGood(code.to_owned()))
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_too_late_is_not_taken_for_that_to_the_next_letter() {
+    let late = Instead(".", 2 * LIMIT, "250 Taken");
+    let postbox = Postbox::open(&[late, instead(".", "554 Refused")]).await;
+    let mailer = mailer(&postbox);
+    assert_eq!(send(&mailer, "rosa@example.org").await, now("smtp_timeout"));
+    tokio::time::sleep(2 * LIMIT).await;
+    assert_eq!(send(&mailer, "rosa@example.org").await, good("smtp_refused"));
+    assert_eq!(send(&mailer, "rosa@example.org").await, Ok(()));
+}
+
+/// As when the lease is lost.
+#[tokio::test]
+async fn a_letter_that_nobody_waits_for_any_more_takes_its_connection_with_it() {
+    let late = Instead(".", LIMIT / 2, "250 Taken");
+    let postbox = Postbox::open(&[late, instead(".", "554 Refused")]).await;
+    let mailer = mailer(&postbox);
+    let sending = send(&mailer, "rosa@example.org");
+    assert!(tokio::time::timeout(LIMIT / 4, sending).await.is_err(), "it is under way");
+    tokio::time::sleep(LIMIT).await;
+    assert_eq!(send(&mailer, "rosa@example.org").await, good("smtp_refused"));
+}
+
+#[tokio::test]
+async fn a_connection_goes_from_one_letter_to_the_next_for_as_long_as_it_lives() {
+    let postbox = Postbox::open(&[instead("NOOP", "250 Here"), instead("NOOP", "421 Bye")]).await;
+    let mailer = mailer(&postbox);
+    for calls in [1, 1, 2] {
+        assert_eq!(send(&mailer, "rosa@example.org").await, Ok(()));
+        assert_eq!(postbox.calls(), calls);
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_the_server_is_tried_again_and_what_is_wrong_with_the_letter_is_not() {
+    let cases = [
+        (GREETING, "554 Blocked", now("smtp_refused")),
+        ("AUTH", "535 Who are you?", now("smtp_refused")),
+        ("MAIL", "550 Not you", now("smtp_refused")),
+        ("RCPT", "550 No such user", good("smtp_refused")),
+        (".", "554 Spam", good("smtp_refused")),
+        (GREETING, "421 Busy", now("smtp_later")),
+        ("RCPT", "450 Mailbox busy", now("smtp_later")),
+        ("DATA", "250 So", now("smtp_connect")),
+        (".", "354 Go on", now("smtp_connect")),
+    ];
+    for (command, answer, expected) in cases {
+        let postbox = Postbox::open(&[instead(command, answer)]).await;
+        let mailer = mailer(&postbox);
+        assert_eq!(send(&mailer, "rosa@example.org").await, expected, "{command} {answer}");
+        assert_eq!(send(&mailer, "rosa@example.org").await, Ok(()), "{command} {answer}");
+    }
+    let postbox = Postbox::open(&[]).await;
+    assert_eq!(send(&mailer(&postbox), "rösa@example.org").await, good("smtp_unsupported"));
+    assert!(!postbox.commands().iter().any(|command| command == "MAIL"));
+}
+
+/// An order that was accepted, of which the customer is to read.
+async fn accepted(app: &App, key: &str) -> String {
+    let id = placed(app, key).await.order_id.clone();
+    app.decide_order(&id, Decision::Accept, cook(), Cause::default()).await.unwrap();
+    id
+}
+
+/// The customer's letter once it has had so many attempts.
+async fn attempted(app: &App, order_id: &str, attempts: u32) -> Task {
+    until("an attempt", async || {
+        let letter = app.order(order_id).await.unwrap().tasks.pop()?;
+        (letter.attempts == attempts).then_some(letter)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_letter_outlives_a_password_that_is_wrong_for_a_while() {
+    let postbox = Postbox::open(&[instead("AUTH", "535 Who are you?")]).await;
+    let sink = Sink::open(&[Answer::Status(200)]).await;
+    let takeaway = Takeaway::open();
+    let channels = over_mail(&postbox.url, 10 * LIMIT);
+    let (app, _stop) = at_work_over(channels, &takeaway, &sink).await;
+    let id = accepted(&app, "rosa-1").await;
+    let first = attempted(&app, &id, 1).await;
+    assert_eq!((first.state, first.last_error.as_deref()), (TaskState::Open, Some("smtp_refused")));
+    takeaway.clock.advance_us(5 * SECOND);
+    assert_eq!(attempted(&app, &id, 2).await.state, TaskState::Done);
+}
