@@ -159,10 +159,11 @@ async fn deliver(
                 let contact = contact_of(app, task, contact).await?;
                 let contact = contact.ok_or_else(|| Failed::ForGood("erased".to_owned()))?;
                 let letter = mail::Letter { task, order, notification, contact: &contact };
+                let turn = mailer.turn().await?;
                 if !held.is_valid() {
                     return Ok(Came::Nothing);
                 }
-                mailer.send(letter.addressed()?).await?;
+                turn.send(letter.addressed()?).await?;
                 Ok(Came::Taken("mail"))
             }
             Customers::Push(gateway) => {

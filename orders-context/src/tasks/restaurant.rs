@@ -61,7 +61,7 @@ pub async fn tell(
     if !held.is_valid() {
         return Ok(Came::Nothing);
     }
-    let telling = Telling { app, channels, task, order, note: note.as_deref() };
+    let telling = Telling { app, channels, task, order, note: note.as_deref(), held };
     let tried = match restaurant.as_deref() {
         Some(restaurant) => telling.try_directly(restaurant).await,
         None => Vec::new(),
@@ -80,6 +80,7 @@ struct Telling<'a> {
     task: &'a Task,
     order: &'a Order,
     note: Option<&'a str>,
+    held: &'a Held,
 }
 
 impl Telling<'_> {
@@ -100,12 +101,16 @@ impl Telling<'_> {
     }
 
     async fn send(&self, restaurant: &Restaurant, address: &MailAddress) -> Result<(), Failed> {
-        let Self { app, channels, task, order, note } = self;
+        let Self { app, channels, task, order, note, held } = self;
         let mailer = channels.mailer.as_ref();
         let mailer = mailer.ok_or_else(|| Failed::ForGood("no_mail_server".to_owned()))?;
         let link = app.answer_link(order);
         let letter = OrderLetter { task, order, restaurant, note: *note, link: link.as_deref() };
-        mailer.send(letter.to(address)?).await
+        let turn = mailer.turn().await?;
+        if !held.is_valid() {
+            return Err(Failed::ForNow("lease_lost".to_owned()));
+        }
+        turn.send(letter.to(address)?).await
     }
 }
 

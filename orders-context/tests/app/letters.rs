@@ -2,14 +2,19 @@
 
 use crate::postbox::{GREETING, Instead, Postbox, instead};
 use crate::sink::{Answer, Sink};
-use crate::support::{SECOND, Takeaway, cook, placed, until};
+use crate::support::{SECOND, Takeaway, bella_napoli, cook, lease, placed, until};
 use crate::tasks::{at_work_over, over_mail};
+use chassis::clock::BootInstant;
+use chassis::shutdown::Shutdown;
 use orders_context::app::{App, Cause};
-use orders_context::domain::Decision;
+use orders_context::domain::{Decision, MailAddress, Restaurant};
+use orders_context::leases::Held;
 use orders_context::store::{Task, TaskState};
-use orders_context::tasks::Failed;
 use orders_context::tasks::mail::{Addressed, Mailer};
+use orders_context::tasks::{self, Failed};
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::{Mutex, mpsc};
 
 const LIMIT: Duration = Duration::from_millis(500);
 
@@ -115,4 +120,42 @@ async fn a_letter_outlives_a_password_that_is_wrong_for_a_while() {
     assert_eq!((first.state, first.last_error.as_deref()), (TaskState::Open, Some("smtp_refused")));
     takeaway.clock.advance_us(5 * SECOND);
     assert_eq!(attempted(&app, &id, 2).await.state, TaskState::Done);
+}
+
+/// More letters of `app` are due than may be on their way, and those that may take longer than the lease.
+async fn lose_the_lease_before_the_last_turn(app: &App) {
+    const TURNS: usize = 96;
+    let held_for = Duration::from_secs(2);
+    let mute = vec![Instead(GREETING, 20 * held_for, "220 mail.example"); 2 * TURNS];
+    let postbox = Postbox::open(&mute).await;
+    let started = Arc::new(Mutex::new(mpsc::channel(1).1));
+    let held = Held::until(lease(), BootInstant::now() + held_for);
+    let channels = Arc::new(over_mail(&postbox.url, held_for + LIMIT));
+    tokio::spawn(tasks::run(app.clone(), channels, started, held, Shutdown::new()));
+    until("all turns", async || (postbox.calls() == TURNS).then_some(())).await;
+    tokio::time::sleep(held_for + 2 * LIMIT).await;
+    assert_eq!(postbox.calls(), TURNS);
+}
+
+#[tokio::test]
+async fn no_customer_is_written_to_once_the_lease_is_lost() {
+    let takeaway = Takeaway::open();
+    let app = takeaway.app().await;
+    app.register_restaurant(bella_napoli(None)).await.unwrap();
+    for number in 0..120 {
+        accepted(&app, &format!("rosa-{number}")).await;
+    }
+    lose_the_lease_before_the_last_turn(&app).await;
+}
+
+#[tokio::test]
+async fn no_restaurant_is_written_to_once_the_lease_is_lost() {
+    let takeaway = Takeaway::open();
+    let app = takeaway.app().await;
+    let mail = Some(MailAddress("kitchen@bella-napoli.example".to_owned()));
+    app.register_restaurant(Restaurant { mail, ..bella_napoli(None) }).await.unwrap();
+    for number in 0..120 {
+        placed(&app, &format!("rosa-{number}")).await;
+    }
+    lose_the_lease_before_the_last_turn(&app).await;
 }
