@@ -7,6 +7,7 @@ use crate::domain::{Pauses, Policy, Terms, Webhook};
 use crate::http::Role;
 use crate::policy_file;
 use crate::store::MOST_SHARDS;
+use crate::tasks::mail::Server;
 use crate::tasks::post::Reach;
 use chassis::config::Settings;
 use chassis::http::auth::{AuthConfig, Quota, Rate};
@@ -15,7 +16,6 @@ use chassis::kafka::KafkaConfig;
 use chassis::postgres::Address;
 use chassis::signing::secret_bytes;
 use lettre::message::Mailbox;
-use lettre::{AsyncSmtpTransport, Tokio1Executor};
 use schemas::RegistryAddress;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -216,7 +216,7 @@ impl MailServer {
             settings.problem("ORDERS_MAIL_FROM", what);
         }
         if let Some(url) = smtp_url.as_deref().filter(|url| !url.is_empty())
-            && AsyncSmtpTransport::<Tokio1Executor>::from_url(url).is_err()
+            && Server::from_url(url).is_err()
         {
             let what = "is not the address of a mail server: it looks like smtp://HOST:PORT or \
                         smtps://USER:PASSWORD@HOST";

@@ -10,7 +10,7 @@ use crate::domain::{Notification, Order};
 use chassis::clock::rfc3339;
 use connections::Connections;
 use lettre::message::{Mailbox, Message, header};
-use server::Server;
+pub use server::Server;
 use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
