@@ -117,15 +117,21 @@ impl Sending {
         });
     }
 
-    /// Makes deliveries of what is new, and starts what is due and not under way.
+    /// Makes deliveries of what is new, and starts what is due and not under way, whatever came of the former.
     async fn look(&mut self, planner: &mut Planner, shutdown: &Shutdown) -> anyhow::Result<()> {
+        let planned = self.plan(planner, shutdown).await;
+        self.begin(Health::Well, AT_ONCE_EACH, AT_ONCE_WELL).await?;
+        self.begin(Health::Failing, 1, AT_ONCE_FAILING).await?;
+        planned
+    }
+
+    async fn plan(&self, planner: &mut Planner, shutdown: &Shutdown) -> anyhow::Result<()> {
         for _ in 0..PAGES {
             if shutdown.is_cancelled() || !self.held.is_valid() || !planner.go_on().await? {
                 break;
             }
         }
-        self.begin(Health::Well, AT_ONCE_EACH, AT_ONCE_WELL).await?;
-        self.begin(Health::Failing, 1, AT_ONCE_FAILING).await
+        Ok(())
     }
 
     /// Starts what is due to endpoints of that `health`, until so many attempts at them are under way, and at `each`.

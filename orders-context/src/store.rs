@@ -39,6 +39,7 @@ use crate::domain::{
     Availability, Bearing, Event, FlowVersion, Order, Receiver, Restaurant, Shut, Status, Timestamp,
 };
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -119,9 +120,14 @@ pub trait Store:
     /// The earliest moment at which an order wants to be looked at.
     fn next_wake_at(&self) -> Answer<'_, Option<Timestamp>>;
 
-    /// Open tasks that tell `to` and whose next attempt is due by `due_by`, the most overdue first. However
-    /// many there are to others costs nothing.
-    fn open_tasks(&self, to: Receiver, due_by: Timestamp, limit: usize) -> Answer<'_, Vec<Task>>;
+    /// Open tasks that tell `to` and whose next attempt is due at one of these moments, the most overdue first,
+    /// each with the restaurant of its order. However many there are to others costs nothing.
+    fn open_tasks(
+        &self,
+        to: Receiver,
+        due: RangeInclusive<Timestamp>,
+        limit: usize,
+    ) -> Answer<'_, Vec<(String, Task)>>;
 
     /// Forgets idempotency keys first used before `before`, at most `limit`; how many.
     fn forget_keys(&self, before: Timestamp, limit: usize) -> Answer<'_, usize>;

@@ -17,12 +17,12 @@ mod webhook;
 
 use crate::app::Task;
 use crate::app::{App, StartedTask};
-use crate::domain::{Receiver, Webhook};
+use crate::domain::{Receiver, Timestamp, Webhook};
 use crate::leases::{Held, STOP_WITHIN};
 pub use attempt::Failed;
 use attempt::Known;
 use chassis::shutdown::Shutdown;
-use lane::{Key, Lane};
+use lane::{Entry, Key, Lane};
 use mail::Mailer;
 use post::Poster;
 use std::sync::Arc;
@@ -34,8 +34,9 @@ use tokio::time::{Instant, sleep_until};
 /// How often the store is asked for tasks that are due.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// How many attempts may be under way at once to restaurants, and as many to customers: a mail server
-/// that is slow must not keep a restaurant from hearing of an order.
+/// How many first attempts may be under way at once to restaurants, and as many to customers: a mail server
+/// that is slow must not keep a restaurant from hearing of an order. Nor does a restaurant that is slow keep
+/// another ([`lane`]).
 const AT_ONCE: usize = 128;
 
 /// How many due tasks of those to restaurants, and as many of those to customers, are read at once.
@@ -79,8 +80,8 @@ pub async fn run(
         app,
         channels,
         held,
-        to_restaurants: Lane::default(),
-        to_customers: Lane::default(),
+        to_restaurants: Side::default(),
+        to_customers: Side::default(),
         attempts: JoinSet::new(),
         shutdown: shutdown.clone(),
     };
@@ -92,11 +93,12 @@ pub async fn run(
             biased;
             () = shutdown.cancelled() => break,
             Some(new) = started.recv() => {
+                let restaurant_id = new.order.restaurant_id.clone();
                 let known = Known { order: Some(new.order), contact: new.contact };
-                dispatcher.start(new.task, known);
+                dispatcher.start(restaurant_id, new.task, known);
             }
             Some(ended) = dispatcher.attempts.join_next() => dispatcher.go_on(ended)?,
-            () = sleep_until(look_at), if dispatcher.has_room_for_some() => {
+            () = sleep_until(look_at) => {
                 let more = dispatcher.look().await;
                 look_at = Instant::now() + if more { LOOK_EVERY / 5 } else { LOOK_EVERY };
             }
@@ -112,46 +114,62 @@ pub async fn run(
     }
 }
 
+/// The work for one kind of receiver.
+#[derive(Default)]
+struct Side {
+    lane: Lane<(Task, Known)>,
+    /// Where the next look at the store begins, if not with the most overdue: who stands behind as many as
+    /// are read at once and may not begin is found too.
+    look_from: Option<Timestamp>,
+}
+
 struct Dispatcher {
     app: App,
     channels: Arc<Channels>,
     held: Held,
-    to_restaurants: Lane<(Task, Known)>,
-    to_customers: Lane<(Task, Known)>,
+    to_restaurants: Side,
+    to_customers: Side,
     attempts: JoinSet<(Receiver, Key)>,
     shutdown: Shutdown,
 }
 
 impl Dispatcher {
-    fn lane(&mut self, to: Receiver) -> &mut Lane<(Task, Known)> {
+    fn side(&mut self, to: Receiver) -> &mut Side {
         match to {
             Receiver::Restaurant => &mut self.to_restaurants,
             Receiver::Customer => &mut self.to_customers,
         }
     }
 
-    fn has_room_for_some(&self) -> bool {
-        self.to_restaurants.has_room() || self.to_customers.has_room()
-    }
-
     /// Starts what is due and not under way; whether there is more than there is room for.
     async fn look(&mut self) -> bool {
         let mut has_more = false;
         for to in [Receiver::Restaurant, Receiver::Customer] {
-            if self.lane(to).has_room() {
+            self.side(to).lane.see_who_hangs(Instant::now());
+            self.begin(to);
+            if self.side(to).lane.has_room() {
                 has_more |= self.look_for(to).await;
             }
-            has_more |= self.lane(to).has_waiting();
+            has_more |= self.side(to).lane.has_waiting();
         }
         has_more
     }
 
     /// Starts those to one kind of receiver; whether there may be more of them.
     async fn look_for(&mut self, to: Receiver) -> bool {
-        match self.app.open_tasks(to, 0, READ_AT_ONCE).await {
+        let from = self.side(to).look_from.take();
+        match self.app.open_tasks(to, from, READ_AT_ONCE).await {
             Ok(due) => {
                 let has_more = due.len() == READ_AT_ONCE;
-                due.into_iter().for_each(|task| self.start(task, Known::default()));
+                if let Some((_, last)) = due.last().filter(|_| has_more) {
+                    // More may be due at the moment of the last; where all are of it, it is passed.
+                    let at = last.next_attempt_at;
+                    let is_all_of_it = from == Some(at);
+                    self.side(to).look_from = Some(Timestamp(at.0 + i64::from(is_all_of_it)));
+                }
+                for (restaurant_id, task) in due {
+                    self.start(restaurant_id, task, Known::default());
+                }
                 has_more
             }
             Err(failure) => {
@@ -162,9 +180,15 @@ impl Dispatcher {
     }
 
     /// Starts the task, or lets it wait for the end of another, unless it is known already.
-    fn start(&mut self, task: Task, known: Known) {
+    fn start(&mut self, restaurant_id: String, task: Task, known: Known) {
         let (to, key) = (task.kind.receiver(), (task.order_id.clone(), task.sequence));
-        self.lane(to).enter(key, (task, known), Instant::now());
+        let receiver = match to {
+            Receiver::Restaurant => restaurant_id,
+            Receiver::Customer => task.order_id.clone(),
+        };
+        let has_failed = task.attempts > 0;
+        let entry = Entry { key, receiver, has_failed, what: (task, known) };
+        self.side(to).lane.enter(entry, Instant::now());
         self.begin(to);
     }
 
@@ -173,7 +197,7 @@ impl Dispatcher {
         if !self.held.is_valid() {
             return;
         }
-        while let Some((key, (task, known))) = self.lane(to).next(Instant::now()) {
+        while let Some((key, (task, known))) = self.side(to).lane.next(Instant::now()) {
             let (app, channels) = (self.app.clone(), Arc::clone(&self.channels));
             let (held, shutdown) = (self.held.clone(), self.shutdown.clone());
             self.attempts.spawn(async move {
@@ -196,7 +220,7 @@ impl Dispatcher {
         ended: Result<(Receiver, Key), tokio::task::JoinError>,
     ) -> anyhow::Result<()> {
         let (to, key) = ended?;
-        self.lane(to).leave(&key);
+        self.side(to).lane.leave(&key);
         self.begin(to);
         Ok(())
     }

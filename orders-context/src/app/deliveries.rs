@@ -57,7 +57,7 @@ impl App {
         Err(Failure::Contended.into())
     }
 
-    /// Forgets deliveries that are older than a week, at most `limit`; how many.
+    /// Forgets deliveries that are older than a week and not tried any more, at most `limit`; how many.
     ///
     /// # Errors
     /// [`Failure::Unavailable`].

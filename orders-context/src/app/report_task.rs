@@ -107,17 +107,19 @@ impl App {
         self.submit(change).await.map(drop)
     }
 
-    /// Open tasks that tell `to` and are due within `ahead_ms`, the most overdue first, at most `limit`.
+    /// Open tasks that tell `to` and are due, with the restaurant of their order: those due from `from` on, or
+    /// all, the most overdue first, at most `limit`.
     ///
     /// # Errors
     /// [`Failure::Unavailable`].
     pub async fn open_tasks(
         &self,
         to: Receiver,
-        ahead_ms: i64,
+        from: Option<Timestamp>,
         limit: usize,
-    ) -> Result<Vec<Task>, Failure> {
-        Ok(self.store.open_tasks(to, self.now().plus_ms(ahead_ms), limit).await?)
+    ) -> Result<Vec<(String, Task)>, Failure> {
+        let from = from.unwrap_or(Timestamp(i64::MIN));
+        Ok(self.store.open_tasks(to, from..=self.now(), limit).await?)
     }
 
     /// How to reach the customer of an order; `None` after the person was erased.

@@ -10,14 +10,24 @@ use crate::tasks::kitchen_letter;
 /// How many deliveries are given up, and owners told, at once.
 const PORTION: usize = 200;
 
+/// How many portions of deliveries are given up at most before others have their turn.
+const PORTIONS: usize = 50;
+
 /// Counts pauses for failing, by how their owner was told of it.
 const PAUSES: &str = "orders_endpoint_pauses_total";
 
-/// Gives up what is pointless by now.
+/// Gives up what is pointless by now, portion by portion; what is left after many waits for the next time.
 pub async fn give_up(parts: &Parts) -> Result<(), Error> {
-    for delivery in parts.store.stale_deliveries(parts.app.now(), PORTION).await? {
-        if parts.store.replace_delivery(delivery.given_up()).await? {
-            metrics::counter!(ATTEMPTS, "outcome" => "given_up").increment(1);
+    for _ in 0..PORTIONS {
+        let stale = parts.store.stale_deliveries(parts.app.now(), PORTION).await?;
+        let is_full = stale.len() == PORTION;
+        for delivery in stale {
+            if parts.store.replace_delivery(delivery.given_up()).await? {
+                metrics::counter!(ATTEMPTS, "outcome" => "given_up").increment(1);
+            }
+        }
+        if !is_full {
+            break;
         }
     }
     Ok(())

@@ -1,8 +1,11 @@
 //! From the journal to deliveries: which endpoint is to hear of what. Each event is one delivery for each
-//! endpoint that wants it, for rows and the position up to which they were made are one transaction.
+//! endpoint that wants it, for rows and the position up to which they were made are one transaction. What is
+//! known to be answered later is worth telling for longer, of that same transaction.
 
 use super::body::body;
-use crate::domain::{Delivery, DeliveryState, Endpoint, Event, Fixed, Item, Status, Timestamp};
+use crate::domain::{
+    Deadline, Delivery, DeliveryState, Endpoint, Event, Fixed, Item, Migrated, Status, Timestamp,
+};
 use crate::store::{Error, JournalRow, Store};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,6 +16,9 @@ const PAGE: usize = 500;
 
 /// How often it is written down that nobody had anything to hear: the writer is everybody's.
 const PASS_EVERY: Duration = Duration::from_secs(10);
+
+/// How many events of an order are looked through at most: more than one has.
+const ROWS: usize = 1_000;
 
 /// Reads the journal for endpoints.
 pub struct Planner {
@@ -30,13 +36,17 @@ impl Planner {
         Self { store, read_to: 0, passed_at: None }
     }
 
-    /// Makes deliveries of the next page of the journal; whether there may be more.
+    /// Makes deliveries of the next page of the journal; whether there may be more. An event that cannot be
+    /// read is told to nobody, and keeps no other from being told.
     ///
     /// # Errors
-    /// The store does not answer, or holds what cannot be read.
+    /// The store does not answer, or holds endpoints that cannot be read.
     pub async fn go_on(&mut self) -> anyhow::Result<bool> {
         let from = self.store.deliveries_position().await?;
         let page = self.store.concerning(self.read_to.max(from), PAGE).await?;
+        for (position, error) in &page.unreadable {
+            tracing::error!(position, %error, "an event that cannot be read is told to no endpoint");
+        }
         let new = told_of(&*self.store, &page.rows).await?;
         if new.is_empty() {
             self.pass(from, page.up_to).await?;
@@ -60,7 +70,8 @@ impl Planner {
     }
 }
 
-/// A delivery for each endpoint and each of these events that it is to hear of.
+/// A delivery for each endpoint and each of these events that it is to hear of, and the next round of those that
+/// one of these events prolongs.
 async fn told_of(store: &dyn Store, rows: &[JournalRow]) -> Result<Vec<Delivery>, Error> {
     if rows.is_empty() {
         return Ok(Vec::new());
@@ -68,8 +79,11 @@ async fn told_of(store: &dyn Store, rows: &[JournalRow]) -> Result<Vec<Delivery>
     let restaurants: BTreeSet<&str> = rows.iter().map(|row| &*row.restaurant_id).collect();
     let restaurants = restaurants.into_iter().map(str::to_owned).collect();
     let endpoints = store.endpoints_of(restaurants).await?;
-    let mut told = Vec::new();
+    let mut told: Vec<Delivery> = Vec::new();
     for row in rows {
+        if let Some(accept_by) = prolongs(&row.event) {
+            prolong(store, row, &endpoints, accept_by, &mut told).await?;
+        }
         let hears = |endpoint: &&Endpoint| {
             endpoint.restaurant_id == row.restaurant_id
                 && endpoint.hears(&row.event, row.occurred_at)
@@ -93,8 +107,10 @@ struct About {
 }
 
 async fn about(store: &dyn Store, row: &JournalRow) -> Result<About, Error> {
-    let order =
-        async || Ok::<_, Error>(store.order(row.order_id.clone()).await?.map(|found| found.order));
+    let order = async || {
+        let found = readable(store.order(row.order_id.clone()).await, row)?.flatten();
+        Ok::<_, Error>(found.map(|found| found.order))
+    };
     Ok(match &row.event {
         Event::OrderPlaced { accept_by, .. } => {
             About { answer_by: Some(*accept_by), ..About::default() }
@@ -108,6 +124,64 @@ async fn about(store: &dyn Store, row: &JournalRow) -> Result<About, Error> {
         }
         _ => About::default(),
     })
+}
+
+/// Until when there is time to answer from this event on, if it says so of an order that was announced before.
+fn prolongs(event: &Event) -> Option<Timestamp> {
+    match event {
+        Event::DeadlineExtended { deadline: Deadline::AcceptBy, to, .. } => Some(*to),
+        Event::FlowMigrated(Migrated { accept_by, .. }) => Some(*accept_by),
+        _ => None,
+    }
+}
+
+/// Lets those of these endpoints that are the restaurant's be told of the row's order, and reminded, for as long as it may be answered.
+async fn prolong(
+    store: &dyn Store,
+    row: &JournalRow,
+    endpoints: &[Endpoint],
+    accept_by: Timestamp,
+    told: &mut Vec<Delivery>,
+) -> Result<(), Error> {
+    let history = readable(store.history(row.order_id.clone(), 0, ROWS).await, row)?;
+    let mut asking = Vec::new();
+    for other in history.unwrap_or_default() {
+        match other.event {
+            _ if other.sequence >= row.sequence => break,
+            Event::OrderPlaced { .. } | Event::OrderRedriven { .. } => {
+                asking = vec![other.event_id]
+            }
+            Event::RestaurantReminded { .. } => asking.push(other.event_id),
+            _ => {}
+        }
+    }
+    for endpoint in endpoints.iter().filter(|to| to.restaurant_id == row.restaurant_id) {
+        for event_id in &asking {
+            let endpoint_id = &endpoint.endpoint_id;
+            let is_it =
+                |new: &&mut Delivery| new.endpoint_id == *endpoint_id && new.event_id == *event_id;
+            if let Some(new) = told.iter_mut().find(is_it) {
+                // It is not kept yet: this round is still to come.
+                new.give_up_at = new.give_up_at.max(accept_by);
+                continue;
+            }
+            let kept = store.delivery(endpoint_id.clone(), event_id.clone()).await?;
+            told.extend(kept.and_then(|kept| kept.prolonged(row.occurred_at, accept_by)));
+        }
+    }
+    Ok(())
+}
+
+/// What was asked of the row's order, unless it cannot be read.
+fn readable<T>(answer: Result<T, Error>, row: &JournalRow) -> Result<Option<T>, Error> {
+    match answer {
+        Ok(found) => Ok(Some(found)),
+        Err(error @ Error::Corrupt(_)) => {
+            tracing::error!(order.id = %row.order_id, %error, "an order cannot be read for its endpoints");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 fn delivery(row: &JournalRow, endpoint: &Endpoint, about: &About) -> Delivery {

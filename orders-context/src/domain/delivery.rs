@@ -109,6 +109,18 @@ impl Delivery {
         Self { state, next_attempt_at: now, give_up_at, ..self.next() }
     }
 
+    /// The next round, worth trying until then at least: told again from `at` on if it was given up. None
+    /// where that changes nothing.
+    #[must_use]
+    pub fn prolonged(&self, at: Timestamp, give_up_at: Timestamp) -> Option<Self> {
+        match self.state {
+            _ if give_up_at <= self.give_up_at => None,
+            DeliveryState::Done => None,
+            DeliveryState::Pending => Some(Self { give_up_at, ..self.next() }),
+            DeliveryState::GivenUp => Some(self.replayed(at, give_up_at)),
+        }
+    }
+
     fn next(&self) -> Self {
         Self { round: self.round + 1, ..self.clone() }
     }

@@ -133,6 +133,7 @@ macro_rules! store_contract {
             deliveries: [
                 what_concerns_endpoints_is_of_restaurants_that_have_one,
                 deliveries_come_with_the_position_they_were_made_up_to,
+                deliveries_of_before_are_replaced_with_the_position_or_nothing_is,
                 of_many_who_read_the_same_page_one_makes_deliveries,
                 of_each_endpoint_the_most_overdue_are_due,
                 endpoints_that_fail_do_not_stand_before_others,

@@ -1,7 +1,7 @@
 //! What endpoints are told, as it is kept: a row for each endpoint and event, made of the journal with the
 //! position up to which it was read. Each change of a row is compared with the round before.
 
-use super::{Answer, JournalRow};
+use super::{Answer, Error, JournalRow};
 use crate::domain::{Delivery, DeliveryState, Endpoint, Timestamp};
 
 /// How the attempts at an endpoint have gone.
@@ -18,6 +18,8 @@ pub enum Health {
 pub struct Concerning {
     /// Rows of restaurants that have an endpoint, in the order of the journal.
     pub rows: Vec<JournalRow>,
+    /// Where others of them stand that cannot be read, and why not.
+    pub unreadable: Vec<(i64, Error)>,
     /// Up to which position these are all. Nothing will be added up to there.
     pub up_to: i64,
     /// Whether there may be more behind it.
@@ -39,7 +41,8 @@ pub trait Deliveries: Send + Sync {
 
     /// Keeps new deliveries and goes on to the position `to`, in one transaction, if that of the store is
     /// `from`; whether it was. So each event becomes one delivery, whoever comes twice. Those for an
-    /// endpoint that is gone are left out.
+    /// endpoint that is gone are left out. What has had a round before is replaced as by
+    /// [`Deliveries::replace_delivery`]; where one of those has moved on, nothing is kept at all.
     fn add_deliveries(&self, from: i64, to: i64, new: Vec<Delivery>) -> Answer<'_, bool>;
 
     /// Deliveries that are due at `now` to endpoints of that `health` that are not paused, with these: of each
@@ -78,6 +81,6 @@ pub trait Deliveries: Send + Sync {
     /// Makes everything that is pending for an endpoint due at once; how much.
     fn hurry_deliveries(&self, endpoint_id: String, now: Timestamp) -> Answer<'_, usize>;
 
-    /// Forgets deliveries of events before `before`, at most `limit`; how many.
+    /// Forgets deliveries of events before `before` that are not pending, at most `limit`; how many.
     fn forget_deliveries(&self, before: Timestamp, limit: usize) -> Answer<'_, usize>;
 }

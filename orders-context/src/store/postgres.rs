@@ -46,6 +46,7 @@ use crate::domain::{Availability, Receiver, Restaurant, Timestamp};
 use anyhow::Context;
 use chassis::backoff::Backoff;
 use chassis::postgres::{Address, Client, Migrated, Pool, VersionError};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_postgres::error::SqlState;
@@ -202,9 +203,14 @@ impl Store for Postgres {
         Box::pin(ask(&self.loops, async move |client| read::next_wake_at(client).await))
     }
 
-    fn open_tasks(&self, to: Receiver, due_by: Timestamp, limit: usize) -> Answer<'_, Vec<Task>> {
+    fn open_tasks(
+        &self,
+        to: Receiver,
+        due: RangeInclusive<Timestamp>,
+        limit: usize,
+    ) -> Answer<'_, Vec<(String, Task)>> {
         Box::pin(ask(&self.loops, async move |client| {
-            read::open_tasks(client, to, due_by, limit).await
+            read::open_tasks(client, to, due, limit).await
         }))
     }
 

@@ -37,6 +37,7 @@ use anyhow::{Context, ensure};
 use chassis::sqlite::MigrateError;
 use late::Late;
 use rusqlite::{Connection, ErrorCode};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use threads::Threads;
 
@@ -178,8 +179,13 @@ impl Store for Sqlite {
         self.read_for_loops(read::next_wake_at)
     }
 
-    fn open_tasks(&self, to: Receiver, due_by: Timestamp, limit: usize) -> Answer<'_, Vec<Task>> {
-        self.read_for_loops(move |conn| read::open_tasks(conn, to, due_by, limit))
+    fn open_tasks(
+        &self,
+        to: Receiver,
+        due: RangeInclusive<Timestamp>,
+        limit: usize,
+    ) -> Answer<'_, Vec<(String, Task)>> {
+        self.read_for_loops(move |conn| read::open_tasks(conn, to, due, limit))
     }
 
     fn forget_keys(&self, before: Timestamp, limit: usize) -> Answer<'_, usize> {

@@ -9,6 +9,8 @@ use super::{Channels, webhook};
 use crate::app::{App, Contact, ENDPOINT_NOT_YET as NOT_YET, HeardBy, Task};
 use crate::domain::{MailAddress, Order, Restaurant, TaskKind, Webhook};
 use crate::leases::Held;
+use std::time::Duration;
+use tokio::time::timeout;
 
 /// Its webhook.
 const WEBHOOK: &str = "webhook";
@@ -18,6 +20,9 @@ const MAIL: &str = "mail";
 
 /// One of its endpoints.
 const ENDPOINT: &str = "endpoint";
+
+/// How long a letter may take once the webhook has taken the order: half of what it may take at all.
+const LETTER_AFTER_WEBHOOK: Duration = Duration::from_secs(5);
 
 /// Why no attempt helps.
 const NO_CHANNEL: &str = "no_channel";
@@ -84,14 +89,27 @@ struct Telling<'a> {
 }
 
 impl Telling<'_> {
-    /// Tries the channels that are left, all at once.
+    /// Tries the channels that are left, all at once. What the webhook has taken is reported while a letter is
+    /// slow: it is written once more, alone and with all its time.
     async fn try_directly(&self, restaurant: &Restaurant) -> Vec<Tried> {
         let is_left = |channel| left(self.task).is_none_or(|left| left == channel);
         let hook = restaurant.webhook.as_ref().filter(|_| is_left(WEBHOOK));
         let mail = restaurant.mail.as_ref().filter(|_| is_left(MAIL));
         let post = async { Some((WEBHOOK, self.post(hook?).await)) };
         let send = async { Some((MAIL, self.send(restaurant, mail?).await)) };
-        let (posted, sent) = tokio::join!(post, send);
+        tokio::pin!(post, send);
+        let (posted, sent) = tokio::select! {
+            posted = &mut post => (posted, None),
+            sent = &mut send => (post.await, Some(sent)),
+        };
+        let sent = match (sent, &posted) {
+            (Some(sent), _) => sent,
+            (None, Some((_, Ok(())))) => match timeout(LETTER_AFTER_WEBHOOK, send).await {
+                Ok(sent) => sent,
+                Err(_) => Some((MAIL, Err(Failed::ForNow("smtp_slow".to_owned())))),
+            },
+            (None, _) => send.await,
+        };
         posted.into_iter().chain(sent).collect()
     }
 

@@ -5,13 +5,14 @@ use crate::sink::{Answer, Sink};
 use crate::support::{
     MINUTE, SECOND, Takeaway, bella_napoli, history, last_event, placed, told, until,
 };
-use crate::tasks::{announcement, at_work, attempted};
+use crate::tasks::{announcement, at_work, at_work_over, attempted, mute_mail};
 use orders_context::app::{App, Cause};
 use orders_context::domain::{
     Action, Announce, Deadline, DeliveryState, Endpoint, Event, Heard, Intervention, MailAddress,
     Restaurant, Status, TaskKind, Until,
 };
 use orders_context::store::{Task, TaskState};
+use std::time::Duration;
 
 /// Once the endpoint has taken so many events.
 async fn taken(app: &App, endpoint: &Endpoint, events: usize) {
@@ -228,4 +229,52 @@ async fn an_order_that_has_more_time_is_told_to_endpoints_for_as_long() {
         (told == ["order_placed", "deadline_extended", "restaurant_notified"]).then_some(())
     })
     .await;
+}
+
+/// The webhook has told the restaurant: its task is over.
+#[tokio::test]
+async fn an_order_that_has_more_time_is_told_to_endpoints_when_its_restaurant_knows_of_it_too() {
+    let hook = Sink::open(&[Answer::Status(200)]).await;
+    let answers = &[Answer::Status(503), Answer::Status(503), Answer::Status(204)];
+    let sink = Sink::open(answers).await;
+    let takeaway = Takeaway::open();
+    let (app, _stop) = at_work(&takeaway, &hook).await;
+    let system = endpoint(&app, &sink.url, &[Heard::OrderPlaced]).await;
+    let order = placed(&app, "rosa-1").await;
+    let id = &order.order_id;
+    assert_eq!(attempted(&app, id, 1).await.state, TaskState::Done);
+    let _stop = telling(&takeaway, &app, 60 * 60_000);
+    let tried = async |attempts: u32| {
+        until("an attempt", async || {
+            let delivery = deliveries_of(&app, &system).await.pop()?;
+            (delivery.attempts == attempts).then_some(delivery)
+        })
+        .await
+    };
+    tried(1).await;
+    // The next attempt but one would come too late.
+    takeaway.clock.advance_us(10 * MINUTE - SECOND);
+    assert_eq!(tried(2).await.state, DeliveryState::GivenUp);
+    let until_then = Until::Later { by_ms: 15 * 60_000 };
+    let extend = Action::Extend { deadline: Deadline::AcceptBy, until: until_then };
+    let why = Intervention { actor: "operator-7".to_owned(), reason: "No power".to_owned() };
+    let extended = app.act(id, &extend, why, Cause::default()).await.unwrap();
+    let heard = tried(3).await;
+    assert_eq!((heard.state, heard.give_up_at), (DeliveryState::Done, extended.accept_by));
+}
+
+#[tokio::test]
+async fn a_letter_that_waits_for_its_server_holds_back_no_word_of_the_webhook() {
+    let hook = Sink::open(&[Answer::Status(200)]).await;
+    let takeaway = Takeaway::open();
+    let mute = mute_mail(Duration::from_secs(600));
+    let (app, _stop) = at_work_over(mute, &takeaway, &hook).await;
+    let mail = Some(MailAddress("kitchen@bella-napoli.example".to_owned()));
+    let house = Restaurant { mail, ..bella_napoli(Some(hook.url.clone())) };
+    app.register_restaurant(house).await.unwrap();
+    let order = placed(&app, "rosa-1").await;
+    let task = attempted(&app, &order.order_id, 1).await;
+    let error = task.last_error.as_deref();
+    assert_eq!((task.state, error), (TaskState::Open, Some("mail:smtp_slow")));
+    assert_eq!(told(&app, &order.order_id).await, ["order_placed", "restaurant_notified"]);
 }

@@ -1,5 +1,6 @@
 //! The loop that tells endpoints, with a restaurant's system to talk to.
 
+use crate::faulty::Faulty;
 use crate::sink::{Answer, Sink};
 use crate::support::{MINUTE, SECOND, Takeaway, bella_napoli, cook, lease, placed, until};
 use chassis::clock::BootInstant;
@@ -10,7 +11,7 @@ use orders_context::domain::{
     Decision, Delivery, DeliveryState, Endpoint, Heard, PausedBy, Profile, Signing, Url,
 };
 use orders_context::leases::Held;
-use orders_context::store::Deliveries;
+use orders_context::store::{Deliveries, Store};
 use orders_context::tasks::post::{Poster, Reach};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,9 +20,13 @@ const HOUSE: &str = "bella-napoli";
 
 /// The loop, until the answer is cancelled.
 pub fn telling(takeaway: &Takeaway, app: &App, pause_after_ms: i64) -> Shutdown {
+    telling_over(takeaway.open_again(), app, pause_after_ms)
+}
+
+fn telling_over(store: Arc<dyn Store>, app: &App, pause_after_ms: i64) -> Shutdown {
     let parts = Parts {
         app: app.clone(),
-        store: takeaway.open_again(),
+        store,
         poster: Arc::new(Poster::new(Reach::Anywhere).unwrap()),
         mailer: None,
         pause_after_ms,
@@ -202,6 +207,63 @@ async fn what_is_pointless_is_given_up_while_its_endpoint_is_paused() {
     })
     .await;
     assert_eq!((given_up.attempts, sink.deliveries().len()), (1, 1));
+}
+
+#[tokio::test]
+async fn however_much_is_pointless_behind_a_pause_one_look_gives_it_up() {
+    let sink = Sink::open(&[Answer::Status(500)]).await;
+    let takeaway = Takeaway::open();
+    let app = takeaway.app().await;
+    let endpoint = endpoint(&app, &sink.url, &[Heard::OrderPlaced]).await;
+    placed(&app, "rosa-1").await;
+    let first = telling(&takeaway, &app, 60_000);
+    let tried = attempted(&app, &endpoint, 1).await;
+    let id = &endpoint.endpoint_id;
+    app.interrupt_endpoint(HOUSE, id, EndpointChange::Pause).await.unwrap();
+    first.cancel();
+    let another =
+        |number| Delivery { event_id: format!("event-{number}"), round: 1, ..tried.clone() };
+    let at = takeaway.store.deliveries_position().await.unwrap();
+    assert!(takeaway.store.add_deliveries(at, at, (0..650).map(another).collect()).await.unwrap());
+    takeaway.clock.advance_us(10 * MINUTE);
+    let _second = telling(&takeaway, &app, 60_000);
+    let pending = Some(DeliveryState::Pending);
+    until("giving up", async || {
+        let left = takeaway.store.deliveries(id.clone(), pending, None, 1).await.unwrap();
+        left.is_empty().then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_event_that_cannot_be_read_keeps_no_other_from_being_told() {
+    let sink = Sink::open(&[Answer::Status(204)]).await;
+    let takeaway = Takeaway::open();
+    let app = takeaway.app().await;
+    let endpoint = endpoint(&app, &sink.url, &[Heard::OrderPlaced]).await;
+    placed(&app, "rosa-1").await;
+    let second = placed(&app, "rosa-2").await;
+    takeaway.store.spoil_row(1);
+    let store = Arc::<Faulty>::clone(&takeaway.store);
+    let _stop = telling_over(store, &app, 60_000);
+    let done = attempted(&app, &endpoint, 1).await;
+    assert_eq!((done.state, &done.order_id), (DeliveryState::Done, &second.order_id));
+    assert_eq!(takeaway.store.deliveries_position().await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn what_is_due_is_told_while_the_journal_cannot_be_read() {
+    let sink = Sink::open(&[Answer::Status(500), Answer::Status(204)]).await;
+    let takeaway = Takeaway::open();
+    let app = takeaway.app().await;
+    let endpoint = endpoint(&app, &sink.url, &[Heard::OrderPlaced]).await;
+    placed(&app, "rosa-1").await;
+    let store = Arc::<Faulty>::clone(&takeaway.store);
+    let _stop = telling_over(store, &app, 60_000);
+    attempted(&app, &endpoint, 1).await;
+    takeaway.store.spoil_row(-1);
+    takeaway.clock.advance_us(SECOND);
+    assert_eq!(attempted(&app, &endpoint, 2).await.state, DeliveryState::Done);
 }
 
 #[tokio::test]

@@ -14,7 +14,8 @@ use orders_context::store::{
     Portion, Resharded, Standing, Store, Task, Wanted,
 };
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::ops::RangeInclusive;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::sync::Semaphore;
 
@@ -40,6 +41,8 @@ pub struct Faulty {
     writes: Mutex<VecDeque<Option<Fault>>>,
     commits: AtomicUsize,
     hung: AtomicUsize,
+    /// The position of a row that cannot be read for endpoints; below 0, none can.
+    unreadable: AtomicI64,
     /// Whether commits need leave, and how many have it.
     is_held: AtomicBool,
     leave: Semaphore,
@@ -53,6 +56,7 @@ impl Faulty {
             writes: Mutex::default(),
             commits: AtomicUsize::new(0),
             hung: AtomicUsize::new(0),
+            unreadable: AtomicI64::new(0),
             is_held: AtomicBool::new(false),
             leave: Semaphore::new(0),
         }
@@ -89,6 +93,11 @@ impl Faulty {
     /// What becomes of the next writes, one by one.
     pub fn spoil_writes(&self, faults: impl IntoIterator<Item = Option<Fault>>) {
         *self.writes.lock().unwrap() = faults.into_iter().collect();
+    }
+
+    /// The row at this position cannot be read for endpoints; none can where it is below 0.
+    pub fn spoil_row(&self, position: i64) {
+        self.unreadable.store(position, Ordering::SeqCst);
     }
 
     /// No write fails any more.
@@ -178,7 +187,19 @@ impl TicketStore for Faulty {
 
 impl Deliveries for Faulty {
     fn concerning(&self, after: i64, limit: usize) -> Answer<'_, Concerning> {
-        self.inner.concerning(after, limit)
+        let unreadable = self.unreadable.load(Ordering::SeqCst);
+        let page = self.inner.concerning(after, limit);
+        Box::pin(async move {
+            let mut page = page.await?;
+            if unreadable < 0 {
+                return Err(lost());
+            }
+            page.rows.retain(|row| row.position != unreadable);
+            if unreadable > after {
+                page.unreadable.push((unreadable, lost()));
+            }
+            Ok(page)
+        })
     }
 
     fn endpoints_of(&self, restaurant_ids: Vec<String>) -> Answer<'_, Vec<Endpoint>> {
@@ -354,8 +375,13 @@ impl Store for Faulty {
         self.inner.next_wake_at()
     }
 
-    fn open_tasks(&self, to: Receiver, due_by: Timestamp, limit: usize) -> Answer<'_, Vec<Task>> {
-        self.inner.open_tasks(to, due_by, limit)
+    fn open_tasks(
+        &self,
+        to: Receiver,
+        due: RangeInclusive<Timestamp>,
+        limit: usize,
+    ) -> Answer<'_, Vec<(String, Task)>> {
+        self.inner.open_tasks(to, due, limit)
     }
 
     fn forget_keys(&self, before: Timestamp, limit: usize) -> Answer<'_, usize> {

@@ -3,15 +3,15 @@
 use crate::faulty::Fault;
 use crate::sink::{Answer, Sink};
 use crate::support::{
-    MINUTE, ROOMY, SECOND, Takeaway, bella_napoli, cook, history, last_event, lease, placed, told,
-    until,
+    MINUTE, ROOMY, SECOND, Takeaway, bella_napoli, cook, history, last_event, lease, margherite,
+    placed, told, until,
 };
 use chassis::clock::BootInstant;
 use chassis::shutdown::Shutdown;
-use orders_context::app::{App, Cause, TaskReport};
+use orders_context::app::{App, Cause, PlaceOrder, TaskReport};
 use orders_context::domain::{
-    Action, Deadline, Decision, Event, Intervention, Notification, Receiver, Status, TaskKind,
-    Until,
+    Action, Deadline, Decision, Event, Intervention, Notification, Receiver, Restaurant, Status,
+    TaskKind, Until,
 };
 use orders_context::leases::{Held, STOP_WITHIN};
 use orders_context::store::{Task, TaskState};
@@ -28,7 +28,7 @@ fn channels() -> Channels {
 }
 
 /// With a mail server that takes calls and never says a word, which has so long for a letter.
-fn mute_mail(limit: Duration) -> Channels {
+pub fn mute_mail(limit: Duration) -> Channels {
     let mute = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("smtp://{}", mute.local_addr().unwrap());
     // The kernel takes the calls for as long as it listens: until the test ends.
@@ -351,6 +351,29 @@ async fn letters_that_pile_up_do_not_keep_a_restaurant_from_hearing() {
     let order = placed(&idle, "rosa-last").await;
     let (app, _stop) = at_work_over(mute_mail(Duration::from_secs(600)), &takeaway, &sink).await;
     assert_eq!(attempted(&app, &order.order_id, 1).await.state, TaskState::Done);
-    let letters = idle.open_tasks(Receiver::Customer, 0, 2 * PILE).await.unwrap();
+    let letters = idle.open_tasks(Receiver::Customer, None, 2 * PILE).await.unwrap();
     assert_eq!(letters.len(), PILE, "none of them was waited for");
+}
+
+/// More orders than there are places, whose restaurant takes calls and answers none.
+#[tokio::test]
+async fn a_restaurant_that_does_not_answer_keeps_no_other_from_hearing() {
+    const ORDERS: usize = 130;
+    let (mute, sink) =
+        (Sink::open(&[Answer::Held]).await, Sink::open(&[Answer::Status(200)]).await);
+    let takeaway = Takeaway::open();
+    let (app, _stop) = at_work(&takeaway, &mute).await;
+    let nino =
+        Restaurant { restaurant_id: "nino".to_owned(), ..bella_napoli(Some(sink.url.clone())) };
+    app.register_restaurant(nino).await.unwrap();
+    for number in 0..ORDERS {
+        placed(&app, &format!("rosa-{number}")).await;
+    }
+    until("a call", async || (!mute.deliveries().is_empty()).then_some(())).await;
+    let wanted = PlaceOrder { restaurant_id: "nino".to_owned(), ..margherite("rosa-nino") };
+    let order = app.place_order(wanted, Cause::default()).await.unwrap().order;
+    assert_eq!(attempted(&app, &order.order_id, 1).await.state, TaskState::Done);
+    let open = app.open_tasks(Receiver::Restaurant, None, 2 * ORDERS).await.unwrap();
+    assert_eq!(open.len(), ORDERS);
+    assert!(open.iter().all(|(_, task)| task.attempts == 0), "none of them has ended");
 }

@@ -45,6 +45,21 @@ fn attempt(at: Timestamp, outcome: Result<u16, &str>) -> Attempt {
 }
 
 #[test]
+fn what_was_not_taken_is_worth_telling_for_longer_and_told_again() {
+    let (later, at) = (after(15 * MINUTE), after(MINUTE));
+    let pending = delivery();
+    let longer = Delivery { give_up_at: later, round: 2, ..pending.clone() };
+    assert_eq!(pending.prolonged(at, later), Some(longer.clone()));
+    assert_eq!(longer.prolonged(at, later), None, "as it is");
+    assert_eq!(longer.prolonged(at, ACCEPT_BY), None, "never shorter");
+    let again = pending.given_up().prolonged(at, later).expect("it is told again");
+    let due = (again.state, again.next_attempt_at, again.give_up_at, again.round);
+    assert_eq!(due, (DeliveryState::Pending, at, later, 3));
+    let done = pending.attempted(attempt(EVENING, Ok(204)), None);
+    assert_eq!(done.prolonged(at, later), None);
+}
+
+#[test]
 fn what_asks_for_an_answer_is_urgent_until_that_is_due_and_books_are_kept_for_days() {
     let day = 24 * 60 * MINUTE;
     for (profile, answer_by, until) in [

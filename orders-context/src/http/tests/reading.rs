@@ -36,7 +36,7 @@ async fn an_attempt_at_a_task_changes_the_tag_although_the_version_stays() {
     let takeaway = Takeaway::open().await;
     let path = format!("/v1/orders/{}", takeaway.dinner("attempt").await);
     let before = takeaway.get(&path).await;
-    let task = takeaway.app.open_tasks(Receiver::Restaurant, 0, 10).await.unwrap().remove(0);
+    let task = takeaway.app.open_tasks(Receiver::Restaurant, None, 10).await.unwrap().remove(0).1;
     let at = Timestamp(EVENING_US + 1_000_000);
     let report = TaskReport::TryAgain { at, error: "connection_refused".to_owned() };
     let lease = Lease { name: "tasks".into(), token: 1 };

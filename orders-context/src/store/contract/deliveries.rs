@@ -94,6 +94,26 @@ pub async fn deliveries_come_with_the_position_they_were_made_up_to(
     assert_eq!(all_of(&*store, "endpoint-1").await, [second, first], "each once");
 }
 
+pub async fn deliveries_of_before_are_replaced_with_the_position_or_nothing_is(
+    open: impl Fn() -> Arc<dyn Store>,
+) {
+    let store = open();
+    with_endpoints(&*store, &["endpoint-1"]).await;
+    let first = delivery("endpoint-1", "event-1", EVENING);
+    assert!(store.add_deliveries(0, 7, vec![first.clone()]).await.unwrap());
+    let prolonged = first.prolonged(EVENING, after(90 * MINUTE)).expect("that is later");
+    let second = delivery("endpoint-1", "event-2", EVENING);
+    let new = vec![second.clone(), prolonged];
+    assert!(store.replace_delivery(first.given_up()).await.unwrap());
+    assert!(!store.add_deliveries(7, 9, new).await.unwrap(), "it has moved on");
+    assert_eq!(store.deliveries_position().await.unwrap(), 7);
+    assert_eq!(all_of(&*store, "endpoint-1").await, [first.given_up()]);
+    let prolonged = first.given_up().prolonged(after(1), after(90 * MINUTE)).expect("as before");
+    let new = vec![second.clone(), prolonged.clone()];
+    assert!(store.add_deliveries(7, 9, new).await.unwrap());
+    assert_eq!(all_of(&*store, "endpoint-1").await, [second, prolonged]);
+}
+
 pub async fn of_many_who_read_the_same_page_one_makes_deliveries(
     open: impl Fn() -> Arc<dyn Store>,
 ) {
@@ -232,6 +252,10 @@ pub async fn deliveries_are_forgotten_by_age_and_with_their_endpoint(
     };
     let new = (1..=4).map(|minute| at("endpoint-1", minute)).chain([at("endpoint-2", 4)]).collect();
     assert!(store.add_deliveries(0, 1, new).await.unwrap());
+    assert_eq!(store.forget_deliveries(after(3 * MINUTE), 9).await.unwrap(), 0, "all are pending");
+    for minute in 1..=4 {
+        assert!(store.replace_delivery(at("endpoint-1", minute).given_up()).await.unwrap());
+    }
     assert_eq!(store.forget_deliveries(after(3 * MINUTE), 1).await.unwrap(), 1);
     assert_eq!(store.forget_deliveries(after(3 * MINUTE), 9).await.unwrap(), 1);
     assert_eq!(store.forget_deliveries(after(3 * MINUTE), 9).await.unwrap(), 0);

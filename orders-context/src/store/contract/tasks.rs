@@ -1,7 +1,8 @@
 //! Durable calls to the outside: open, tried again, closed, withdrawn.
 
+use super::endpoints::HOUSE;
 use super::{commit, journal, moved, placed, unmoved};
-use crate::domain::tests::mother::{after, order_accepted};
+use crate::domain::tests::mother::{EVENING, after, order_accepted};
 use crate::domain::{Notification, Order, Receiver, TaskKind};
 use crate::store::{Commit, Store, Task, TaskChange, TaskState};
 use std::sync::Arc;
@@ -49,7 +50,8 @@ async fn tasks(store: &dyn Store) -> Vec<Task> {
 async fn due(store: &dyn Store, us: i64) -> Vec<Task> {
     let mut due = Vec::new();
     for to in [Receiver::Restaurant, Receiver::Customer] {
-        due.extend(store.open_tasks(to, after(us), 10).await.expect("the store answers"));
+        let found = store.open_tasks(to, EVENING..=after(us), 10).await.expect("the store answers");
+        due.extend(found.into_iter().map(|(_, task)| task));
     }
     due
 }
@@ -69,14 +71,21 @@ pub async fn a_task_is_due_from_its_moment_on_and_the_most_overdue_first(
     ];
     with_tasks(&*store, row.clone()).await;
     let due = async |us, limit| -> Vec<i64> {
-        let due = store.open_tasks(Receiver::Restaurant, after(us), limit).await.unwrap();
-        due.iter().map(|task| task.sequence).collect()
+        let due = EVENING..=after(us);
+        let due = store.open_tasks(Receiver::Restaurant, due, limit).await.unwrap();
+        assert!(due.iter().all(|(restaurant_id, _)| restaurant_id == HOUSE));
+        due.iter().map(|(_, task)| task.sequence).collect()
     };
     assert_eq!(due(9, 10).await, [0; 0]);
     assert_eq!(due(10, 10).await, [2]);
     assert_eq!(due(29, 10).await, [2, 3]);
     assert_eq!(due(30, 10).await, [2, 3, 1]);
     assert_eq!(due(30, 2).await, [2, 3]);
+    for (from, later) in [(20, 2), (21, 1)] {
+        let due = after(from)..=after(30);
+        let due = store.open_tasks(Receiver::Restaurant, due, 10).await.unwrap();
+        assert_eq!(due.len(), later, "from {from} on");
+    }
     assert_eq!(tasks(&*store).await, row, "oldest first, with everything they were opened with");
 }
 
@@ -92,8 +101,8 @@ pub async fn tasks_that_tell_a_customer_do_not_hide_those_that_tell_a_restaurant
     row.push(task(7, TaskKind::RemindRestaurant(12), 7));
     with_tasks(&*store, row).await;
     let due = async |to, limit| -> Vec<i64> {
-        let due = store.open_tasks(to, after(7), limit).await.unwrap();
-        due.iter().map(|task| task.sequence).collect()
+        let due = store.open_tasks(to, EVENING..=after(7), limit).await.unwrap();
+        due.iter().map(|(_, task)| task.sequence).collect()
     };
     assert_eq!(due(Receiver::Restaurant, 2).await, [6, 7]);
     assert_eq!(due(Receiver::Customer, 10).await, [1, 2, 3, 4, 5]);

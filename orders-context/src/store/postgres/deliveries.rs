@@ -36,12 +36,9 @@ impl Deliveries for Postgres {
     fn add_deliveries(&self, from: i64, to: i64, new: Vec<Delivery>) -> Answer<'_, bool> {
         Box::pin(ask(&self.loops, async move |client| {
             client.batch_execute("BEGIN").await?;
-            let is_next = go_on(client, from, to).await?;
-            if is_next {
-                insert(client, &new).await?;
-            }
-            client.batch_execute("COMMIT").await?;
-            Ok(is_next)
+            let is_kept = go_on(client, from, to).await? && keep(client, &new).await?;
+            client.batch_execute(if is_kept { "COMMIT" } else { "ROLLBACK" }).await?;
+            Ok(is_kept)
         }))
     }
 
@@ -117,8 +114,9 @@ impl Deliveries for Postgres {
     fn forget_deliveries(&self, before: Timestamp, limit: usize) -> Answer<'_, usize> {
         Box::pin(ask(&self.loops, async move |client| {
             let sql = "DELETE FROM deliveries WHERE (endpoint_id, event_id) IN
-                    (SELECT endpoint_id, event_id FROM deliveries WHERE occurred_at < $1
-                     ORDER BY occurred_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+                    (SELECT endpoint_id, event_id FROM deliveries
+                     WHERE occurred_at < $1 AND state <> 'pending' ORDER BY occurred_at
+                     LIMIT $2 FOR UPDATE SKIP LOCKED)
                  RETURNING event_id";
             Ok(select(client, sql, &[&before.0, &(limit as i64)]).await?.len())
         }))
@@ -135,13 +133,20 @@ async fn go_on(client: &Client, from: i64, to: i64) -> Result<bool, Error> {
     Ok(!select(client, sql, &[&from, &to]).await?.is_empty())
 }
 
-async fn insert(client: &Client, new: &[Delivery]) -> Result<(), Error> {
+/// Whether all of them could be kept.
+async fn keep(client: &Client, new: &[Delivery]) -> Result<bool, Error> {
     let sql = "INSERT INTO deliveries (endpoint_id, event_id, round, state, next_attempt_at,
             occurred_at, data)
          SELECT $1::text, $2::text, $3::bigint, $4::text, $5::bigint, $6::bigint, $7::text
          WHERE EXISTS (SELECT 1 FROM endpoints WHERE endpoint_id = $1)
          ON CONFLICT DO NOTHING";
     for delivery in new {
+        if delivery.round > 1 {
+            if !replace(client, delivery).await? {
+                return Ok(false);
+            }
+            continue;
+        }
         let data = to_json(delivery)?;
         select(
             client,
@@ -158,7 +163,7 @@ async fn insert(client: &Client, new: &[Delivery]) -> Result<(), Error> {
         )
         .await?;
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Below the horizon, where the second statement finds what the first one has counted. Whether nobody has an
@@ -168,7 +173,7 @@ async fn concerning(client: &Client, after: i64, limit: i64) -> Result<Concernin
         format!("SELECT least({NEWEST}, {HORIZON} - 1) WHERE NOT EXISTS (SELECT 1 FROM endpoints)");
     if let Some(row) = select(client, &sql, &[]).await?.first() {
         let up_to = after.max(get(row, 0)?);
-        return Ok(Concerning { rows: Vec::new(), up_to, is_full: false });
+        return Ok(Concerning { rows: Vec::new(), unreadable: Vec::new(), up_to, is_full: false });
     }
     let sql = format!(
         "SELECT coalesce(max(position), $1), count(*) FROM (SELECT position FROM journal
@@ -184,9 +189,16 @@ async fn concerning(client: &Client, after: i64, limit: i64) -> Result<Concernin
             AND restaurant_id IN (SELECT restaurant_id FROM endpoints)
          ORDER BY position"
     );
-    let rows = select(client, &sql, &[&after, &up_to]).await?;
-    let rows = rows.iter().map(journal_row).collect::<Result<_, _>>()?;
-    Ok(Concerning { rows, up_to, is_full: count == limit })
+    let mut page =
+        Concerning { rows: Vec::new(), unreadable: Vec::new(), up_to, is_full: count == limit };
+    for row in select(client, &sql, &[&after, &up_to]).await? {
+        match journal_row(&row) {
+            Ok(row) => page.rows.push(row),
+            Err(error @ Error::Corrupt(_)) => page.unreadable.push((get(&row, 0)?, error)),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(page)
 }
 
 /// One look at an index for each endpoint.

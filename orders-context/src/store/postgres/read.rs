@@ -8,6 +8,7 @@ use crate::store::task::TELLS_CUSTOMER;
 use crate::store::{Contact, Due, Error, Found, Loaded, Remembered, Task, Wanted};
 use chassis::postgres::Client;
 use std::borrow::Cow;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -179,15 +180,18 @@ pub async fn next_wake_at(client: &Client) -> Result<Option<Timestamp>, Error> {
 pub async fn open_tasks(
     client: &Client,
     to: Receiver,
-    due_by: Timestamp,
+    due: RangeInclusive<Timestamp>,
     limit: usize,
-) -> Result<Vec<Task>, Error> {
+) -> Result<Vec<(String, Task)>, Error> {
     let sql = format!(
-        "SELECT {TASK} FROM tasks
-         WHERE state = 'open' AND {TELLS_CUSTOMER} = $1 AND next_attempt_at <= $2
-         ORDER BY next_attempt_at LIMIT $3"
+        "SELECT {TASK},
+            coalesce((SELECT restaurant_id FROM orders WHERE orders.order_id = tasks.order_id), '')
+         FROM tasks
+         WHERE state = 'open' AND {TELLS_CUSTOMER} = $1 AND next_attempt_at BETWEEN $2 AND $3
+         ORDER BY next_attempt_at LIMIT $4"
     );
     let tells_customer = to == Receiver::Customer;
-    let rows = select(client, &sql, &[&tells_customer, &due_by.0, &(limit as i64)]).await?;
-    rows.iter().map(task).collect()
+    let (from, by) = (due.start().0, due.end().0);
+    let rows = select(client, &sql, &[&tells_customer, &from, &by, &(limit as i64)]).await?;
+    rows.iter().map(|row| Ok((get(row, row.len() - 1)?, task(row)?))).collect()
 }

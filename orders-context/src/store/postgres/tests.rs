@@ -13,11 +13,12 @@ mod versions;
 
 use super::Postgres;
 use crate::domain::tests::mother::{EVENING, after};
+use crate::store::contract::endpoints::{add, endpoint, house};
 use crate::store::contract::listing::what_is_unreadable_has_its_place;
 use crate::store::contract::reading::who_is_readable;
 use crate::store::contract::{commit, placed, placed_at, rosa, store_contract};
 use crate::store::{
-    Commit, Contact, Error, JournalReader, JournalRow, Store, TaskChange, TaskState,
+    Commit, Contact, Deliveries, Error, JournalReader, JournalRow, Store, TaskChange, TaskState,
 };
 use server::Place;
 use std::sync::Arc;
@@ -59,7 +60,13 @@ async fn what_makes_no_sense_is_corrupt_and_no_panic() {
     sql.batch_execute("UPDATE journal SET data = '{}'").await.unwrap();
     assert!(matches!(store.history("order-1".to_owned(), 0, 9).await, Err(Error::Corrupt(_))));
     sql.batch_execute("UPDATE orders SET state = '{'").await.unwrap();
+    store.put_restaurant(house()).await.unwrap();
+    add(&store, endpoint("endpoint-1")).await;
     commit(&store, vec![placed_at("order-0", after(-1)), placed_at("order-2", after(1))]).await;
+    let page = store.concerning(0, 9).await.unwrap();
+    assert!(matches!(&page.unreadable[..], [(_, Error::Corrupt(_))]));
+    let read: Vec<_> = page.rows.iter().map(|row| &*row.order_id).collect();
+    assert_eq!(read, ["order-0", "order-2"]);
     who_is_readable(&store, "order-2", "order-1").await;
     what_is_unreadable_has_its_place(&store, &["order-2", "order-0"], &["order-1"]).await;
 }

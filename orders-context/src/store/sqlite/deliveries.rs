@@ -105,7 +105,7 @@ impl Deliveries for Sqlite {
         self.write(move |conn| {
             let mut statement = conn.prepare_cached(
                 "DELETE FROM deliveries WHERE rowid IN (SELECT rowid FROM deliveries
-                 WHERE occurred_at < ?1 ORDER BY occurred_at LIMIT ?2)",
+                 WHERE occurred_at < ?1 AND state <> 'pending' ORDER BY occurred_at LIMIT ?2)",
             )?;
             Ok(statement.execute(params![before.0, limit as i64])?)
         })
@@ -118,7 +118,7 @@ fn concerning(conn: &mut Connection, after: i64, limit: i64) -> Result<Concernin
     let somebody = "SELECT EXISTS (SELECT 1 FROM endpoints)";
     if !tx.prepare_cached(somebody)?.query_row([], |row| row.get::<_, bool>(0))? {
         let up_to = after.max(copy::positions(&tx)?);
-        return Ok(Concerning { rows: Vec::new(), up_to, is_full: false });
+        return Ok(Concerning { rows: Vec::new(), unreadable: Vec::new(), up_to, is_full: false });
     }
     let page = "SELECT coalesce(max(position), ?1), count(*) FROM
         (SELECT position FROM journal WHERE position > ?1 ORDER BY position LIMIT ?2)";
@@ -130,8 +130,17 @@ fn concerning(conn: &mut Connection, after: i64, limit: i64) -> Result<Concernin
          ORDER BY position"
     );
     let mut statement = tx.prepare_cached(&sql)?;
-    let rows = statement.query_map([after, up_to], journal_row)?.collect::<Result<_, _>>()?;
-    Ok(Concerning { rows, up_to, is_full: count == limit })
+    let mut page =
+        Concerning { rows: Vec::new(), unreadable: Vec::new(), up_to, is_full: count == limit };
+    let mut found = statement.query([after, up_to])?;
+    while let Some(row) = found.next()? {
+        match journal_row(row).map_err(Error::from) {
+            Ok(row) => page.rows.push(row),
+            Err(error @ Error::Corrupt(_)) => page.unreadable.push((row.get(0)?, error)),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(page)
 }
 
 fn position(conn: &Connection) -> Result<i64, Error> {
@@ -151,6 +160,12 @@ fn add(conn: &mut Connection, from: i64, to: i64, new: &[Delivery]) -> Result<bo
     )?
     .execute([to])?;
     for delivery in new {
+        if delivery.round > 1 {
+            if !replace(&tx, delivery)? {
+                return Ok(false);
+            }
+            continue;
+        }
         tx.prepare_cached(
             "INSERT INTO deliveries (endpoint_id, event_id, round, state, next_attempt_at,
                 occurred_at, data)
@@ -194,7 +209,7 @@ fn due(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-fn replace(conn: &mut Connection, next: &Delivery) -> Result<bool, Error> {
+fn replace(conn: &Connection, next: &Delivery) -> Result<bool, Error> {
     let replaced = conn
         .prepare_cached(
             "UPDATE deliveries SET round = ?3, state = ?4, next_attempt_at = ?5, data = ?6

@@ -5,7 +5,8 @@ use super::rows::{TASK, json, task};
 use crate::domain::{Order, Receiver, Restaurant, Timestamp};
 use crate::store::task::TELLS_CUSTOMER;
 use crate::store::{Contact, Due, Error, Found, Loaded, Remembered, Task, Wanted};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 pub fn load(conn: &mut Connection, wanted: &Wanted) -> Result<Loaded, Error> {
@@ -131,22 +132,27 @@ pub fn next_wake_at(conn: &mut Connection) -> Result<Option<Timestamp>, Error> {
     Ok(at.map(Timestamp))
 }
 
-/// Asks for open tasks: of customers or not, due by then, at most so many.
+/// Asks for open tasks and whose order each is: of customers or not, due between these moments, at most so many.
 pub fn open_tasks_sql() -> String {
     format!(
-        "SELECT {TASK} FROM tasks WHERE state = 'open' AND {TELLS_CUSTOMER} = ?1
-         AND next_attempt_at <= ?2 ORDER BY next_attempt_at LIMIT ?3"
+        "SELECT {TASK},
+            coalesce((SELECT restaurant_id FROM orders WHERE orders.order_id = tasks.order_id), '')
+                AS of_restaurant
+         FROM tasks WHERE state = 'open' AND {TELLS_CUSTOMER} = ?1
+         AND next_attempt_at BETWEEN ?2 AND ?3 ORDER BY next_attempt_at LIMIT ?4"
     )
 }
 
 pub fn open_tasks(
     conn: &mut Connection,
     to: Receiver,
-    due_by: Timestamp,
+    due: RangeInclusive<Timestamp>,
     limit: usize,
-) -> Result<Vec<Task>, Error> {
+) -> Result<Vec<(String, Task)>, Error> {
     let mut statement = conn.prepare_cached(&open_tasks_sql())?;
     let tells_customer = to == Receiver::Customer;
-    let rows = statement.query_map(params![tells_customer, due_by.0, limit as i64], task)?;
+    let values = params![tells_customer, due.start().0, due.end().0, limit as i64];
+    let of_restaurant = |row: &Row<'_>| Ok((row.get("of_restaurant")?, task(row)?));
+    let rows = statement.query_map(values, of_restaurant)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

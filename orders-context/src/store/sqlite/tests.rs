@@ -107,6 +107,16 @@ async fn an_order_that_makes_no_sense_is_corrupt_and_no_panic() {
     }
 }
 
+/// Of two orders, the first of which was spoiled.
+async fn concerns_endpoints(store: &dyn Store, sql: &str) {
+    use crate::store::contract::endpoints::{add, endpoint};
+    add(store, endpoint("endpoint-1")).await;
+    commit(store, vec![placed("order-2")]).await;
+    let page = store.concerning(0, 9).await.expect("the rest is whole");
+    assert_eq!((page.rows.len(), &*page.rows[0].order_id, page.up_to), (1, "order-2", 2), "{sql}");
+    assert!(matches!(&page.unreadable[..], [(1, Error::Corrupt(_))]), "{sql}");
+}
+
 #[tokio::test]
 async fn an_order_that_makes_no_sense_spoils_no_page() {
     let folder = TempDir::new().expect("a folder");
@@ -132,6 +142,7 @@ async fn a_journal_that_makes_no_sense_is_corrupt_and_no_panic() {
         corrupt(store.history(one(), 0, 10).await, sql, "history");
         let mut reader = store.journal_reader().expect("it can be opened");
         corrupt(reader.read_after(0, 10, &mut Vec::new()), sql, "the journal");
+        concerns_endpoints(&store, sql).await;
         assert!(store.order(one()).await.expect("the rest is whole").is_some());
     }
 }
@@ -151,7 +162,7 @@ async fn tasks_contacts_keys_and_restaurants_that_make_no_sense_are_corrupt_and_
             continue;
         }
         corrupt(
-            store.open_tasks(Receiver::Restaurant, Timestamp(i64::MAX), 10).await,
+            store.open_tasks(Receiver::Restaurant, Timestamp(0)..=Timestamp(i64::MAX), 10).await,
             sql,
             "open tasks",
         );
@@ -221,7 +232,7 @@ async fn what_goes_on_by_itself_waits_for_no_question_and_who_goes_away_is_not_a
     let looked = async {
         assert_eq!(store.due_orders(later, None, 10).await.expect("an answer").len(), 1);
         assert!(store.next_wake_at().await.expect("an answer").is_some());
-        assert!(store.open_tasks(Receiver::Restaurant, later, 10).await.is_ok());
+        assert!(store.open_tasks(Receiver::Restaurant, Timestamp(0)..=later, 10).await.is_ok());
         assert!(store.due_deliveries(later, Health::Well, 1, 10).await.is_ok());
         assert!(store.open_bulks().await.is_ok() && store.open_erasures(1).await.is_ok());
     };

@@ -100,7 +100,7 @@ async fn leases_and_what_is_due_wait_for_no_question() {
     assert_eq!(standing.held, [lease("oven", 1)]);
     assert_eq!(store.due_orders(later, None, 10).await.unwrap().len(), 1);
     assert!(store.next_wake_at().await.unwrap().is_some());
-    store.open_tasks(Receiver::Restaurant, later, 10).await.unwrap();
+    store.open_tasks(Receiver::Restaurant, Timestamp(0)..=later, 10).await.unwrap();
     store.due_deliveries(later, Health::Well, 1, 10).await.unwrap();
     assert!(line.iter().all(|answer| !answer.is_finished()), "they wait all the while");
     drop(taken);
