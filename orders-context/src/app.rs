@@ -50,7 +50,7 @@ pub use crate::store::{
     Contact, Counter, Due, ENDPOINT_NOT_YET, FlowFigures, Found, JournalRow, OrdersFilter,
     OrdersSort, Task, TaskCondition, TaskState,
 };
-pub use crate::store::{Erased, Erasure, Person};
+pub use crate::store::{Erasure, Person};
 
 use crate::domain::{Actor, Command, Order, Rejection, Terms, Timestamp};
 use crate::store::{self, Lease, Remembered, Store, TaskChange};

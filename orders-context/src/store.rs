@@ -29,7 +29,7 @@ pub use counters::{Counted, Counter, Counters, FlowFigures};
 pub use deliveries::{Concerning, Deliveries, Health};
 pub use division::{Division, Generation, MOST_SHARDS, Resharded, SLOTS, slot};
 pub use endpoints::{Added, Endpoints, NewEndpoint};
-pub use erasure::{Erased, Erasure, Person, key_scope};
+pub use erasure::{Erased, Erasure, LookedAt, Pass, Person, key_scope};
 pub use lease::{Claim, Lease, Standing};
 pub use listing::{OrdersFilter, OrdersPage, OrdersQuery, OrdersSort, Place, TaskCondition};
 pub use reader::{JournalReader, ToPublish};
@@ -138,22 +138,26 @@ pub trait Store:
     /// The erasure with this id.
     fn erasure(&self, erasure_id: String) -> Answer<'_, Option<Erasure>>;
 
-    /// Erasures that are not done, the oldest first.
-    fn open_erasures(&self, limit: usize) -> Answer<'_, Vec<Erasure>>;
+    /// Erasures that are not done and whose turn it is by `now`, the longest due first.
+    fn open_erasures(&self, now: Timestamp, limit: usize) -> Answer<'_, Vec<Erasure>>;
 
-    /// Looks at the next `limit` contacts behind the order `after`, erases what is the person's, with
-    /// the idempotency keys of those orders, and counts it, all in one transaction. Where the next
-    /// portion begins; `None` when there is none. Safe to repeat.
-    fn erase_portion(
+    /// Looks at the next `limit` contacts behind the order `after`, and behind the last contact at
+    /// restaurants; erases what is the person's, with the idempotency keys of those orders, and counts
+    /// it. Passes over what cannot be read. Writes nothing where nothing is found. Safe to repeat.
+    fn erase_portion(&self, erasure: Erasure, after: String, limit: usize) -> Answer<'_, LookedAt>;
+
+    /// Says what a pass came to, and when it is the erasure's turn again, if it is not done by then.
+    fn end_pass(
         &self,
-        erasure: Erasure,
-        after: String,
-        limit: usize,
-    ) -> Answer<'_, Option<String>>;
+        erasure_id: String,
+        pass: Pass,
+        next_attempt_at: Timestamp,
+    ) -> Answer<'_, ()>;
 
-    /// Forgets whom an erasure was about, takes what was erased out of the files that the database writes
-    /// before it writes itself, and then says that it is done. After a failure it is not: try again.
-    fn close_erasure(&self, erasure_id: String, at: Timestamp) -> Answer<'_, ()>;
+    /// Forgets whom these erasures were about, takes what was erased out of the files that the database
+    /// writes before it writes itself, and then says that they are done. After a failure they are not: try
+    /// again.
+    fn close_erasures(&self, erasure_ids: Vec<String>, at: Timestamp) -> Answer<'_, ()>;
 
     /// Says that an instance is alive, prolongs those of the named leases that are its own, and says
     /// how things stand. Judged by the database's clock. An embedded store, which one process uses

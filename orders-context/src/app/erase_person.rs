@@ -2,13 +2,20 @@
 //! nothing personal is left. The audit history stays whole: it never held anything personal.
 
 use super::{App, Failure};
-use crate::store::{Erased, Erasure, Person};
+use crate::store::erasure::Unreadable;
+use crate::store::{self, Erased, Erasure, Pass, Person};
 
-/// How many rows one transaction looks at: others' commits wait no longer than for these.
+/// How many contacts are looked at together: others' questions wait no longer than for these.
 const PORTION: usize = 500;
 
 /// How many erasures are taken up at a time.
 const AT_A_TIME: usize = 10;
+
+/// An erasure that was not done is tried again no sooner, in milliseconds.
+const SOONEST_AGAIN_MS: i64 = 1_000;
+
+/// And no later.
+const LATEST_AGAIN_MS: i64 = 3_600_000;
 
 impl App {
     /// Asks for somebody to be erased, durably. The same `erasure_id` again is the same erasure.
@@ -21,6 +28,7 @@ impl App {
             person: Some(person),
             requested_at: self.now(),
             done_at: None,
+            pass: Pass::default(),
             erased: Erased::default(),
         };
         self.store.ask_erasure(erasure.clone()).await?;
@@ -35,29 +43,63 @@ impl App {
         Ok(self.store.erasure(erasure_id.to_owned()).await?)
     }
 
-    /// Does what was asked for and is not done; how many erasures.
+    /// Does what was asked for, is not done and has its turn; how many erasures are done by that. One
+    /// that is not has its turn again after as long as it is open already, so none keeps another from
+    /// beginning.
     ///
     /// # Errors
     /// [`Failure::Unavailable`]; what is left will be found again.
     pub async fn erase_open(&self) -> Result<usize, Failure> {
-        let open = self.store.open_erasures(AT_A_TIME).await?;
-        let number = open.len();
-        let mut failed = None;
+        let open = self.store.open_erasures(self.now(), AT_A_TIME).await?;
+        if open.is_empty() {
+            return Ok(0);
+        }
+        let (mut whole, mut failed) = (Vec::new(), None);
         for erasure in open {
             // One that cannot be done holds up no other.
-            failed = self.erase(erasure).await.err().or(failed);
+            match self.erase(&erasure).await {
+                Ok(Pass { unreadable: 0, .. }) => whole.push(erasure.erasure_id),
+                Ok(_) => {}
+                Err(cause) => failed = Some(cause),
+            }
         }
-        failed.map_or(Ok(number), Err)
+        // The mail address of a restaurant may have been one of theirs.
+        self.restaurants.forget_all();
+        let number = whole.len();
+        if number > 0 {
+            self.store.close_erasures(whole, self.now()).await?;
+        }
+        failed.map_or(Ok(number), |cause| Err(cause.into()))
     }
 
-    async fn erase(&self, erasure: Erasure) -> Result<(), Failure> {
-        let mut after = String::new();
-        while let Some(next) = self.store.erase_portion(erasure.clone(), after, PORTION).await? {
-            after = next;
+    /// Goes through all contacts once, and notes what that came to, however it ends.
+    async fn erase(&self, erasure: &Erasure) -> Result<Pass, store::Error> {
+        let mut pass = Pass::default();
+        let passed = match erasure.person {
+            Some(_) => self.pass_through(erasure, &mut pass).await,
+            // Nothing of them is left; that was not said yet.
+            None => Ok(pass = erasure.pass),
+        };
+        let now = self.now();
+        let open_for_ms = now.0.saturating_sub(erasure.requested_at.0) / 1_000;
+        let next = now.plus_ms(open_for_ms.clamp(SOONEST_AGAIN_MS, LATEST_AGAIN_MS));
+        self.store.end_pass(erasure.erasure_id.clone(), pass, next).await?;
+        passed.and(Ok(pass))
+    }
+
+    async fn pass_through(&self, erasure: &Erasure, pass: &mut Pass) -> Result<(), store::Error> {
+        let mut next = Some(String::new());
+        while let Some(after) = next {
+            let looked_at = self.store.erase_portion(erasure.clone(), after, PORTION).await?;
+            pass.scanned += looked_at.scanned;
+            pass.unreadable += looked_at.unreadable.len() as i64;
+            for Unreadable { kind, id, cause } in looked_at.unreadable {
+                let erasure = &erasure.erasure_id;
+                tracing::warn!(kind, id, erasure, error = %cause,
+                    "It cannot be read whose this is: it is left, and an erasure stays open");
+            }
+            next = looked_at.last;
         }
-        let closed = self.store.close_erasure(erasure.erasure_id, self.now()).await;
-        // The mail address of a restaurant may have been that person's.
-        self.restaurants.forget_all();
-        Ok(closed?)
+        Ok(())
     }
 }

@@ -37,7 +37,8 @@ pub struct NewErasure {
 
 /// Asks for a person to be erased.
 ///
-/// Once this answers 202, it will be done, also after a crash. `Location` leads to the receipt.
+/// Once this answers 202, it will be done, also after a crash: everything that can be read, and what
+/// cannot is told as `unreadable`. `Location` leads to the receipt.
 #[utoipa::path(
     post,
     path = "/v1/erasure-requests",

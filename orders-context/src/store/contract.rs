@@ -79,6 +79,8 @@ macro_rules! store_contract {
             erasing: [
                 a_customers_contacts_and_keys_are_erased_and_nobody_elses,
                 a_mail_address_is_erased_however_it_is_written,
+                an_address_is_the_same_in_capitals_of_every_alphabet,
+                erasures_come_in_turn,
                 an_order_in_compact_history_is_erased_too,
                 an_erasure_is_asked_for_once_and_forgets_whom_it_was_about,
             ]

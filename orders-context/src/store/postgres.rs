@@ -39,8 +39,8 @@ mod write;
 use super::bulk::{Bulk, NewBulk, Started};
 use super::{
     Answer, Archived, Claim, Commit, Contact, Counted, Counters, Division, Due, Erasure, Error,
-    FlowFigures, Found, Generation, JournalReader, JournalRow, Kept, Lease, Loaded, OrdersPage,
-    OrdersQuery, Outcome, Portion, Resharded, Standing, Store, Task, Wanted,
+    FlowFigures, Found, Generation, JournalReader, JournalRow, Kept, Lease, Loaded, LookedAt,
+    OrdersPage, OrdersQuery, Outcome, Pass, Portion, Resharded, Standing, Store, Task, Wanted,
 };
 use crate::domain::{Availability, Receiver, Restaurant, Timestamp};
 use anyhow::Context;
@@ -228,24 +228,33 @@ impl Store for Postgres {
         Box::pin(ask(&self.readers, async move |client| erasure::find(client, &erasure_id).await))
     }
 
-    fn open_erasures(&self, limit: usize) -> Answer<'_, Vec<Erasure>> {
-        Box::pin(ask(&self.loops, async move |client| erasure::open(client, limit).await))
+    fn open_erasures(&self, now: Timestamp, limit: usize) -> Answer<'_, Vec<Erasure>> {
+        Box::pin(ask(&self.loops, async move |client| erasure::open(client, now, limit).await))
     }
 
-    fn erase_portion(
-        &self,
-        erasure: Erasure,
-        after: String,
-        limit: usize,
-    ) -> Answer<'_, Option<String>> {
+    fn erase_portion(&self, erasure: Erasure, after: String, limit: usize) -> Answer<'_, LookedAt> {
+        Box::pin(async move {
+            let look =
+                async |client: &mut Client| erasure::look(client, &erasure, &after, limit).await;
+            let sighted = ask_alone(&self.readers, look).await?;
+            if !sighted.is_empty() {
+                let erase =
+                    async |client: &Client| erasure::erase(client, &erasure, &sighted).await;
+                ask(&self.writers, erase).await?;
+            }
+            Ok(sighted.looked_at)
+        })
+    }
+
+    fn end_pass(&self, erasure_id: String, pass: Pass, next: Timestamp) -> Answer<'_, ()> {
         Box::pin(ask(&self.writers, async move |client| {
-            erasure::erase_portion(client, &erasure, &after, limit).await
+            erasure::end_pass(client, &erasure_id, pass, next).await
         }))
     }
 
-    fn close_erasure(&self, erasure_id: String, at: Timestamp) -> Answer<'_, ()> {
+    fn close_erasures(&self, erasure_ids: Vec<String>, at: Timestamp) -> Answer<'_, ()> {
         Box::pin(ask(&self.writers, async move |client| {
-            erasure::close(client, &erasure_id, at).await
+            erasure::close(client, &erasure_ids, at).await
         }))
     }
 

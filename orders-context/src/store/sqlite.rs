@@ -29,8 +29,8 @@ mod write;
 use super::bulk::{Bulk, NewBulk, Started};
 use super::{
     Answer, Archived, Claim, Commit, Contact, Counted, Counters, Division, Due, Erasure, Error,
-    FlowFigures, Found, Generation, JournalReader, JournalRow, Kept, Lease, Loaded, OrdersPage,
-    OrdersQuery, Outcome, Portion, Resharded, Standing, Store, Task, Wanted,
+    FlowFigures, Found, Generation, JournalReader, JournalRow, Kept, Lease, Loaded, LookedAt,
+    OrdersPage, OrdersQuery, Outcome, Pass, Portion, Resharded, Standing, Store, Task, Wanted,
 };
 use crate::domain::{Availability, Receiver, Restaurant, Timestamp};
 use anyhow::{Context, ensure};
@@ -200,21 +200,32 @@ impl Store for Sqlite {
         self.read(move |conn| erasure::find(conn, &erasure_id))
     }
 
-    fn open_erasures(&self, limit: usize) -> Answer<'_, Vec<Erasure>> {
-        self.read_for_loops(move |conn| erasure::open(conn, limit))
+    fn open_erasures(&self, now: Timestamp, limit: usize) -> Answer<'_, Vec<Erasure>> {
+        self.read_for_loops(move |conn| erasure::open(conn, now, limit))
     }
 
-    fn erase_portion(
-        &self,
-        erasure: Erasure,
-        after: String,
-        limit: usize,
-    ) -> Answer<'_, Option<String>> {
-        self.write(move |conn| erasure::erase_portion(conn, &erasure, &after, limit))
+    fn erase_portion(&self, erasure: Erasure, after: String, limit: usize) -> Answer<'_, LookedAt> {
+        Box::pin(async move {
+            // What takes long is done beside the writer.
+            let of = erasure.clone();
+            let sighted = self.read(move |conn| erasure::look(conn, &of, &after, limit)).await?;
+            if sighted.is_empty() {
+                return Ok(sighted.looked_at);
+            }
+            self.write(move |conn| {
+                erasure::erase(conn, &erasure, &sighted)?;
+                Ok(sighted.looked_at)
+            })
+            .await
+        })
     }
 
-    fn close_erasure(&self, erasure_id: String, at: Timestamp) -> Answer<'_, ()> {
-        self.write(move |conn| erasure::close(conn, &erasure_id, at))
+    fn end_pass(&self, erasure_id: String, pass: Pass, next: Timestamp) -> Answer<'_, ()> {
+        self.write(move |conn| erasure::end_pass(conn, &erasure_id, pass, next))
+    }
+
+    fn close_erasures(&self, erasure_ids: Vec<String>, at: Timestamp) -> Answer<'_, ()> {
+        self.write(move |conn| erasure::close(conn, &erasure_ids, at))
     }
 
     fn prolong_leases(&self, claim: Claim) -> Answer<'_, Standing> {

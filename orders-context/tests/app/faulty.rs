@@ -10,8 +10,8 @@ use orders_context::store::ticket::{Ticket, TicketStore};
 use orders_context::store::{
     Added, Answer, Archived, Claim, Commit, Concerning, Contact, Counted, Counters, Deliveries,
     Division, Due, Endpoints, Erasure, Error, FlowFigures, Found, Generation, Health,
-    JournalReader, JournalRow, Kept, Lease, Loaded, NewEndpoint, OrdersPage, OrdersQuery, Outcome,
-    Portion, Resharded, Standing, Store, Task, Wanted,
+    JournalReader, JournalRow, Kept, Lease, Loaded, LookedAt, NewEndpoint, OrdersPage, OrdersQuery,
+    Outcome, Pass, Portion, Resharded, Standing, Store, Task, Wanted,
 };
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
@@ -396,21 +396,20 @@ impl Store for Faulty {
         self.inner.erasure(erasure_id)
     }
 
-    fn open_erasures(&self, limit: usize) -> Answer<'_, Vec<Erasure>> {
-        self.inner.open_erasures(limit)
+    fn open_erasures(&self, now: Timestamp, limit: usize) -> Answer<'_, Vec<Erasure>> {
+        self.inner.open_erasures(now, limit)
     }
 
-    fn erase_portion(
-        &self,
-        erasure: Erasure,
-        after: String,
-        limit: usize,
-    ) -> Answer<'_, Option<String>> {
+    fn erase_portion(&self, erasure: Erasure, after: String, limit: usize) -> Answer<'_, LookedAt> {
         self.inner.erase_portion(erasure, after, limit)
     }
 
-    fn close_erasure(&self, erasure_id: String, at: Timestamp) -> Answer<'_, ()> {
-        self.inner.close_erasure(erasure_id, at)
+    fn end_pass(&self, erasure_id: String, pass: Pass, next: Timestamp) -> Answer<'_, ()> {
+        self.inner.end_pass(erasure_id, pass, next)
+    }
+
+    fn close_erasures(&self, erasure_ids: Vec<String>, at: Timestamp) -> Answer<'_, ()> {
+        self.inner.close_erasures(erasure_ids, at)
     }
 
     fn prolong_leases(&self, claim: Claim) -> Answer<'_, Standing> {

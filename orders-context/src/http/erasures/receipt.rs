@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 pub struct ReceiptView<'a> {
     /// As it is asked for.
     id: &'a str,
-    /// `open` or `done`.
+    /// `open` or `done`. It is open as long as anything is `unreadable`.
     #[schema(value_type = String, example = "done")]
     state: &'static str,
     /// When it was asked for.
@@ -21,6 +21,12 @@ pub struct ReceiptView<'a> {
     /// When the last of it was erased; null while it is open.
     #[schema(required, value_type = Option<String>, format = DateTime)]
     done_at: Option<Moment>,
+    /// How many contacts and restaurants may be the person's, but are kept with something damaged, so that
+    /// it cannot be read whose they are. They were left, and nobody can promise that they are somebody
+    /// else's: the request is tried again until they can be read or are gone, ever more seldom, at
+    /// least once an hour. Everything else of the person is erased. The log names them.
+    #[schema(minimum = 0, example = 0)]
+    unreadable: i64,
     /// Every place that was looked at, or need not be.
     places: Vec<PlaceView>,
 }
@@ -35,10 +41,10 @@ pub struct PlaceView {
     /// What it holds of persons.
     #[schema(example = "names, mail addresses, notes")]
     holds: &'static str,
-    /// How many rows were looked at; null where there is nothing to look for.
+    /// How many rows the last look at all of them has seen; null where there is nothing to look for.
     #[schema(required)]
     scanned: Option<i64>,
-    /// How many of them were erased.
+    /// How many rows were erased since the request.
     erased: i64,
 }
 
@@ -78,7 +84,7 @@ impl<'a> ReceiptView<'a> {
             PlaceView {
                 place: "orders: contacts",
                 holds: "names, mail addresses, notes, and mail addresses of restaurants",
-                scanned: Some(erased.scanned),
+                scanned: Some(erasure.pass.scanned),
                 erased: erased.contacts,
             },
             PlaceView {
@@ -106,6 +112,7 @@ impl<'a> ReceiptView<'a> {
             state: if erasure.done_at.is_some() { "done" } else { "open" },
             requested_at: erasure.requested_at.into(),
             done_at: erasure.done_at.map(Moment::from),
+            unreadable: erasure.pass.unreadable,
             places,
         }
     }

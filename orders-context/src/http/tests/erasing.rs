@@ -90,3 +90,57 @@ async fn somebody_is_named_once_and_rightly() {
     let none = takeaway.get("/v1/erasure-requests/none").await.refused(404);
     assert_eq!(none["code"], "erasure_not_found");
 }
+
+/// Ten customers, who have one order each, and a damaged one that may be anybody's.
+#[tokio::test]
+async fn one_damaged_order_keeps_no_erasure_from_being_done() {
+    let takeaway = Takeaway::open().await;
+    takeaway.dinner("ada").await;
+    let spoiled = takeaway.dinner("damaged").await;
+    let sql = rusqlite::Connection::open(takeaway.folder.path().join("orders.db")).unwrap();
+    let spoil = "INSERT INTO archive (order_id, status, data) VALUES (?1, 'completed', x'01ff')";
+    assert_eq!(sql.execute(spoil, [&spoiled]).unwrap(), 1);
+    let spoil = "DELETE FROM orders WHERE order_id = ?1";
+    assert_eq!(sql.execute(spoil, [&spoiled]).unwrap(), 1);
+    let mut asked = Vec::new();
+    for number in 0..10 {
+        let customer = format!("c-{number}");
+        let mut dinner = dinner();
+        dinner["customer"] = json!({ "name": "Luca", "email": format!("{customer}@example.org") });
+        let mut request = takeaway.placing_request(&customer, &dinner);
+        let token = takeaway.token(Role::Customer, &customer);
+        request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+        takeaway.send(request).await.ok();
+        let who = json!({ "customer_id": customer });
+        asked.push(ask_as(&takeaway, Role::Service, Some(&customer), &who).await);
+    }
+    takeaway.clock.advance_us(1_000);
+    let by_mail = json!({ "email": "c-3@EXAMPLE.org" });
+    let last = ask_as(&takeaway, Role::Service, Some("mail"), &by_mail).await;
+
+    assert_eq!(takeaway.app.erase_open().await.unwrap(), 0, "ten that cannot be done");
+    assert_eq!(takeaway.app.erase_open().await.unwrap(), 1, "the eleventh has its turn");
+    let receipt = takeaway.get(last.header("location")).await.ok();
+    assert_eq!((&receipt["state"], &receipt["unreadable"]), (&json!("done"), &json!(0)));
+    for asked in &asked {
+        let receipt = takeaway.get(asked.header("location")).await.ok();
+        assert_eq!((&receipt["state"], &receipt["unreadable"]), (&json!("open"), &json!(1)));
+        assert_eq!(receipt["places"][0]["erased"], 1);
+    }
+    assert_eq!(contacts(&sql), 2, "Ada's, and the damaged one");
+
+    takeaway.clock.advance_us(2_000_000);
+    assert_eq!(takeaway.app.erase_open().await.unwrap(), 0, "tried again, in vain");
+    for asked in &asked {
+        let receipt = takeaway.get(asked.header("location")).await.ok();
+        assert_eq!(receipt["places"][0]["scanned"], 2, "in one pass, not in all");
+    }
+    assert_eq!(sql.execute("DELETE FROM contacts WHERE order_id = ?1", [&spoiled]).unwrap(), 1);
+    assert_eq!(takeaway.app.erase_open().await.unwrap(), 0, "none has its turn yet");
+    takeaway.clock.advance_us(3_000_000);
+    assert_eq!(takeaway.app.erase_open().await.unwrap(), 10, "what could not be read is gone");
+}
+
+fn contacts(sql: &rusqlite::Connection) -> i64 {
+    sql.query_row("SELECT count(*) FROM contacts", [], |row| row.get(0)).unwrap()
+}

@@ -361,4 +361,11 @@ pub const MIGRATIONS: &[&str] = &[
     UNION ALL SELECT 'tasks', 'retrying', 0, 0, count(*) FROM tasks WHERE state = 'open'
         AND attempts > 0 AND last_error IS DISTINCT FROM 'endpoint_not_yet' HAVING count(*) > 0;
 "#,
+    r#"
+    -- Erasures come in turn, and those that meet what cannot be read are tried again ever more seldom.
+    ALTER TABLE erasures ADD COLUMN unreadable BIGINT NOT NULL DEFAULT 0;
+    ALTER TABLE erasures ADD COLUMN next_attempt_at BIGINT NOT NULL DEFAULT 0;
+    CREATE INDEX erasures_due ON erasures (next_attempt_at) WHERE done_at IS NULL;
+    DROP INDEX erasures_open;
+"#,
 ];

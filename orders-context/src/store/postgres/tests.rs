@@ -14,6 +14,7 @@ mod versions;
 use super::Postgres;
 use crate::domain::tests::mother::{EVENING, after};
 use crate::store::contract::endpoints::{add, endpoint, house};
+use crate::store::contract::erasing::what_is_damaged_is_passed_over;
 use crate::store::contract::listing::what_is_unreadable_has_its_place;
 use crate::store::contract::reading::who_is_readable;
 use crate::store::contract::{commit, placed, placed_at, rosa, store_contract};
@@ -69,6 +70,13 @@ async fn what_makes_no_sense_is_corrupt_and_no_panic() {
     assert_eq!(read, ["order-0", "order-2"]);
     who_is_readable(&store, "order-2", "order-1").await;
     what_is_unreadable_has_its_place(&store, &["order-2", "order-0"], &["order-1"]).await;
+}
+
+#[tokio::test]
+async fn one_damaged_value_stops_no_erasure() {
+    let place = Place::migrated();
+    let spoil = async |sql: &str| place.client().await.batch_execute(sql).await.unwrap();
+    what_is_damaged_is_passed_over(|| Arc::new(place.store()), spoil).await;
 }
 
 #[tokio::test]

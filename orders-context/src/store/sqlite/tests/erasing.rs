@@ -2,9 +2,10 @@
 
 use crate::domain::Timestamp;
 use crate::domain::tests::mother::{after, order_accepted};
+use crate::store::contract::erasing::{pass, what_is_damaged_is_passed_over};
 use crate::store::contract::{commit, moved, placed, rosa};
 use crate::store::sqlite::Sqlite;
-use crate::store::{Commit, Contact, Erased, Erasure, Error, Person, Store};
+use crate::store::{Commit, Contact, Erased, Erasure, Error, Pass, Person, Store};
 use rusqlite::Connection;
 use std::path::Path;
 use std::sync::Arc;
@@ -30,6 +31,7 @@ fn of_rosa() -> Erasure {
         person: Some(Person::Mail(rosa().email)),
         requested_at: Timestamp(1),
         done_at: None,
+        pass: Pass::default(),
         erased: Erased::default(),
     }
 }
@@ -61,13 +63,14 @@ async fn pages_that_were_freed_tell_of_nobody() {
     store.ask_erasure(erasure.clone()).await.expect("it is kept");
     let mut last = Some(String::new());
     while let Some(after) = last {
-        last = store.erase_portion(erasure.clone(), after, 64).await.expect("a portion is erased");
+        let portion = store.erase_portion(erasure.clone(), after, 64).await;
+        last = portion.expect("a portion is erased").last;
         let next = accepted(40);
         if last.as_deref() == Some("order-063") {
             commit(&store, vec![next]).await;
         }
     }
-    store.close_erasure(erasure.erasure_id, Timestamp(3)).await.expect("it is done");
+    store.close_erasures(vec![erasure.erasure_id], Timestamp(3)).await.expect("it is done");
     assert_eq!(found(folder.path()), [""; 0]);
 }
 
@@ -87,16 +90,49 @@ async fn nobody_is_told_that_it_is_done_while_the_log_of_changes_still_tells_of_
     assert_eq!(contacts, 1);
     store.erase_portion(erasure, String::new(), 10).await.expect("it is erased");
 
-    let id = || "erasure-1".to_owned();
-    let refused = store.close_erasure(id(), Timestamp(2)).await;
+    let ids = || vec!["erasure-1".to_owned()];
+    let refused = store.close_erasures(ids(), Timestamp(2)).await;
     assert!(matches!(refused, Err(Error::Unavailable(_))), "{refused:?}");
     assert!(!found(folder.path()).is_empty(), "the reader still needs it");
-    let open = store.open_erasures(10).await.expect("it is there").remove(0);
+    let open = store.open_erasures(Timestamp(2), 10).await.expect("it is there").remove(0);
     assert_eq!((open.person, open.done_at), (None, None));
 
     drop(reader);
-    store.close_erasure(id(), Timestamp(3)).await.expect("now it can be done");
+    store.close_erasures(ids(), Timestamp(3)).await.expect("now it can be done");
     assert_eq!(found(folder.path()), [""; 0]);
-    let done = store.erasure(id()).await.expect("it answers").expect("it is there");
+    let done = store.erasure(ids().remove(0)).await.expect("it answers").expect("it is there");
     assert_eq!((done.done_at, done.erased.contacts), (Some(Timestamp(3)), 1));
+}
+
+#[tokio::test]
+async fn one_damaged_value_stops_no_erasure() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("orders.db");
+    let spoil = async |sql: &str| {
+        let spoiled = Connection::open(&path).and_then(|conn| conn.execute(sql, []));
+        assert_eq!(spoiled, Ok(1), "{sql}");
+    };
+    what_is_damaged_is_passed_over(|| Arc::new(Sqlite::open(&path).expect("a database")), spoil)
+        .await;
+}
+
+/// Others' commits wait for what is erased, and for nothing that is looked at.
+#[tokio::test]
+async fn who_looks_and_finds_nobody_writes_nothing() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("orders.db");
+    let store = Sqlite::open(&path).expect("a database");
+    let evening = (1..=6).map(|number| placed(&format!("order-{number}")));
+    let evening = evening.map(|placed| Commit { contact: Some(rosa()), ..placed });
+    commit(&store, evening.collect()).await;
+    let nobody = [Person::Customer("nobody".to_owned()), Person::Mail("no@example.org".to_owned())];
+    let other = Connection::open(&path).expect("another connection");
+    let written = || other.query_row("PRAGMA data_version", [], |row| row.get::<_, i64>(0));
+    for person in nobody {
+        let erasure = Erasure { person: Some(person), ..of_rosa() };
+        store.ask_erasure(erasure.clone()).await.expect("it is kept");
+        let before = written();
+        assert_eq!(pass(&store, &erasure).await.0, Pass { scanned: 6, unreadable: 0 });
+        assert_eq!(written(), before);
+    }
 }
