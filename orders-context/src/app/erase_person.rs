@@ -74,12 +74,9 @@ impl App {
 
     /// Goes through all contacts once, and notes what that came to, however it ends.
     async fn erase(&self, erasure: &Erasure) -> Result<Pass, store::Error> {
-        let mut pass = Pass::default();
-        let passed = match erasure.person {
-            Some(_) => self.pass_through(erasure, &mut pass).await,
-            // Nothing of them is left; that was not said yet.
-            None => Ok(pass = erasure.pass),
-        };
+        // Who is forgotten has nothing left to look for: that was only not said yet.
+        let mut pass = erasure.person.as_ref().map_or(erasure.pass, |_| Pass::default());
+        let passed = self.pass_through(erasure, &mut pass).await;
         let now = self.now();
         let open_for_ms = now.0.saturating_sub(erasure.requested_at.0) / 1_000;
         let next = now.plus_ms(open_for_ms.clamp(SOONEST_AGAIN_MS, LATEST_AGAIN_MS));
