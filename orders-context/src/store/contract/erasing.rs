@@ -8,6 +8,8 @@ use crate::store::{
     Commit, Contact, Erased, Erasure, Outcome, Pass, Person, Remembered, Store, TaskState,
     ToPublish, Wanted, key_scope,
 };
+use rusqlite::Connection;
+use std::path::Path;
 use std::sync::Arc;
 
 /// An order of that customer, with a contact and a key.
@@ -57,6 +59,12 @@ async fn filled(store: &dyn Store) {
         order_of("order-5", "luca", "rosa@example.org"),
     ]);
     assert_eq!(outcomes.await.unwrap(), [Outcome::Committed; 5]);
+}
+
+/// Changes one row of a SQLite file, as a hand or a broken disk does.
+pub fn change_row(file: &Path, sql: &str) {
+    let changed = Connection::open(file).and_then(|conn| conn.execute(sql, []));
+    assert_eq!(changed, Ok(1), "{sql}");
 }
 
 /// Goes through all contacts in portions of two: what that came to, and the ids of what was left.

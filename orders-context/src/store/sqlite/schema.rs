@@ -383,9 +383,6 @@ pub const MIGRATIONS: &[&str] = &[
     SELECT 'tasks', 'given_up', 0, 0, count(*) FROM tasks WHERE state = 'given_up' HAVING count(*) > 0
     UNION ALL SELECT 'tasks', 'retrying', 0, 0, count(*) FROM tasks WHERE state = 'open'
         AND attempts > 0 AND last_error IS DISTINCT FROM 'endpoint_not_yet' HAVING count(*) > 0;
-"#];
-"#,
-    r#"
 "#, "
     -- Erasures come in turn, and those that meet what cannot be read are tried again ever more seldom.
     ALTER TABLE erasures ADD COLUMN unreadable INTEGER NOT NULL DEFAULT 0;

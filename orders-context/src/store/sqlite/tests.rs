@@ -234,7 +234,7 @@ async fn what_goes_on_by_itself_waits_for_no_question_and_who_goes_away_is_not_a
         assert!(store.next_wake_at().await.expect("an answer").is_some());
         assert!(store.open_tasks(Receiver::Restaurant, Timestamp(0)..=later, 10).await.is_ok());
         assert!(store.due_deliveries(later, Health::Well, 1, 10).await.is_ok());
-        assert!(store.open_bulks().await.is_ok() && store.open_erasures(1).await.is_ok());
+        assert!(store.open_bulks().await.is_ok() && store.open_erasures(later, 1).await.is_ok());
     };
     tokio::time::timeout(LIMIT, looked).await.expect("they do not wait for those who ask");
     drop(held);

@@ -2,7 +2,7 @@
 
 use crate::domain::Timestamp;
 use crate::domain::tests::mother::{after, order_accepted};
-use crate::store::contract::erasing::{pass, what_is_damaged_is_passed_over};
+use crate::store::contract::erasing::{change_row, pass, what_is_damaged_is_passed_over};
 use crate::store::contract::{commit, moved, placed, rosa};
 use crate::store::sqlite::Sqlite;
 use crate::store::{Commit, Contact, Erased, Erasure, Error, Pass, Person, Store};
@@ -108,10 +108,7 @@ async fn nobody_is_told_that_it_is_done_while_the_log_of_changes_still_tells_of_
 async fn one_damaged_value_stops_no_erasure() {
     let folder = TempDir::new().expect("a folder");
     let path = folder.path().join("orders.db");
-    let spoil = async |sql: &str| {
-        let spoiled = Connection::open(&path).and_then(|conn| conn.execute(sql, []));
-        assert_eq!(spoiled, Ok(1), "{sql}");
-    };
+    let spoil = async |sql: &str| change_row(&path, sql);
     what_is_damaged_is_passed_over(|| Arc::new(Sqlite::open(&path).expect("a database")), spoil)
         .await;
 }
