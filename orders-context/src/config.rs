@@ -211,7 +211,7 @@ impl MailServer {
             CustomerChannel::Mail => Some(settings.required::<String>("SMTP_URL")),
             CustomerChannel::Push(_) => settings.optional("SMTP_URL"),
         };
-        if from.parse::<Mailbox>().is_err() {
+        if smtp_url.is_some() && from.parse::<Mailbox>().is_err() {
             let what = "is no mailbox: it looks like Takeaway <orders@takeaway.example>";
             settings.problem("ORDERS_MAIL_FROM", what);
         }

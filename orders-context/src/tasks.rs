@@ -183,6 +183,10 @@ impl Dispatcher {
     fn start(&mut self, restaurant_id: String, task: Task, known: Known) {
         let (to, key) = (task.kind.receiver(), (task.order_id.clone(), task.sequence));
         let receiver = match to {
+            // A mail server that is slow does not make the restaurant's webhook slow.
+            Receiver::Restaurant if restaurant::is_letter(&task) => {
+                format!("{restaurant_id} by mail")
+            }
             Receiver::Restaurant => restaurant_id,
             Receiver::Customer => task.order_id.clone(),
         };

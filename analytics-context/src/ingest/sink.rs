@@ -108,7 +108,13 @@ impl Sink {
             Ok(()) => self.failed.retain(|failed| {
                 !advances.iter().any(|advance| advance.partition == failed.partition)
             }),
-            Err(_) => self.failed = advances,
+            Err(_) => {
+                let is_other = |failed: &Advance| {
+                    advances.iter().all(|advance| advance.partition != failed.partition)
+                };
+                self.failed.retain(is_other);
+                self.failed.extend(advances);
+            }
         }
         outcome
     }

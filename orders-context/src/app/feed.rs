@@ -1,8 +1,8 @@
 //! The feed of a restaurant: each event of its orders, told as soon as it is in the journal, to whoever
 //! listens.
 //!
-//! One loop ([`Feeds::run`]) reads the journal for all who listen to this process, and reads nothing while
-//! nobody does: a commit costs the same either way. What it has read last stays in a ring ([`tail`]), so
+//! One loop ([`Feeds::run`]) reads the journal for all who listen to this process, and reads nothing once nobody
+//! has for a minute: a commit costs the same either way. What it has read last stays in a ring ([`tail`]), so
 //! that those who were cut off go on where they stopped without asking the database; who was away for
 //! longer is told from the journal, or that they have to look themselves ([`Told::Reset`]). Nothing is
 //! skipped in silence, and nothing is told twice.

@@ -92,7 +92,8 @@ impl App {
             TaskReport::Over { error, .. } => (None, close(TaskState::Done, Some(error))),
             TaskReport::GaveUp { error, .. } => {
                 let cause = error.clone();
-                let command = Command::TaskGaveUp { task: kind, attempts, cause, now };
+                let asked_by = sequence;
+                let command = Command::TaskGaveUp { task: kind, asked_by, attempts, cause, now };
                 (Some(command), close(TaskState::GivenUp, Some(error)))
             }
         };

@@ -67,6 +67,8 @@ pub enum Command {
     TaskGaveUp {
         /// What was to be done.
         task: TaskKind,
+        /// Sequence of the event that asked for it.
+        asked_by: i64,
         /// How many attempts were made.
         attempts: u32,
         /// Why the last one failed: a stable code, never text from outside.

@@ -27,6 +27,11 @@ pub fn decide(order: Option<&Order>, command: &Command) -> Result<Vec<Event>, Re
         (Some(order), Command::TaskDelivered { task, asked_by, channel, attempts, .. }) => {
             Ok(delivered(order, *task, *asked_by, channel, *attempts))
         }
+        (Some(order), Command::TaskGaveUp { asked_by, .. })
+            if *asked_by < order.window_opened_by =>
+        {
+            Ok(Vec::new())
+        }
         (Some(order), Command::TaskGaveUp { task, attempts, cause, .. }) => {
             Ok(gave_up(order, *task, *attempts, cause))
         }

@@ -209,7 +209,7 @@ async fn report_until(
                 tracing::warn!(order.id = %task.order_id, "a report comes after another took over");
                 return;
             }
-            Err(failure @ Failure::Rejected(_)) => {
+            Err(failure @ (Failure::Rejected(_) | Failure::Unreadable(_))) => {
                 tracing::error!(order.id = %task.order_id, error = %failure, "a report was refused");
                 return;
             }

@@ -79,6 +79,11 @@ pub async fn tell(
     together(left(task), tried, heard_by)
 }
 
+/// Whether all that is left to do is a letter.
+pub fn is_letter(task: &Task) -> bool {
+    left(task) == Some(MAIL)
+}
+
 struct Telling<'a> {
     app: &'a App,
     channels: &'a Channels,

@@ -2,11 +2,11 @@
 
 use crate::postbox::{GREETING, Instead, Postbox, instead};
 use crate::sink::{Answer, Sink};
-use crate::support::{SECOND, Takeaway, bella_napoli, cook, lease, placed, until};
+use crate::support::{SECOND, Takeaway, bella_napoli, cook, lease, margherite, placed, until};
 use crate::tasks::{at_work_over, over_mail};
 use chassis::clock::BootInstant;
 use chassis::shutdown::Shutdown;
-use orders_context::app::{App, Cause};
+use orders_context::app::{App, Cause, PlaceOrder};
 use orders_context::domain::{Decision, MailAddress, Restaurant};
 use orders_context::leases::Held;
 use orders_context::store::{Task, TaskState};
@@ -153,9 +153,16 @@ async fn no_restaurant_is_written_to_once_the_lease_is_lost() {
     let takeaway = Takeaway::open();
     let app = takeaway.app().await;
     let mail = Some(MailAddress("kitchen@bella-napoli.example".to_owned()));
-    app.register_restaurant(Restaurant { mail, ..bella_napoli(None) }).await.unwrap();
-    for number in 0..120 {
-        placed(&app, &format!("rosa-{number}")).await;
+    // More than one: each has a part of the places.
+    for house in 0..6 {
+        let restaurant_id = format!("bella-napoli-{house}");
+        let restaurant = Restaurant { restaurant_id, mail: mail.clone(), ..bella_napoli(None) };
+        app.register_restaurant(restaurant.clone()).await.unwrap();
+        for number in 0..20 {
+            let wanted = margherite(&format!("rosa-{house}-{number}"));
+            let wanted = PlaceOrder { restaurant_id: restaurant.restaurant_id.clone(), ..wanted };
+            app.place_order(wanted, Cause::default()).await.unwrap();
+        }
     }
     lose_the_lease_before_the_last_turn(&app).await;
 }

@@ -11,6 +11,7 @@ use schemas::registry::RegistryError;
 use schemas::{RegistryClient, topics};
 
 use crate::store::Writer;
+use crate::store::inbox::has_positions;
 use crate::store::registry::{keep_schema_id, read_schema_id};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -54,7 +55,13 @@ pub async fn wait_for_schema_id(
             ),
             Err(error) if !error.is_transient() => return Err(error.into()),
             Err(error) => {
-                let kept = read_schema_id(&source.writer.begin()?, subject.name, subject.latest())?;
+                // Without positions everything begins anew, perhaps with a registry that gives its ids anew.
+                let tx = source.writer.begin()?;
+                let kept = match has_positions(&tx)? {
+                    true => read_schema_id(&tx, subject.name, subject.latest())?,
+                    false => None,
+                };
+                drop(tx);
                 if let Some(id) = kept {
                     tracing::warn!(schema.id = id, "using the schema id of last time: {error}");
                     source.ready.ready();

@@ -47,7 +47,8 @@ async fn an_endpoint_that_was_away_hears_of_every_event_whatever_is_killed() -> 
     deliveries(&served, &path, "attempts in vain", failing).await?;
     served.restart("KILL").await?;
     let accepted = orders.first().context("no order")?.clone();
-    served.post(&format!("/v1/orders/{accepted}/accept"), None, Some(&json!({}))).await?;
+    let why = json!({ "explanation": "They called" });
+    served.post(&format!("/v1/orders/{accepted}/accept"), None, Some(&why)).await?;
     receiver.verify_with(&[made["secret"].as_str().context("no secret")?]).await?;
 
     let done = |told: &[Value]| told.len() == 6 && told.iter().all(|each| each["state"] == "done");

@@ -391,9 +391,14 @@ pub fn asked_and_delivered(task: TaskKind, asked_by: i64, now: Timestamp) -> Com
     Command::TaskDelivered { task, asked_by, channel: channel.to_owned(), attempts: 1, now }
 }
 
-/// A task was given up after nine attempts.
+/// A task was given up after nine attempts, the newest of its kind.
 pub fn gave_up(task: TaskKind, now: Timestamp) -> Command {
-    Command::TaskGaveUp { task, attempts: 9, cause: "connect".to_owned(), now }
+    asked_and_gave_up(task, i64::MAX, now)
+}
+
+/// The same of one that this event has asked for.
+pub fn asked_and_gave_up(task: TaskKind, asked_by: i64, now: Timestamp) -> Command {
+    Command::TaskGaveUp { task, asked_by, attempts: 9, cause: "connect".to_owned(), now }
 }
 
 #[test]

@@ -2,8 +2,9 @@
 //! doing it twice is doing it once.
 
 use super::mother::{
-    ACCEPT_BY, COMPLETE_BY, EVENING, MINUTE, SECOND, after, asked_and_delivered, deadline_extended,
-    decides, delivered, evening, extend, gave_up, intervention, operates, order, tried_again,
+    ACCEPT_BY, COMPLETE_BY, EVENING, MINUTE, SECOND, after, asked_and_delivered, asked_and_gave_up,
+    deadline_extended, decides, delivered, evening, extend, gave_up, intervention, operates, order,
+    tried_again,
 };
 use crate::domain::operate::LONGEST_MS;
 use crate::domain::{
@@ -175,6 +176,8 @@ fn what_was_delivered_before_a_redrive_keeps_nothing_from_being_tried_again() {
     let (before, since) = (redriven.version - 1, redriven.version);
     let late = asked_and_delivered(LETTER, before, after(126 * MINUTE));
     assert_eq!(done(&redriven, &late), redriven);
+    let in_vain = asked_and_gave_up(LETTER, before, after(126 * MINUTE));
+    assert_eq!(done(&redriven, &in_vain), redriven, "nor does what was given up");
     let told = done(&redriven, &asked_and_delivered(LETTER, since, after(126 * MINUTE)));
     assert_eq!(told.status, Status::Confirmed);
     let stuck = done(&done(&redriven, &late), &gave_up(LETTER, after(127 * MINUTE)));

@@ -196,8 +196,11 @@ async fn what_was_told_is_listed_page_by_page_and_told_again() {
     let (made, path) = takeaway.added("hooks", &hooks()).await;
     let id = made["id"].as_str().unwrap().to_owned();
     let store = Sqlite::open(&takeaway.folder.path().join("orders.db")).expect("the database");
-    let new = (1..=3).map(|number| told(&id, number)).collect();
-    assert!(store.add_deliveries(0, 1, new).await.expect("it answers"));
+    let new: Vec<_> = (1..=3).map(|number| to_tell(&id, number)).collect();
+    assert!(store.add_deliveries(0, 1, new.clone()).await.expect("it answers"));
+    for delivery in new {
+        assert!(store.replace_delivery(failed(delivery)).await.expect("it answers"));
+    }
     let list = async |query: &str| {
         takeaway.as_chef(Method::GET, &format!("{path}/deliveries{query}"), None).await
     };
@@ -224,10 +227,9 @@ async fn what_was_told_is_listed_page_by_page_and_told_again() {
     assert_eq!(none.refused(404)["code"], "delivery_not_found");
 }
 
-/// It failed once, for good.
-fn told(endpoint_id: &str, number: i64) -> Delivery {
+fn to_tell(endpoint_id: &str, number: i64) -> Delivery {
     let at = Timestamp(EVENING_US);
-    let delivery = Delivery {
+    Delivery {
         endpoint_id: endpoint_id.to_owned(),
         event_id: format!("event-{number}"),
         event_type: "order_placed".to_owned(),
@@ -242,7 +244,11 @@ fn told(endpoint_id: &str, number: i64) -> Delivery {
         recent: Vec::new(),
         next_attempt_at: at,
         give_up_at: at.plus_ms(600_000),
-    };
-    let outcome = Err("http_500".to_owned());
+    }
+}
+
+/// It failed once, for good.
+fn failed(delivery: Delivery) -> Delivery {
+    let (at, outcome) = (delivery.occurred_at, Err("http_500".to_owned()));
     delivery.attempted(Attempt { at, outcome, duration_ms: 7 }, None)
 }

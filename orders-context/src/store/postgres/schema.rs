@@ -351,10 +351,10 @@ pub const MIGRATIONS: &[&str] = &[
             AND (data LIKE '{"type":"order_redriven",%'
                 OR data LIKE '{"type":"task_redriven","task":' || kind || ',"was":"given_up"%'));
     -- And of an order that was redriven: the event that opened its present window.
-    UPDATE orders SET state = (state::jsonb || jsonb_build_object('window_opened_by', redriven.sequence))::text
+    UPDATE orders SET state = '{"window_opened_by":' || redriven.sequence || ',' || substr(state, 2)
     FROM (SELECT order_id, max(sequence) AS sequence FROM journal
         WHERE data LIKE '{"type":"order_redriven",%' GROUP BY order_id) AS redriven
-    WHERE orders.order_id = redriven.order_id;
+    WHERE orders.order_id = redriven.order_id AND state LIKE '{"%';
     DELETE FROM counters WHERE what = 'tasks';
     INSERT INTO counters (what, word, bucket, slot, count)
     SELECT 'tasks', 'given_up', 0, 0, count(*) FROM tasks WHERE state = 'given_up' HAVING count(*) > 0

@@ -77,7 +77,7 @@ const CLOSE: &str = counting! {
             AS closed (order_id, sequence, attempts, state, last_error)
         JOIN tasks AS before USING (order_id, sequence)
     WHERE tasks.order_id = closed.order_id AND tasks.sequence = closed.sequence
-        AND tasks.state IN ('open', 'withdrawn')
+        AND (tasks.state = 'open' OR tasks.state = 'withdrawn' AND closed.state = 'done')
     RETURNING before.state AS stood, before.attempts AS tried, before.last_error AS failed,
         tasks.state AS stands",
     retrying: "-(stood = 'open' AND tried > 0 AND failed IS DISTINCT FROM 'endpoint_not_yet')::int",

@@ -93,7 +93,9 @@ fn close(
         .execute(values)?;
     if untried == 0 {
         let Some(before) = find(tx, order_id, *sequence)? else { return Ok(()) };
-        if !matches!(before.state, TaskState::Open | TaskState::Withdrawn) {
+        // What was withdrawn and is given up all the same stays withdrawn: somebody else does it, or nobody need.
+        let is_told_late = before.state == TaskState::Withdrawn && *state == TaskState::Done;
+        if before.state != TaskState::Open && !is_told_late {
             return Ok(());
         }
         tx.prepare_cached(

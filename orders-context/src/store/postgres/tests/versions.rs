@@ -138,7 +138,7 @@ async fn orders_of_the_first_version_are_whole_in_this_one() {
 async fn what_was_redriven_is_in_no_trouble_any_more() {
     let place = Place::empty();
     let mut client = Pool::new(&place.address(), "earlier", 1).unwrap().get().await.unwrap();
-    let it = |sql: &&str| sql.contains("('window_opened_by'");
+    let it = |sql: &&str| sql.contains("window_opened_by");
     let before = schema::MIGRATIONS.iter().position(it).expect("that migration");
     chassis::postgres::migrate(&mut client, &schema::MIGRATIONS[..before]).await.unwrap();
     place.client().await.batch_execute(&tasks_in_trouble()).await.unwrap();
