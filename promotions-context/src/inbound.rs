@@ -68,4 +68,4 @@ impl Inbox for OrderInbox {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -118,62 +118,57 @@ impl<T> Lane<T> {
 
     /// Lets a task wait for [`Lane::next`], unless it is known or too many wait; the store keeps it.
     pub fn enter(&mut self, entry: Entry<T>, now: Instant) {
-        let line = if entry.has_failed { &mut self.again } else { &mut self.first };
-        if line.len() < READ_AT_ONCE && !self.known.contains_key(&entry.key) {
+        let is_first = !entry.has_failed;
+        if self.line(is_first).len() < READ_AT_ONCE && !self.known.contains_key(&entry.key) {
             self.known.insert(entry.key.clone(), None);
-            line.push_back(Waiting { since: now, entry });
+            self.line(is_first).push_back(Waiting { since: now, entry });
         }
     }
 
     /// The one that has waited longest and may begin now, first attempts before others; it is under way until
     /// [`Lane::leave`].
     pub fn next(&mut self, now: Instant) -> Option<(Key, T)> {
-        if let Some(entry) = self.next_first(now) {
-            return Some(self.begin(entry, Place::First, now));
+        let mut begun = None;
+        if self.in_all.has_first() {
+            begun = self.next_of(Place::First, now);
         }
-        let entry = self.next_again(now)?;
-        Some(self.begin(entry, Place::Again, now))
+        if begun.is_none() && self.in_all.has_again() {
+            begun = self.next_of(Place::Again, now);
+        }
+        begun
     }
 
-    /// Those to a receiver of which an attempt hangs are others from here on.
-    fn next_first(&mut self, now: Instant) -> Option<Entry<T>> {
+    /// The first of that line that has a place at its receiver. First attempts at one where another hangs stand in
+    /// the other line from here on.
+    fn next_of(&mut self, place: Place, now: Instant) -> Option<(Key, T)> {
+        let is_first = place == Place::First;
         let (mut passed, mut found) = (Vec::new(), None);
-        while self.in_all.has_first()
-            && let Some(waiting) = self.first.pop_front()
+        while found.is_none()
+            && let Some(waiting) = self.line(is_first).pop_front()
         {
             let at = self.at.get(&waiting.entry.receiver).copied().unwrap_or_default();
-            if waiting.is_over(now) || at.hanging > 0 && self.again.len() >= READ_AT_ONCE {
+            let changes_line = is_first && at.hanging > 0;
+            let has_place = match is_first {
+                true => at.first < FIRST_EACH,
+                false => at.again + at.hanging < AGAIN_EACH,
+            };
+            if waiting.is_over(now) || changes_line && self.again.len() >= READ_AT_ONCE {
                 self.known.remove(&waiting.entry.key);
-            } else if at.hanging > 0 {
+            } else if changes_line {
                 self.again.push_back(waiting);
-            } else if at.first >= FIRST_EACH {
-                passed.push(waiting);
-            } else {
+            } else if has_place {
                 found = Some(waiting.entry);
-                break;
+            } else {
+                passed.push(waiting);
             }
         }
-        passed.into_iter().rev().for_each(|waiting| self.first.push_front(waiting));
-        found
+        let line = self.line(is_first);
+        passed.into_iter().rev().for_each(|waiting| line.push_front(waiting));
+        found.map(|entry| self.begin(entry, place, now))
     }
 
-    fn next_again(&mut self, now: Instant) -> Option<Entry<T>> {
-        let (mut passed, mut found) = (Vec::new(), None);
-        while self.in_all.has_again()
-            && let Some(waiting) = self.again.pop_front()
-        {
-            let at = self.at.get(&waiting.entry.receiver).copied().unwrap_or_default();
-            if waiting.is_over(now) {
-                self.known.remove(&waiting.entry.key);
-            } else if at.again + at.hanging >= AGAIN_EACH {
-                passed.push(waiting);
-            } else {
-                found = Some(waiting.entry);
-                break;
-            }
-        }
-        passed.into_iter().rev().for_each(|waiting| self.again.push_front(waiting));
-        found
+    fn line(&mut self, of_first: bool) -> &mut VecDeque<Waiting<T>> {
+        if of_first { &mut self.first } else { &mut self.again }
     }
 
     fn begin(&mut self, entry: Entry<T>, place: Place, now: Instant) -> (Key, T) {

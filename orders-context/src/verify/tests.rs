@@ -1,8 +1,7 @@
 //! Records that somebody else has put on the topics are differences; a registry that is away is none.
 
 use super::*;
-use schemas::OrderFact;
-use schemas::order_events::OrderCompleted;
+use schemas::golden::{self, Golden};
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -43,30 +42,21 @@ fn record(payload: Vec<u8>) -> Incoming {
         partition: 0,
         offset: 3,
         timestamp_ms: Some(1),
-        key: Some(b"dumplings".to_vec()),
+        key: Some(golden().key_and_headers().unwrap().0.into_bytes()),
         payload: Some(payload),
         headers: Vec::new(),
     }
 }
 
-/// A completed order, written with the schema of that id.
+/// A completed order.
+fn golden() -> &'static Golden {
+    let mut latest = golden::latest(&ORDER_EVENTS);
+    latest.find(|golden| golden.event_type == "order_completed").unwrap()
+}
+
+/// The same, as it is written with the schema of that id.
 fn completed(schema_id: u32) -> Vec<u8> {
-    let event = OrderEvent {
-        event_id: "e-4".into(),
-        order_id: "dumplings".into(),
-        sequence: 4,
-        occurred_at_us: 1,
-        status: "completed".into(),
-        restaurant_id: "golden-wok".into(),
-        customer_id: "amira".into(),
-        total_minor: 1500,
-        currency: "EUR".into(),
-        flow_version: Some(1),
-        fact: OrderFact::OrderCompleted(OrderCompleted { decided_by: "restaurant".into() }),
-    };
-    let mut bytes = Vec::new();
-    Encoder::new(schema_id).unwrap().encode(&event, &mut bytes).unwrap();
-    bytes
+    golden().framed(schema_id)
 }
 
 /// The same of an event type that this version does not know.
@@ -93,7 +83,8 @@ fn a_foreign_event_is_a_difference_and_the_rest_is_compared() {
         assert!(difference.contains(cause), "{difference}");
     }
     assert_eq!(differences.len(), 3);
-    assert_eq!(topic.seen["dumplings"].len(), 1);
+    let (order_id, _) = golden().key_and_headers().unwrap();
+    assert_eq!(topic.seen[&order_id].len(), 1);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use crate::support::{
     MINUTE, SECOND, Takeaway, bella_napoli, history, last_event, placed, told, until,
 };
 use crate::tasks::{announcement, at_work, at_work_over, attempted, mute_mail};
+use chassis::shutdown::Shutdown;
 use orders_context::app::{App, Cause};
 use orders_context::domain::{
     Action, Announce, Deadline, DeliveryState, Endpoint, Event, Heard, Intervention, MailAddress,
@@ -34,6 +35,14 @@ async fn reminder(app: &App, order_id: &str) -> Task {
         tasks.into_iter().find(is_over)
     })
     .await
+}
+
+/// Tasks at work, for a restaurant that has nothing but an endpoint at `sink`, which wants new orders.
+async fn at_work_for_an_endpoint(takeaway: &Takeaway, sink: &Sink) -> (App, Endpoint, Shutdown) {
+    let (app, stop) = at_work(takeaway, sink).await;
+    app.register_restaurant(bella_napoli(None)).await.unwrap();
+    let system = endpoint(&app, &sink.url, &[Heard::OrderPlaced]).await;
+    (app, system, stop)
 }
 
 #[tokio::test]
@@ -119,9 +128,7 @@ async fn a_channel_that_is_gone_is_given_up_and_what_wants_no_orders_is_none() {
 async fn an_order_that_waits_for_an_answer_again_is_told_to_who_wants_new_orders() {
     let sink = Sink::open(&[Answer::Status(204)]).await;
     let takeaway = Takeaway::open();
-    let (app, _stop) = at_work(&takeaway, &sink).await;
-    app.register_restaurant(bella_napoli(None)).await.unwrap();
-    let system = endpoint(&app, &sink.url, &[Heard::OrderPlaced]).await;
+    let (app, system, _stop) = at_work_for_an_endpoint(&takeaway, &sink).await;
     let order = placed(&app, "rosa-1").await;
     let id = &order.order_id;
     attempted(&app, id, 1).await;
@@ -150,9 +157,7 @@ async fn an_order_that_waits_for_an_answer_again_is_told_to_who_wants_new_orders
 async fn a_reminder_that_no_endpoint_wants_is_no_failure() {
     let sink = Sink::open(&[Answer::Status(204)]).await;
     let takeaway = Takeaway::open();
-    let (app, _stop) = at_work(&takeaway, &sink).await;
-    app.register_restaurant(bella_napoli(None)).await.unwrap();
-    let system = endpoint(&app, &sink.url, &[Heard::OrderPlaced]).await;
+    let (app, system, _stop) = at_work_for_an_endpoint(&takeaway, &sink).await;
     let _stop = telling(&takeaway, &app, 60_000);
     let order = placed(&app, "rosa-1").await;
     let id = &order.order_id;
@@ -201,9 +206,7 @@ async fn what_a_webhook_has_taken_is_not_told_to_it_again_while_a_letter_waits()
 async fn an_order_that_has_more_time_is_told_to_endpoints_for_as_long() {
     let sink = Sink::open(&[Answer::Status(204)]).await;
     let takeaway = Takeaway::open();
-    let (app, _stop) = at_work(&takeaway, &sink).await;
-    app.register_restaurant(bella_napoli(None)).await.unwrap();
-    let system = endpoint(&app, &sink.url, &[Heard::OrderPlaced]).await;
+    let (app, system, _stop) = at_work_for_an_endpoint(&takeaway, &sink).await;
     let order = placed(&app, "rosa-1").await;
     let id = &order.order_id;
     let until_then = Until::Later { by_ms: 15 * 60_000 };

@@ -186,18 +186,24 @@ async fn what_is_pointless_is_given_up_without_a_call_and_told_all_the_same_when
     assert!(app.replay_delivery(HOUSE, id, "another").await.is_err());
 }
 
+/// An endpoint that was told of an order in vain, once, and is paused since; and that delivery.
+async fn tried_and_paused(takeaway: &Takeaway, app: &App, sink: &Sink) -> (Endpoint, Delivery) {
+    let endpoint = endpoint(app, &sink.url, &[Heard::OrderPlaced]).await;
+    placed(app, "rosa-1").await;
+    let telling = telling(takeaway, app, 60_000);
+    let tried = attempted(app, &endpoint, 1).await;
+    let pause = app.interrupt_endpoint(HOUSE, &endpoint.endpoint_id, EndpointChange::Pause);
+    pause.await.unwrap();
+    telling.cancel();
+    (endpoint, tried)
+}
+
 #[tokio::test]
 async fn what_is_pointless_is_given_up_while_its_endpoint_is_paused() {
     let sink = Sink::open(&[Answer::Status(500)]).await;
     let takeaway = Takeaway::open();
     let app = takeaway.app().await;
-    let endpoint = endpoint(&app, &sink.url, &[Heard::OrderPlaced]).await;
-    placed(&app, "rosa-1").await;
-    let first = telling(&takeaway, &app, 60_000);
-    attempted(&app, &endpoint, 1).await;
-    let id = &endpoint.endpoint_id;
-    app.interrupt_endpoint(HOUSE, id, EndpointChange::Pause).await.unwrap();
-    first.cancel();
+    let (endpoint, _) = tried_and_paused(&takeaway, &app, &sink).await;
     takeaway.clock.advance_us(10 * MINUTE);
     // Whoever begins looks after paused endpoints at once.
     let _second = telling(&takeaway, &app, 60_000);
@@ -214,13 +220,8 @@ async fn however_much_is_pointless_behind_a_pause_one_look_gives_it_up() {
     let sink = Sink::open(&[Answer::Status(500)]).await;
     let takeaway = Takeaway::open();
     let app = takeaway.app().await;
-    let endpoint = endpoint(&app, &sink.url, &[Heard::OrderPlaced]).await;
-    placed(&app, "rosa-1").await;
-    let first = telling(&takeaway, &app, 60_000);
-    let tried = attempted(&app, &endpoint, 1).await;
+    let (endpoint, tried) = tried_and_paused(&takeaway, &app, &sink).await;
     let id = &endpoint.endpoint_id;
-    app.interrupt_endpoint(HOUSE, id, EndpointChange::Pause).await.unwrap();
-    first.cancel();
     let another =
         |number| Delivery { event_id: format!("event-{number}"), round: 1, ..tried.clone() };
     let at = takeaway.store.deliveries_position().await.unwrap();

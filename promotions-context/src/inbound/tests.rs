@@ -29,7 +29,8 @@ fn registry() -> FetchSchema {
     })
 }
 
-fn inbox(store: &Store, registry: FetchSchema) -> OrderInbox {
+/// The inbox of a process that has just begun.
+pub(crate) fn inbox(store: &Store, registry: FetchSchema) -> OrderInbox {
     OrderInbox {
         find_cluster: Box::new(|| Ok("kitchen".to_owned())),
         reader: OrderReader::new(registry),
@@ -42,7 +43,8 @@ fn event(order: &str, sequence: i64, fact: OrderFact) -> Vec<u8> {
     framed(ORDERS_ID, order, sequence, fact)
 }
 
-fn framed(schema_id: u32, order: &str, sequence: i64, fact: OrderFact) -> Vec<u8> {
+/// An event of that order, of the latest version, as it is written with the schema of that id.
+pub(crate) fn framed(schema_id: u32, order: &str, sequence: i64, fact: OrderFact) -> Vec<u8> {
     let event = OrderEvent {
         event_id: format!("{order}-{sequence}"),
         order_id: order.to_owned(),
@@ -61,7 +63,7 @@ fn framed(schema_id: u32, order: &str, sequence: i64, fact: OrderFact) -> Vec<u8
     bytes
 }
 
-fn completed() -> OrderFact {
+pub(crate) fn completed() -> OrderFact {
     OrderFact::OrderCompleted(OrderCompleted { decided_by: "restaurant".into() })
 }
 

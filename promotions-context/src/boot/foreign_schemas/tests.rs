@@ -3,18 +3,13 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 
-use chassis::clock::ManualClock;
 use chassis::kafka::Incoming;
 use chassis::kafka::consumer::{Batch, Inbox, Span};
-use chassis::signal::Signal;
-use schemas::order_events::OrderCompleted;
-use schemas::{Encoder, OrderEvent, OrderFact};
 use serde_json::json;
 use tokio::runtime::Runtime;
 
 use super::*;
-use crate::app::testing::new_taker;
-use crate::inbound::{OrderInbox, OrderReader};
+use crate::inbound::{OrderInbox, tests};
 use crate::store::Store;
 use crate::store::journal::{JournalRow, read_journal_after};
 use crate::store::testing::new_store;
@@ -39,42 +34,21 @@ fn registry(schema: &str) -> RegistryClient {
     RegistryClient::new(&url).unwrap()
 }
 
-/// The inbox of a process that has just begun.
+/// The inbox of a process that has just begun, beside this registry.
 fn inbox(store: &Store, registry: RegistryClient, runtime: &Runtime) -> OrderInbox {
     let fetch = fetch(registry, store.writer().unwrap(), runtime.handle().clone());
-    OrderInbox {
-        find_cluster: Box::new(|| Ok("kitchen".to_owned())),
-        reader: OrderReader::new(fetch),
-        taker: new_taker(store, &ManualClock::at(1_000)),
-        journal_grew: Signal::new(),
-    }
+    tests::inbox(store, fetch)
 }
 
 /// The completed order of this id, of the latest version, whose schema has id 2.
 fn completed(order: &str, offset: i64) -> Batch {
-    let fact = OrderFact::OrderCompleted(OrderCompleted { decided_by: "restaurant".into() });
-    let event = OrderEvent {
-        event_id: format!("{order}-4"),
-        order_id: order.to_owned(),
-        sequence: 4,
-        occurred_at_us: 1,
-        status: "completed".into(),
-        restaurant_id: "golden-wok".into(),
-        customer_id: "amira".into(),
-        total_minor: 1500,
-        currency: "EUR".into(),
-        flow_version: Some(1),
-        fact,
-    };
-    let mut payload = Vec::new();
-    Encoder::new(2).unwrap().encode(&event, &mut payload).unwrap();
     let record = Incoming {
         topic: topics::ORDER_EVENTS.name.into(),
         partition: 0,
         offset,
         timestamp_ms: Some(1),
         key: Some(order.into()),
-        payload: Some(payload),
+        payload: Some(tests::framed(2, order, 4, tests::completed())),
         headers: Vec::new(),
     };
     let span = Span { topic: record.topic.clone(), partition: 0, from: offset, to: offset + 1 };
