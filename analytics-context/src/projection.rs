@@ -5,6 +5,7 @@
 //! filter (`_error IS NOT NULL`).
 
 mod conform;
+mod extent;
 mod framing;
 mod lineage;
 mod possible;

@@ -11,7 +11,7 @@ use arrow::compute::interleave;
 use arrow::datatypes::{SchemaRef, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 
-use super::reader::RecordReader;
+use super::reader::{RecordReader, record_name};
 use super::table_schema::widened;
 use super::{conform, lineage, schema_id};
 
@@ -67,14 +67,11 @@ impl Projector {
     /// Learns what the registry says an id is. A schema that cannot be a table makes its records
     /// unreadable, with that cause.
     pub fn learn(&mut self, id: u32, avro: &str) {
-        let reader = match RecordReader::new(id, avro) {
-            Ok(reader) if reader.record() == self.record => Ok(reader),
-            Ok(reader) => Err(format!(
-                "Schema {id} is of `{}`; this topic carries `{}`.",
-                reader.record(),
-                self.record
-            )),
-            Err(error) => Err(format!("Schema {id}: {error}.")),
+        let reader = match record_name(avro) {
+            Ok(other) if other != self.record => {
+                Err(format!("Schema {id} is of `{other}`; this topic carries `{}`.", self.record))
+            }
+            _ => RecordReader::new(id, avro).map_err(|error| format!("Schema {id}: {error}.")),
         };
         self.readers.insert(id, reader);
     }

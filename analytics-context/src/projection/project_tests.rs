@@ -243,3 +243,70 @@ fn a_schema_that_no_table_can_have_sets_aside_its_own_records_only() {
         assert!(found.starts_with("Schema 2:") && found.contains(cause), "{name}: {found}");
     }
 }
+
+/// The first shape and so many types more, the first of one number and each other of the one before it, as often as it
+/// has fields of these names.
+fn built_up(types: usize, fields: &[&str]) -> String {
+    let of = |place: usize| match place {
+        0 => r#"{"name":"x","type":"int"}"#.to_owned(),
+        _ => {
+            let before = place - 1;
+            let field = |name| format!(r#"{{"name":"{name}","type":"A{before}"}}"#);
+            fields.iter().map(field).collect::<Vec<_>>().join(",")
+        }
+    };
+    let types = (0..types).map(|place| {
+        let fields = of(place);
+        format!(r#"{{"name":"f{place}","type":{{"type":"record","name":"A{place}","fields":[{fields}]}}}}"#)
+    });
+    order_with(&types.collect::<Vec<_>>().join(","))
+}
+
+/// The first shape and a list of lists of lists.
+fn nested(levels: usize) -> String {
+    let (open, close) = (r#"{"type":"array","items":"#.repeat(levels), "}".repeat(levels));
+    order_with(&format!(r#"{{"name":"nested","type":{open}"int"{close}}}"#))
+}
+
+/// The first shape and a type with a long attribute, named a thousand times.
+fn laden() -> String {
+    let attribute = "!".repeat(10_000);
+    let first = format!(
+        r#"{{"name":"f","type":{{"type":"record","name":"A","note":"{attribute}","fields":[{{"name":"x","type":"int"}}]}}}}"#
+    );
+    let more = (0..1_000).map(|place| format!(r#"{{"name":"f{place}","type":"A"}}"#));
+    order_with(&std::iter::once(first).chain(more).collect::<Vec<_>>().join(","))
+}
+
+#[test]
+fn a_schema_that_grows_beyond_all_bounds_sets_aside_its_own_records_only() {
+    for (name, avro, cause) in [
+        ("doubled forty times", built_up(40, &["l", "r"]), "each name replaced"),
+        ("a thousand levels", built_up(1_000, &["l"]), "within each other"),
+        ("twenty thousand levels", built_up(20_000, &["l"]), "more than 262144 bytes"),
+        ("a text of many levels", nested(100), "within each other"),
+        ("a text of more levels", nested(20_000), "bytes"),
+        ("a text of as many as fit", nested(10_000), "recursion limit"),
+        ("a long attribute", laden(), "each name replaced"),
+    ] {
+        let (mut projector, table) = given_v1();
+        projector.learn(2, &avro);
+        let foreign = avro.replace("\"Order\"", "\"Voucher\"");
+        projector.learn(3, &foreign);
+        assert!(projector.widen(&table).is_none(), "{name}");
+        let values = [placed_v1(1, 7), placed_v1(2, 8), placed_v1(3, 9), placed_v1(1, 10)];
+        let Projected { rows, quarantined } = project(&mut projector, &table, &values);
+        assert_eq!(quarantined, 2, "{name}");
+        assert_eq!(longs(&rows, "sequence"), [Some(7), None, None, Some(10)], "{name}");
+        let found = texts(&rows, ERROR)[1].unwrap();
+        assert!(found.starts_with("Schema 2:") && found.contains(cause), "{name}: {found}");
+    }
+}
+
+#[test]
+fn types_may_lie_within_each_other_up_to_a_limit() {
+    for (types, fine) in [(14, true), (15, false)] {
+        let table = TableSchema::of_record(&built_up(types, &["l"]));
+        assert_eq!(table.is_ok(), fine, "{types}");
+    }
+}

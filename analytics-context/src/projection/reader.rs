@@ -11,7 +11,9 @@ use arrow::compute::concat_batches;
 use arrow::datatypes::Fields;
 use arrow_avro::reader::{Decoder, ReaderBuilder};
 use arrow_avro::schema::{AvroSchema, Fingerprint, FingerprintAlgorithm, SchemaStore};
+use serde_json::Value;
 
+use super::extent::bounded;
 use super::possible::{as_kept, without_impossible_times};
 use super::table_schema::{SchemaError, kept_fields};
 
@@ -47,9 +49,9 @@ impl RecordReader {
     /// A reader of records written with this Avro schema.
     ///
     /// # Errors
-    /// When the schema is not of a record, or has a type that tables do not have.
+    /// When the schema is not of a record, is too large, or has a type that tables do not have.
     pub fn new(id: u32, avro: &str) -> Result<Self, SchemaError> {
-        let record = record_name(avro).map_err(SchemaError::Unreadable)?;
+        let record = record_name(avro)?;
         let decoder = decoder(id, avro).map_err(SchemaError::Unreadable)?;
         if decoder.schema().fields().is_empty() {
             return Err(SchemaError::Unreadable("the record has no fields".to_owned()));
@@ -126,7 +128,13 @@ fn decode_exactly(decoder: &mut Decoder, frames: &[&[u8]]) -> Result<Option<Reco
     }
 }
 
+/// A decoder of records written with a schema. The text comes from a stranger, as their bytes do.
 fn decoder(id: u32, avro: &str) -> Result<Decoder, String> {
+    catch_unwind(|| build_decoder(id, avro))
+        .unwrap_or_else(|_| Err("the decoder panicked on the schema".to_owned()))
+}
+
+fn build_decoder(id: u32, avro: &str) -> Result<Decoder, String> {
     let mut store = SchemaStore::new_with_type(FingerprintAlgorithm::Id);
     let schema = AvroSchema::new(avro.to_owned());
     store.set(Fingerprint::Id(id), schema).map_err(|error| error.to_string())?;
@@ -137,8 +145,15 @@ fn decoder(id: u32, avro: &str) -> Result<Decoder, String> {
         .map_err(|error| error.to_string())
 }
 
-fn record_name(avro: &str) -> Result<String, String> {
-    let schema: serde_json::Value = serde_json::from_str(avro).map_err(|e| e.to_string())?;
+/// Full name of the record that a schema is of.
+///
+/// # Errors
+/// When the schema is not of a record, or is larger than a decoder may be made of.
+pub fn record_name(avro: &str) -> Result<String, SchemaError> {
+    bounded(avro).and_then(|schema| name_of(&schema)).map_err(SchemaError::Unreadable)
+}
+
+fn name_of(schema: &Value) -> Result<String, String> {
     if schema["type"] != "record" {
         return Err("it is not of a record".to_owned());
     }
