@@ -75,7 +75,7 @@ impl Window {
         self.records.len() >= rules.rows
             || self.bytes >= rules.bytes
             || waited(self.first_record, rules.after)
-            || waited(self.first_move, IDLE)
+            || (self.records.is_empty() && waited(self.first_move, IDLE))
     }
 
     /// Whether nothing moved.
@@ -166,6 +166,17 @@ mod tests {
         assert!(!window.is_empty());
         window.clear();
         assert!(window.is_empty() && !window.is_due(&RULES, begin + Duration::from_secs(90)));
+    }
+
+    #[test]
+    fn a_record_waits_as_long_as_the_rules_say() {
+        let rules = FlushRules { after: Duration::from_secs(300), ..RULES };
+        let (begin, second) = (Instant::now(), Duration::from_secs(1));
+        let mut window = Window::default();
+        window.push(record(1), begin);
+        window.advance(&span(0, 1), begin).unwrap();
+        assert!(!window.is_due(&rules, begin + rules.after - second));
+        assert!(window.is_due(&rules, begin + rules.after));
     }
 
     #[test]
