@@ -19,7 +19,8 @@ use plan::files_to_merge;
 /// Commits between two checkpoints. Readers replay at most so many entries of the log.
 const CHECKPOINT_EVERY: u64 = 100;
 
-/// How often files that no version refers to any more are looked for. They are kept for a week.
+/// How often files that no version refers to any more are looked for. They are kept for a week; what a dead writer
+/// has left beside its place, for a day.
 const VACUUM_EVERY: Duration = Duration::from_secs(24 * 3600);
 
 /// Remembers what was done for one table.
@@ -64,7 +65,9 @@ async fn checkpoint(table: &Table) -> anyhow::Result<()> {
 }
 
 async fn vacuum(table: &mut Table) -> anyhow::Result<()> {
+    let swept = table.sweep()?;
     let (_, removed) = table.delta().clone().vacuum().with_mode(VacuumMode::Full).await?;
-    tracing::info!(table = table.name(), files = removed.files_deleted.len(), "vacuumed");
+    let files = removed.files_deleted.len();
+    tracing::info!(table = table.name(), files, swept, "vacuumed");
     table.reload().await
 }

@@ -327,3 +327,17 @@ fn another_cluster_stops_it_for_good() {
         other => panic!("it must not go on: {other:?}"),
     }
 }
+
+#[test]
+fn a_partition_that_the_topic_was_given_later_is_found_again() {
+    let kitchen = Kitchen::new();
+    let mut inbox = kitchen.inbox(100);
+    inbox.positions().unwrap();
+    let mut later = batch(0, &placed(1));
+    let partition = ORDER_EVENTS.partitions + 1;
+    later.records[0].partition = partition;
+    later.spans[0].partition = partition;
+    inbox.take(later).unwrap();
+    inbox.stop().unwrap();
+    assert_eq!(positions(&mut kitchen.inbox(100)), [(partition, 2)]);
+}

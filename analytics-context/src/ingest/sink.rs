@@ -70,6 +70,9 @@ impl Sink {
         self.window.clear();
         let source = Source { cluster: cluster.to_owned(), topic: self.topic.to_owned() };
         let mut table = Table::open(lake, source, &self.schema).await?;
+        // A topic may have grown since it was declared.
+        let known = table.highest_partition().map_or(0, |highest| highest + 1);
+        self.partitions = self.partitions.max(known);
         let mut positions = Vec::new();
         for partition in 0..self.partitions {
             if let Some(stored) = table.position(partition).await? {
@@ -125,7 +128,7 @@ impl Sink {
         }
         let table = self.table.as_mut().context("the table has not been opened")?;
         let advances = self.window.advances();
-        // A topic may have grown since it was declared: from now on these are looked up as well.
+        // From now on these are looked up as well, though no row may tell of them.
         let highest = advances.iter().map(|advance| advance.partition + 1).max().unwrap_or(0);
         self.partitions = self.partitions.max(highest);
 

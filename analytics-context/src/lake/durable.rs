@@ -4,11 +4,13 @@
 //! moved into its place, and the folder synced: once a write returns it is there, and a file that
 //! can be seen is whole.
 
+use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::ops::Range;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -208,12 +210,44 @@ fn stage(sync: &dyn FileSync, path: &FilePath, payload: &PutPayload) -> io::Resu
             Err(error) => return Err(error),
         }
     };
-    for part in payload {
-        file.write_all(part)?;
-    }
+    let written = payload.iter().try_for_each(|part| file.write_all(part));
     drop(file);
-    sync.file(&staged)?;
-    Ok(staged)
+    match written.and_then(|()| sync.file(&staged)) {
+        Ok(()) => Ok(staged),
+        Err(error) => {
+            // A full disk is not to be filled with what no listing shows.
+            drop(std::fs::remove_file(&staged));
+            Err(error)
+        }
+    }
+}
+
+/// Removes what writers that died have left beside its place, in a folder and all below it, once it has not been
+/// written to for so long. How many files that were.
+///
+/// # Errors
+/// When a folder cannot be read or a file not be removed.
+pub fn sweep(folder: &FilePath, unused_for: Duration) -> io::Result<usize> {
+    let mut swept = 0;
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let known = entry.metadata()?;
+        if known.is_dir() {
+            swept += sweep(&entry.path(), unused_for)?;
+        } else if is_staged(&entry.file_name())
+            && known.modified()?.elapsed().is_ok_and(|unused| unused >= unused_for)
+        {
+            std::fs::remove_file(entry.path())?;
+            swept += 1;
+        }
+    }
+    Ok(swept)
+}
+
+/// Whether this is the name of a file beside its place.
+fn is_staged(name: &OsStr) -> bool {
+    let attempt = name.to_str().and_then(|name| name.rsplit_once('#'));
+    attempt.is_some_and(|(_, digits)| digits.parse::<u64>().is_ok())
 }
 
 /// Creates what is missing of a path, and syncs each folder that got a new entry.
@@ -243,3 +277,6 @@ fn into_store_error(error: io::Error, path: String) -> object_store::Error {
         _ => object_store::Error::Generic { store: "DurableFileSystem", source },
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,15 +9,18 @@ mod merge;
 mod schema;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use arrow::datatypes::SchemaRef;
 use deltalake_core::DeltaTable;
 use deltalake_core::protocol::SaveMode;
+use serde_json::Value;
 
+use super::durable::sweep;
 use super::files::STATISTICS;
 use super::layout::{Lake, table_name};
-use crate::projection::{DATE, TableSchema};
+use crate::projection::{DATE, PARTITION, TableSchema};
 
 pub use commit::{Advance, CommitError};
 pub use merge::LiveFile;
@@ -34,6 +37,9 @@ pub struct Source {
 
 /// The property that tells a table's source.
 const CLUSTER: &str = "takeaway.cluster";
+
+/// How long a file may be written to before it is moved into its place. It takes seconds.
+const STAGED_FOR: Duration = Duration::from_secs(24 * 3600);
 
 /// A table, as of the version last seen.
 pub struct Table {
@@ -135,6 +141,27 @@ impl Table {
     /// The table for reading and maintenance, as of the version last seen.
     pub fn delta(&self) -> &DeltaTable {
         &self.delta
+    }
+
+    /// The highest partition that has a row, as the files' statistics tell.
+    pub fn highest_partition(&self) -> Option<i32> {
+        let state = self.delta.snapshot().ok()?;
+        let highest = |stats: String| {
+            let stats: Value = serde_json::from_str(&stats).ok()?;
+            i32::try_from(stats["maxValues"][PARTITION].as_i64()?).ok()
+        };
+        state.log_data().into_iter().filter_map(|file| highest(file.stats()?)).max()
+    }
+
+    /// Removes what dead writers have left in the table's folder that no version and no listing shows. How many files
+    /// that were.
+    ///
+    /// # Errors
+    /// When the folder is not a local one, or cannot be changed.
+    pub fn sweep(&self) -> anyhow::Result<usize> {
+        let folder = self.delta.table_url().to_file_path();
+        let folder = folder.map_err(|()| anyhow::anyhow!("the table is in no folder"))?;
+        sweep(&folder, STAGED_FOR).context("cannot remove what dead writers have left")
     }
 
     /// Looks again: forgets what was seen and reads the newest version.

@@ -1,5 +1,8 @@
 //! Upkeep over a hundred commits, on a lake in a temporary folder.
 
+use std::fs::File;
+use std::time::{Duration, SystemTime};
+
 use super::Maintenance;
 use crate::lake::{Advance, Lake, Source, Table, Upkeep as _, columns_of_files};
 use crate::projection::samples::{ORDER_V1, placed_v1};
@@ -15,6 +18,9 @@ async fn the_log_is_checkpointed_and_small_files_are_merged() {
     let mut projector = Projector::new("orders.v1", &schema.record);
     projector.learn(1, ORDER_V1);
     let mut maintenance = Maintenance::default();
+    let litter = lake.folder("orders.v1").join("_delta_log/00000000000000000001.json#1");
+    let two_days = Duration::from_secs(2 * 24 * 3600);
+    File::create(&litter).unwrap().set_modified(SystemTime::now() - two_days).unwrap();
     for offset in 0..105 {
         let value = placed_v1(1, offset);
         let record = Record { partition: 0, offset, timestamp_ms: Some(0), payload: Some(&value) };
@@ -25,6 +31,7 @@ async fn the_log_is_checkpointed_and_small_files_are_merged() {
         assert!(table.files() < 50);
     }
     assert!(lake.folder("orders.v1").join("_delta_log/_last_checkpoint").exists());
+    assert!(!litter.exists(), "a dead writer has left it");
 
     let mut again = Table::find(&lake, source).await.unwrap().unwrap();
     assert_eq!(again.position(0).await.unwrap(), Some(105));
