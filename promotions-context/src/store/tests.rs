@@ -167,6 +167,22 @@ fn a_record_of_another_cluster_is_another_record() {
 }
 
 #[test]
+fn what_a_lost_cluster_left_can_be_told_apart_each_time_one_is_lost() {
+    let readme = include_str!("../../README.md");
+    let statement = readme.lines().find(|line| line.starts_with("UPDATE dead_letter")).unwrap();
+    let (_directory, store) = new_store();
+    let mut writer = store.writer().unwrap();
+    let tx = writer.begin().unwrap();
+    keep_cluster(&tx, "kitchen").unwrap();
+    for moment in ["2026-11-23", "2026-11-24"] {
+        assert!(!is_blocked(&tx, &poison(6).origin, b"dumplings-1").unwrap(), "{moment}");
+        assert!(append_dead_letter(&tx, &poison(5)).unwrap(), "{moment}");
+        tx.execute(&statement.replace("'now'", &format!("'{moment}'")), []).unwrap();
+    }
+    assert!(append_dead_letter(&tx, &poison(5)).unwrap());
+}
+
+#[test]
 fn a_position_moves_only_from_where_it_stands() {
     let (_directory, store) = new_store();
     let mut writer = store.writer().unwrap();
