@@ -2,14 +2,15 @@
 //! campaign and order? It holds all events in memory: a command for people and tests, not a loop.
 
 mod compare;
+mod topic;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use chassis::kafka::scan::{Isolation, scan};
 use chassis::kafka::{Incoming, KafkaConfig};
-use schemas::{DecodeError, Decoder, RegistryAddress, RegistryClient, VoucherEvent, topics};
+use schemas::{RegistryAddress, RegistryClient, topics};
 use tokio::runtime::Handle;
 
 use crate::config::DatabaseUrl;
@@ -18,6 +19,7 @@ use crate::store::journal::{JournalRow, read_journal_after};
 use crate::store::vouchers::count_vouchers;
 use crate::store::{Reader, Store};
 use compare::{Facts, Origin, differences};
+use topic::Topic;
 
 /// Rows read from the journal at a time.
 const PAGE: u32 = 10_000;
@@ -59,9 +61,9 @@ fn run_blocking(
     let started = Instant::now();
     loop {
         // The topics first: whatever is on them must be in the journal by then.
-        let published = read_topics(&subject.kafka, &registry, runtime)?;
+        let (published, mut found) = read_topics(&subject.kafka, &registry, runtime)?;
         let journal = read_journal(&reader)?;
-        let mut found = differences(&journal, &published);
+        found.extend(differences(&journal, &published));
         let (vouchers, pairs) = count_vouchers(&reader)?;
         if vouchers != pairs {
             found.push(format!("{vouchers} vouchers for {pairs} pairs of campaign and order"));
@@ -111,16 +113,10 @@ fn read_topics(
     kafka: &KafkaConfig,
     registry: &RegistryClient,
     runtime: &Handle,
-) -> anyhow::Result<Facts> {
-    let mut facts = Facts::default();
-    let mut decoder = Decoder::new();
-    scan(kafka, topics::VOUCHER_EVENTS.name, Isolation::Committed, |record| {
-        let event = decode(&mut decoder, &record, registry, runtime).with_context(|| {
-            format!("{}/{} offset {}", record.topic, record.partition, record.offset)
-        })?;
-        facts.add_event(event);
-        Ok(())
-    })?;
+) -> anyhow::Result<(Facts, Vec<String>)> {
+    let mut topic = Topic::new(registry, runtime);
+    scan(kafka, topics::VOUCHER_EVENTS.name, Isolation::Committed, |record| topic.take(&record))?;
+    let Topic { mut facts, strange, .. } = topic;
     scan(kafka, topics::PROMOTIONS_ORDER_DLQ.name, Isolation::Committed, |record| {
         facts.dead_letters.push(Origin {
             topic: header(&record, "dlq.topic"),
@@ -129,27 +125,7 @@ fn read_topics(
         });
         Ok(())
     })?;
-    Ok(facts)
-}
-
-fn decode(
-    decoder: &mut Decoder<VoucherEvent>,
-    record: &Incoming,
-    registry: &RegistryClient,
-    runtime: &Handle,
-) -> anyhow::Result<VoucherEvent> {
-    let payload = record.payload.as_deref().context("the record has no value")?;
-    let event = match decoder.decode(payload) {
-        Err(DecodeError::UnknownSchema(id)) => {
-            decoder.add(id, &runtime.block_on(registry.schema_by_id(id))?)?;
-            decoder.decode(payload)?
-        }
-        decoded => decoded?,
-    };
-    if record.key.as_deref() != Some(event.voucher_id.as_bytes()) {
-        bail!("the key is not the id of the voucher {}", event.voucher_id);
-    }
-    Ok(event)
+    Ok((facts, strange))
 }
 
 /// The last header of this name: those of a dead letter follow those of its origin.
