@@ -93,8 +93,8 @@ pub trait Inbox: Send + 'static {
     }
 
     /// Whether nothing is left undone of what failed in [`Inbox::take`] or [`Inbox::tick`]. Asked after each that
-    /// succeeds. One that stores what it takes at once need not answer; one that buffers says no until what
-    /// could not be stored is.
+    /// succeeds. One that stores what it takes at once need not answer: the loop remembers which partitions it could
+    /// not take. One that buffers says no until what could not be stored is.
     fn has_recovered(&self) -> bool {
         true
     }

@@ -145,7 +145,7 @@ fn admin(kafka: &Kafka) -> AdminClient<DefaultClientContext> {
 }
 
 /// Publishes each of `records`, its payload its place from 1 on, in one transaction.
-fn publish_raw(kafka: &Kafka, topic: &str, records: Vec<(i32, OwnedHeaders)>) {
+pub fn publish_raw(kafka: &Kafka, topic: &str, records: Vec<(i32, OwnedHeaders)>) {
     let producer = producer(&kafka.relay_config(), "raw");
     producer.begin_transaction().unwrap();
     for (place, (partition, headers)) in (1_i32..).zip(records) {

@@ -7,7 +7,7 @@ use metrics::counter;
 use tracing::{debug, info, warn};
 
 use super::session::{Refusal, Session};
-use super::{ConsumerConfig, Failure, Inbox};
+use super::{ConsumerConfig, Failure, Inbox, Span};
 use crate::backoff::Backoff;
 use crate::http::Check;
 use crate::shutdown::Shutdown;
@@ -28,8 +28,8 @@ const MISFITS: u32 = 5;
 /// Hands every record of `config.topics` to `inbox` until `shutdown`; blocks, so it needs an OS
 /// thread of its own.
 ///
-/// `health` is ready while the partitions are assigned and the inbox has recovered from its last failure, and says
-/// what is missing otherwise.
+/// `health` is ready while the partitions are assigned and the inbox has recovered from its failures, each partition
+/// beyond where it failed, and says what is missing otherwise.
 ///
 /// # Errors
 ///
@@ -75,6 +75,8 @@ fn begin(
     match Session::begin(config, &stored) {
         Ok(session) => {
             attempts.misfits = 0;
+            // What failed may have been stored all the same.
+            attempts.left.retain(|span| !session.is_beyond(span));
             Ok(session)
         }
         Err(Refusal::NotYet(error)) => Err(Failure::Retry(error)),
@@ -126,18 +128,20 @@ fn hand_over(
             let count = records.len() as u64;
             let batch = session.batch(records).map_err(Failure::Retry)?;
             if !batch.spans.is_empty() {
-                inbox.take(batch).inspect_err(|_| attempts.inbox_failed = true)?;
+                let spans = batch.spans.clone();
+                inbox.take(batch).inspect_err(|_| attempts.leave(spans))?;
+                attempts.left.retain(|span| !session.is_beyond(span));
                 records_total.increment(count);
                 batches_total.increment(1);
                 if inbox.has_recovered() {
-                    (attempts.failures, attempts.inbox_failed) = (0, false);
+                    attempts.recover();
                 }
             }
         }
         if is_due {
             inbox.tick().inspect_err(|_| attempts.inbox_failed = true)?;
             if attempts.inbox_failed && inbox.has_recovered() {
-                (attempts.failures, attempts.inbox_failed) = (0, false);
+                attempts.recover();
             }
             ticked = Instant::now();
         }
@@ -167,9 +171,26 @@ struct Attempts {
     misfits: u32,
     /// Whether the inbox failed and has not recovered yet.
     inbox_failed: bool,
+    /// Where it could not take a batch, each until it has taken that partition beyond where the batch began.
+    left: Vec<Span>,
 }
 
 impl Attempts {
+    /// The inbox could not take a batch that moves these partitions.
+    fn leave(&mut self, spans: Vec<Span>) {
+        self.inbox_failed = true;
+        let is_same =
+            |one: &Span, other: &Span| one.topic == other.topic && one.partition == other.partition;
+        self.left.retain(|left| !spans.iter().any(|span| is_same(left, span)));
+        self.left.extend(spans);
+    }
+
+    /// The inbox has left nothing undone of what it has taken.
+    fn recover(&mut self) {
+        self.failures = 0;
+        self.inbox_failed = !self.left.is_empty();
+    }
+
     /// Says that the consumer is ready, if it is more than a moment until the inbox fails again.
     fn show(&self, health: &Check) {
         if !self.inbox_failed {

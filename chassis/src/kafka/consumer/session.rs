@@ -148,6 +148,12 @@ impl Session {
         Ok(Batch { records, spans })
     }
 
+    /// Whether it stands beyond where this batch of a partition began, or reads that partition no more.
+    pub(super) fn is_beyond(&self, span: &Span) -> bool {
+        let read = self.at.iter().filter(|at| at.partition == span.partition);
+        read.filter(|at| at.topic == span.topic).all(|at| at.offset > span.from)
+    }
+
     /// Tells the group's offsets to Kafka, for displays of lag; nothing is ever read from there.
     pub(super) fn show_offsets(&self) -> anyhow::Result<()> {
         let mut offsets = TopicPartitionList::with_capacity(self.at.len());
