@@ -149,6 +149,36 @@ fn what_cannot_be_read_is_set_aside_with_its_cause_and_the_rest_flows_on() {
     }
 }
 
+/// Kafka would refuse what is published of them, and the relay try again for ever.
+#[test]
+fn ids_that_are_too_long_to_go_on_are_set_aside() {
+    let id = |bytes: usize| "n".repeat(bytes);
+    // The id of the event has two bytes more than that of the order.
+    for (bytes, expected) in [(1_022, None), (1_023, Some("too_long")), (900_000, Some("too_long"))]
+    {
+        let (_directory, store) = new_store();
+        let mut inbox = inbox(&store, registry());
+        inbox.take(batch(0, &[("noodles", event(&id(bytes), 4, completed()))])).unwrap();
+        let letters = dead_letters(&store);
+        let class = letters.first().map(|letter| &*letter.class);
+        assert_eq!((class, letters.len() as i64 + vouchers(&store)), (expected, 1), "{bytes}");
+    }
+}
+
+#[test]
+fn a_correlation_id_that_is_too_long_is_passed_over() {
+    for (bytes, expected) in [(1_024, "c".repeat(1_024)), (1_025, "rice".to_owned())] {
+        let (_directory, store) = new_store();
+        let mut inbox = inbox(&store, registry());
+        let mut rice = batch(0, &[("rice", event("rice", 4, completed()))]);
+        rice.records[0].headers = vec![("ce_correlationid".into(), vec![b'c'; bytes])];
+        inbox.take(rice).unwrap();
+        let rows = read_journal_after(&store.reader().unwrap(), 0, 10).unwrap();
+        let [(_, JournalRow::VoucherEvent(stored))] = &rows[..] else { panic!("{rows:?}") };
+        assert_eq!(stored.correlation_id, expected);
+    }
+}
+
 #[test]
 fn a_record_without_a_value_or_a_key_is_set_aside_too() {
     let (_directory, store) = new_store();
