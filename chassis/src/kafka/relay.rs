@@ -37,6 +37,7 @@ use crate::clock::Clock;
 use crate::shutdown::Shutdown;
 use crate::signal::Signal;
 pub use claim::claim;
+use gauges::Gauges;
 pub use once::publish_once;
 pub use page::{Draft, Page, Record};
 pub use progress::{Progress, find_progress, read_position, read_progress};
@@ -182,8 +183,10 @@ pub fn run_relay(
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
     let name = config.transactional_id.clone();
+    let gauges = Arc::new(Gauges::new(&name));
     let (done, ended) = mpsc::channel();
-    let owner = owner::Owner::new(config, journal, wake, clock, shutdown.clone());
+    let shown = (Arc::clone(&gauges), Arc::clone(&clock));
+    let owner = owner::Owner::new(config, journal, wake, clock, shutdown.clone(), gauges);
     // Commit blocks for as long as the broker is away. A thread of its own can be left behind.
     let thread = std::thread::Builder::new()
         .name("relay-io".to_string())
@@ -191,20 +194,23 @@ pub fn run_relay(
             let _ = done.send(owner.run());
         })
         .context("cannot start the relay's thread")?;
+    let (gauges, clock) = shown;
     let mut stopping: Option<Instant> = None;
-    loop {
+    let result = loop {
         match ended.recv_timeout(Duration::from_millis(50)) {
-            Ok(result) => return result,
+            Ok(result) => break result,
             Err(mpsc::RecvTimeoutError::Disconnected) => {
-                return thread.join().map_err(|panic| std::panic::resume_unwind(panic));
+                break thread.join().map_err(|panic| std::panic::resume_unwind(panic));
             }
             Err(mpsc::RecvTimeoutError::Timeout) if shutdown.is_cancelled() => {
                 if stopping.get_or_insert_with(Instant::now).elapsed() > STOP_GRACE {
                     warn!(relay = name, "Kafka is away: leaving the relay's transaction open");
-                    return Ok(());
+                    break Ok(());
                 }
             }
-            Err(mpsc::RecvTimeoutError::Timeout) => {}
+            Err(mpsc::RecvTimeoutError::Timeout) => gauges.look(Instant::now(), clock.now_us()),
         }
-    }
+    };
+    gauges.end();
+    result
 }

@@ -4,6 +4,8 @@
 use std::time::Duration;
 
 use chassis::http::Health;
+use chassis::kafka::relay::RelayConfig;
+use chassis::metrics::install;
 
 use crate::consumer::{Desk, consume};
 use crate::support::{
@@ -14,6 +16,8 @@ const GUESTS: [&str; 5] = ["ada", "alan", "edsger", "grace", "barbara"];
 
 #[test]
 fn relay_and_consumer_outlive_the_broker_and_stop_without_it() {
+    // Before anything is recorded.
+    install();
     let kafka = Kafka::of(Broker::start("kafka-outage-var", 4500));
     let topic = kafka.topic("orders", 3);
     let mut config = kafka.relay_config();
@@ -40,7 +44,12 @@ fn relay_and_consumer_outlive_the_broker_and_stop_without_it() {
     }
     kafka.kill();
     write(&journal, &topic);
+    // Whatever it was at: a transaction may wait for Kafka for as long as that is away.
+    wait_until("it shows that Kafka is away", || shown("connected", &config) == 0.0);
+    let age = shown("oldest_unpublished_seconds", &config);
+    wait_until("what waits grows older", || shown("oldest_unpublished_seconds", &config) > age);
     relay.stop().unwrap();
+    assert!(shown("behind_positions", &config).is_nan(), "it is nobody's any more");
     consumer.stop().unwrap();
     kafka.revive();
     let relay = Running::relay(&config, &journal);
@@ -50,6 +59,14 @@ fn relay_and_consumer_outlive_the_broker_and_stop_without_it() {
     consumer.stop().unwrap();
     assert_exactly_once(&desk.records(), journal.len());
     assert_exactly_once(&read_committed(&kafka.config, &topic), journal.len());
+}
+
+/// What the relay shows of itself.
+fn shown(name: &str, relay: &RelayConfig) -> f64 {
+    let begin = format!("relay_{name}{{relay=\"{}\"}} ", relay.transactional_id);
+    let text = install().render();
+    let value = text.lines().find_map(|line| line.strip_prefix(&begin)).unwrap();
+    value.parse().unwrap()
 }
 
 /// More rows than a few transactions hold, so that the kill finds one open.

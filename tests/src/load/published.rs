@@ -59,7 +59,9 @@ impl Relays {
         let sum = |name: &str| {
             let of_name = |line: &&str| line.starts_with(&format!("{name}{{"));
             let value = |line: &str| line.rsplit(' ').next()?.parse::<f64>().ok();
-            let values: Vec<f64> = metrics.lines().filter(of_name).filter_map(value).collect();
+            let values = metrics.lines().filter(of_name).filter_map(value);
+            // Of what others publish an instance knows nothing.
+            let values: Vec<f64> = values.filter(|value| !value.is_nan()).collect();
             (!values.is_empty()).then(|| values.iter().sum())
         };
         Some(Self { position: sum("relay_position")?, behind: sum("relay_behind_positions")? })
@@ -73,7 +75,8 @@ impl Relays {
 #[test]
 fn all_relays_count() {
     let metrics = "# TYPE relay_position gauge\nrelay_position{relay=\"a\"} 41\nrelay_position{relay=\"b\"} 1\n\
-                   relay_behind_positions{relay=\"a\"} 0\nrelay_behind_positions{relay=\"b\"} 3\n";
+                   relay_behind_positions{relay=\"a\"} 0\nrelay_behind_positions{relay=\"b\"} 3\n\
+                   relay_position{relay=\"c\"} NaN\nrelay_behind_positions{relay=\"c\"} NaN\n";
     let relays = Relays::read(metrics).expect("two relays");
     assert_eq!(relays, Relays { position: 42.0, behind: 3.0 });
     assert!(relays.is_behind());

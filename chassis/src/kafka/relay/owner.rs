@@ -51,7 +51,7 @@ struct Relay {
     config: RelayConfig,
     clock: Arc<dyn Clock>,
     shutdown: Shutdown,
-    gauges: Gauges,
+    gauges: Arc<Gauges>,
     /// Names this run in the progress topic, so that another live relay is recognised.
     run: String,
     /// Whether this run ever wrote to the progress topic.
@@ -71,8 +71,8 @@ impl<J: Journal> Owner<J> {
         wake: Signal,
         clock: Arc<dyn Clock>,
         shutdown: Shutdown,
+        gauges: Arc<Gauges>,
     ) -> Self {
-        let gauges = Gauges::new(&config.transactional_id);
         let run = uuid::Uuid::now_v7().to_string();
         let (claimed, failures) = (false, 0);
         let (position, before) = (None, None);
@@ -128,7 +128,7 @@ impl<J: Journal> Owner<J> {
                 return End::Refused(error.context("the journal failed"));
             }
             if rows.is_empty() {
-                self.relay.gauges.behind(0, 0);
+                self.relay.gauges.nothing_waits();
                 if let Some(end) = self.journal.end() {
                     return self.finish(session, position, end);
                 }
@@ -254,10 +254,10 @@ impl Relay {
 
     /// Shows how far behind `newest` it is before it publishes `rows`.
     fn show(&self, rows: &Page, newest: Option<i64>) {
-        let Some(oldest) = rows.iter().next() else { return self.gauges.behind(0, 0) };
+        let Some(oldest) = rows.iter().next() else { return self.gauges.nothing_waits() };
         let last = newest.or(rows.last_position()).unwrap_or(oldest.position);
-        let age_us = self.clock.now_us() - oldest.timestamp_ms * 1_000;
-        self.gauges.behind(last - self.published(), age_us);
+        let oldest_us = oldest.timestamp_ms * 1_000;
+        self.gauges.waits(last - self.published(), oldest_us, self.clock.now_us());
     }
 
     /// The first failure of a row is a warning; those that follow it are the same outage.
