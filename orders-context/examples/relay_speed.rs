@@ -217,6 +217,10 @@ impl Journal for Watched {
         self.journal.newest()
     }
 
+    fn earlier(&mut self, position: i64, rows: usize) -> anyhow::Result<i64> {
+        self.journal.earlier(position, rows)
+    }
+
     fn published(&mut self, position: i64, at_us: i64) -> anyhow::Result<()> {
         // Nobody waits for the last one.
         let _ = self.committed.send((position, at_us));

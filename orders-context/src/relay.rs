@@ -119,6 +119,10 @@ impl Journal for OrderJournal {
         Ok(())
     }
 
+    fn earlier(&mut self, position: i64, rows: usize) -> anyhow::Result<i64> {
+        Ok(until_available(|| self.reader.earlier(position, rows))?)
+    }
+
     fn begins_after(&self) -> i64 {
         self.generation.begins_after
     }

@@ -79,6 +79,12 @@ pub trait Journal: Send + 'static {
         Ok(None)
     }
 
+    /// The position that so many rows follow, up to `position`; one before the first where there are not so many. Who
+    /// takes over goes back in rows by it. The default is that of a journal whose positions have no gaps.
+    fn earlier(&mut self, position: i64, rows: usize) -> anyhow::Result<i64> {
+        Ok(position.saturating_sub(i64::try_from(rows)?))
+    }
+
     /// Whether this process may publish the journal, asked before and after each fencing; when it may
     /// not, the relay ends. Where several processes take turns: whoever may publish now, and fences
     /// after this one did, keeps this one from publishing ever after. So an answer from after the

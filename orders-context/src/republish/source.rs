@@ -88,6 +88,12 @@ impl Entries {
         self.entries.last().map(|(position, _)| *position)
     }
 
+    fn earlier(&self, position: i64, records: usize) -> i64 {
+        let end = self.entries.partition_point(|(at, _)| *at <= position);
+        let last = end.checked_sub(records + 1).and_then(|index| self.entries.get(index));
+        last.map_or(0, |(position, _)| *position)
+    }
+
     fn after(&self, position: i64, limit: usize) -> &[(i64, usize)] {
         let begin = self.entries.partition_point(|(at, _)| *at <= position);
         let end = self.entries.len().min(begin + limit);
@@ -144,6 +150,10 @@ impl Journal for Source {
             self.write(kept, *position, out)?;
         }
         Ok(())
+    }
+
+    fn earlier(&mut self, position: i64, rows: usize) -> anyhow::Result<i64> {
+        Ok(self.entries.earlier(position, rows))
     }
 
     fn is_ours(&self) -> bool {

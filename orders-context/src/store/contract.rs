@@ -155,6 +155,7 @@ macro_rules! store_contract {
             ]
             tombstones: [
                 a_tombstone_stands_once_where_it_was_set,
+                so_many_rows_and_tombstones_follow_an_earlier_position,
                 the_journal_itself_shows_no_tombstone,
                 what_is_known_of_an_order_ends_at_a_position,
                 of_many_who_bury_an_order_one_does,

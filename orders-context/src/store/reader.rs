@@ -59,6 +59,12 @@ pub trait JournalReader: Send {
         page: &mut ToPublish,
     ) -> Result<(), Error>;
 
+    /// The position that so many rows and tombstones to be published follow, up to `position`; 0 where there are not so many.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    fn earlier(&mut self, position: i64, rows: usize) -> Result<i64, Error>;
+
     /// What is known of these orders: their rows up to `position`, by order and sequence, and their
     /// tombstones, wherever these stand. Rows in compact history are not looked for.
     ///

@@ -59,6 +59,24 @@ pub async fn a_tombstone_stands_once_where_it_was_set(open: impl Fn() -> Arc<dyn
     }
 }
 
+pub async fn so_many_rows_and_tombstones_follow_an_earlier_position(
+    open: impl Fn() -> Arc<dyn Store>,
+) {
+    let store = open();
+    commit(&*store, vec![placed("order-1"), placed("order-2")]).await;
+    bury(&*store, &["order-1"]).await;
+    commit(&*store, vec![placed("order-3")]).await;
+    let mut reader = store.journal_reader().unwrap();
+    let all = read_by(&mut *reader, 100);
+    assert_eq!(all.len(), 4);
+    for (index, (position, _)) in all.iter().enumerate() {
+        for rows in 0..=5 {
+            let expected = index.checked_sub(rows).map_or(0, |earlier| all[earlier].0);
+            assert_eq!(reader.earlier(*position, rows).unwrap(), expected, "{rows} before {index}");
+        }
+    }
+}
+
 pub async fn the_journal_itself_shows_no_tombstone(open: impl Fn() -> Arc<dyn Store>) {
     let store = open();
     commit(&*store, vec![placed("order-1")]).await;

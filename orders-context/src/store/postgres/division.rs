@@ -152,6 +152,16 @@ impl JournalReader for Reader {
         Ok(())
     }
 
+    fn earlier(&mut self, position: i64, rows: usize) -> Result<i64, Error> {
+        let (pool, generation, shard) = (self.connection.pool(), self.generation, self.shard);
+        let look = async move |client: &Client| {
+            let (of_shard, Generation { number, shards, .. }) = (in_shard(generation), generation);
+            let values: [&(dyn ToSql + Sync); 3] = [&number, &shard, &shards];
+            tombstones::earlier(client, &of_shard, position, &values, rows).await
+        };
+        self.connection.wait(async move { ask(&pool, look).await })
+    }
+
     fn known_of(&mut self, order_ids: &[&str], position: i64) -> Result<ToPublish, Error> {
         tombstones::wait_for_known(&self.connection, order_ids, position)
     }

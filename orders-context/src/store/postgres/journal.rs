@@ -137,6 +137,14 @@ impl JournalReader for Reader {
         Ok(())
     }
 
+    fn earlier(&mut self, position: i64, rows: usize) -> Result<i64, Error> {
+        let pool = self.0.pool();
+        let look = async move |client: &Client| {
+            tombstones::earlier(client, "true", position, &[], rows).await
+        };
+        self.0.wait(async move { ask(&pool, look).await })
+    }
+
     fn known_of(&mut self, order_ids: &[&str], position: i64) -> Result<ToPublish, Error> {
         tombstones::wait_for_known(&self.0, order_ids, position)
     }

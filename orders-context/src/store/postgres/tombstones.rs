@@ -69,6 +69,25 @@ pub async fn read_to_publish(
     Ok(page)
 }
 
+/// See [`JournalReader::earlier`](crate::store::JournalReader::earlier), of what is within `condition`, whose `values`
+/// are numbered from 3.
+pub async fn earlier(
+    client: &Client,
+    condition: &str,
+    position: i64,
+    values: &[&(dyn ToSql + Sync)],
+    rows: usize,
+) -> Result<i64, Error> {
+    let which = format!("WHERE position <= $1 AND {condition}");
+    let sql = format!(
+        "SELECT position FROM journal {which} UNION ALL SELECT position FROM tombstones {which}
+         ORDER BY position DESC OFFSET $2 LIMIT 1"
+    );
+    let own: [&(dyn ToSql + Sync); 2] = [&position, &(rows as i64)];
+    let found = select(client, &sql, &[&own, values].concat()).await?;
+    found.first().map_or(Ok(0), |row| get(row, 0))
+}
+
 /// See [`JournalReader::known_of`](crate::store::JournalReader::known_of). Blocks.
 pub fn wait_for_known(
     connection: &Connection,

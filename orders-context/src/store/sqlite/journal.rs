@@ -38,6 +38,15 @@ impl JournalReader for Reader {
         tombstones::read_to_publish(&mut self.0, position, limit, page)
     }
 
+    fn earlier(&mut self, position: i64, rows: usize) -> Result<i64, Error> {
+        let sql = "SELECT position FROM journal WHERE position <= ?1
+             UNION ALL SELECT position FROM tombstones WHERE position <= ?1
+             ORDER BY position DESC LIMIT 1 OFFSET ?2";
+        let mut statement = self.0.prepare_cached(sql)?;
+        let found = statement.query_row(params![position, rows as i64], |row| row.get(0));
+        Ok(found.optional()?.unwrap_or(0))
+    }
+
     fn known_of(&mut self, order_ids: &[&str], position: i64) -> Result<ToPublish, Error> {
         tombstones::known_of(&mut self.0, order_ids, position)
     }

@@ -122,13 +122,14 @@ impl<J: Journal> Owner<J> {
     /// next of its producer in the same partition, and others may have come since.
     fn reach_back(&mut self, mut after: i64, since_ms: Option<i64>) -> anyhow::Result<i64> {
         let Some(since_ms) = since_ms else { return Ok(after) };
-        let (begins, step) = (self.journal.begins_after(), self.relay.config.batch as i64);
+        let (begins, step) = (self.journal.begins_after(), self.relay.config.batch);
         let mut first = Page::default();
         for _ in 0..FAR {
             if after <= begins {
                 break;
             }
-            after = begins.max(after - step);
+            let earlier = self.journal.earlier(after, step).context("the journal failed")?;
+            after = earlier.clamp(begins, after - 1);
             self.read_into(&mut first, after, 1)?;
             let oldest = first.iter().next().map(|row| row.timestamp_ms);
             first.clear();

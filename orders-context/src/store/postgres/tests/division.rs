@@ -58,6 +58,9 @@ async fn each_row_is_read_in_the_shard_of_its_order() {
             let rows = read(&mut *reader);
             assert!(rows.iter().all(|row| generation.shard_of(&row.order_id) == shard));
             assert_eq!(reader.end(), None, "it has no end yet");
+            let last = rows.last().expect("a row").position;
+            let earlier = rows.iter().nth_back(2).map_or(0, |row| row.position);
+            assert_eq!(reader.earlier(last, 2).unwrap(), earlier, "of its own rows");
             seen += rows.len();
         }
         assert_eq!(seen, 40, "of {shards} shards");
