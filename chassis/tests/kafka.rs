@@ -15,6 +15,8 @@ mod consumer;
 mod idle;
 #[path = "kafka/letters.rs"]
 mod letters;
+#[path = "kafka/lost.rs"]
+mod lost;
 #[path = "kafka/outage.rs"]
 mod outage;
 #[path = "kafka/partly.rs"]

@@ -16,6 +16,7 @@ mod translate;
 
 use crate::leases::Held;
 use crate::store::{Error, Generation, JournalReader, ToPublish, Tombstone};
+use anyhow::ensure;
 use chassis::backoff::Backoff;
 use chassis::kafka::relay::{Journal, Page};
 use page::Orders;
@@ -121,6 +122,18 @@ impl Journal for OrderJournal {
 
     fn earlier(&mut self, position: i64, rows: usize) -> anyhow::Result<i64> {
         Ok(until_available(|| self.reader.earlier(position, rows))?)
+    }
+
+    fn begin_anew(&mut self) -> anyhow::Result<()> {
+        // A generation is opened once Kafka holds positions of the one before.
+        let is_whole =
+            self.generation.begins_after == 0 && !until_available(|| self.reader.has_archived())?;
+        ensure!(
+            is_whole,
+            "Kafka holds less than was published, no position at all: it was lost and made anew. \
+             Run `orders republish` and `orders republish --state`, then start anew"
+        );
+        Ok(())
     }
 
     fn begins_after(&self) -> i64 {

@@ -7,23 +7,23 @@
 //! a progress key of its own, in the same transactions: killed and called again with the same arguments it goes
 //! on where it was, and each record is written once.
 
+mod place;
 mod source;
 
 use crate::domain::Timestamp;
 use crate::relay::records::{Records, SchemaIds};
 use crate::relay::shards::relay_config;
 use crate::store::{Division, Generation, Store};
-use anyhow::{Context, bail, ensure};
+use anyhow::{bail, ensure};
 use chassis::clock::{Clock, parse_rfc3339};
-use chassis::kafka::relay::{
-    RelayConfig, claim, find_progress, publish_once, read_progress, run_relay,
-};
+use chassis::kafka::relay::{RelayConfig, claim, find_progress, publish_once, run_relay};
 use chassis::kafka::scan::ranges;
 use chassis::kafka::{Headers, KafkaConfig, Outgoing};
 use chassis::shutdown::Shutdown;
 use chassis::signal::Signal;
+use place::Place;
 use schemas::Topic;
-use schemas::topics::{ORDER_EVENTS, ORDER_STATES, ORDERS_RELAY, ORDERS_REPUBLISH};
+use schemas::topics::{ORDER_EVENTS, ORDER_STATES, ORDERS_REPUBLISH};
 use source::{Entries, Source};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -197,7 +197,7 @@ impl Republish {
         // Up to here nothing is added any more, so that a run that goes on leaves nothing out.
         let published = positions.into_iter().min().unwrap_or(0);
         let entries = self.entries(request, |_, position| position <= published)?;
-        self.publish(request, None, entries, "orders-republish", || true)
+        self.publish(request, None, entries, "orders-republish")
     }
 
     /// Into the relays' topic, in their place.
@@ -205,23 +205,22 @@ impl Republish {
         let shards = 0..generation.shards;
         let relays: Vec<RelayConfig> =
             shards.map(|shard| relay_config(&self.kafka, shard)).collect();
-        let claim =
-            |relay: &RelayConfig| Ok(claim(relay, &self.owner)?.max(generation.begins_after));
-        let positions = relays.iter().map(claim).collect::<anyhow::Result<Vec<i64>>>()?;
+        let otherwise = place::otherwise(&self.kafka, &*self.store)?;
+        let claim = |relay| {
+            let position = claim(relay, &self.owner, otherwise)?.max(generation.begins_after);
+            Ok((relay, position))
+        };
+        // The first shard's at last: where that is there, all are.
+        let claimed = relays.iter().rev().map(claim).collect::<anyhow::Result<Vec<_>>>()?;
         let mut records = 0;
-        for (relay, published) in relays.iter().zip(positions) {
+        for (relay, published) in claimed {
             let shard = relay.shard;
             let is_of_shard = |order_id: &str, position| {
                 generation.shard_of(order_id) == shard && position <= published
             };
             let entries = self.entries(request, is_of_shard)?;
-            let (kafka, owner) = (self.kafka.clone(), self.owner.clone());
-            let is_claimed = move || {
-                let found = read_progress(&kafka, ORDERS_RELAY.name, shard);
-                found.is_ok_and(|found| found.is_some_and(|progress| progress.owner == owner))
-            };
-            let name = relay.transactional_id.clone();
-            records += self.publish(request, Some(shard), entries, &name, is_claimed)?;
+            let name = &relay.transactional_id;
+            records += self.publish(request, Some(shard), entries, name)?;
         }
         Ok(records)
     }
@@ -249,14 +248,14 @@ impl Republish {
         self.runtime.block_on(reading)
     }
 
-    /// Publishes `entries` as one run, in the place that `transactional_id` names, as long as it `is_ours`.
+    /// Publishes `entries` as one run, in the place that `transactional_id` names; as long as nobody takes over, where that
+    /// is the place of a shard's relay.
     fn publish(
         &self,
         request: &Request,
         shard: Option<i32>,
         entries: Entries,
         transactional_id: &str,
-        is_ours: impl Fn() -> bool + Send + 'static,
     ) -> anyhow::Result<usize> {
         let (records, Some(end)) = (entries.len(), entries.end()) else { return Ok(0) };
         let relay = RelayConfig {
@@ -270,23 +269,21 @@ impl Republish {
                 &[request.target()],
             )
         };
+        let place = shard.map(|shard| Arc::new(Place::new(&self.kafka, shard, &self.owner)));
         let source = Source {
             entries,
             what: request.what,
             records: Records::new(self.schema_ids)?.into(request.target()),
             store: Arc::clone(&self.store),
             runtime: self.runtime.clone(),
-            is_ours: Box::new(is_ours),
+            place: place.clone(),
         };
         let clock = Arc::clone(&self.clock);
         run_relay(relay, source, Signal::new(), clock, Shutdown::new())?;
-        let reached = self.progress(request, shard)?.context("nothing was published")?;
+        let reached = self.progress(request, shard)?.unwrap_or(0);
         if reached < end {
-            bail!(
-                "a relay has taken over at position {reached} of {end}: its events stand where others belong. \
-                 Stop every `orders serve`, empty {} and begin anew with --again",
-                request.target()
-            );
+            let cause = place.map_or("call it again".to_owned(), |at| at.cause(request.target()));
+            bail!("it ended at position {reached} of {end}: {cause}");
         }
         Ok(records)
     }

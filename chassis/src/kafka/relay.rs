@@ -85,6 +85,12 @@ pub trait Journal: Send + 'static {
         Ok(position.saturating_sub(i64::try_from(rows)?))
     }
 
+    /// Asked when Kafka holds no position of any shard: whether all that there ever was to publish can be read here, so that
+    /// it may be published from the beginning. An error, which ends the relay, says what to do instead.
+    fn begin_anew(&mut self) -> anyhow::Result<()> {
+        Ok(())
+    }
+
     /// Whether this process may publish the journal, asked before and after each fencing; when it may
     /// not, the relay ends. Where several processes take turns: whoever may publish now, and fences
     /// after this one did, keeps this one from publishing ever after. So an answer from after the

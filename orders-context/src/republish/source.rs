@@ -4,6 +4,7 @@
 //! Then the rows themselves, a page at a time, wherever they are by then.
 
 use super::What;
+use super::place::Place;
 use crate::domain::{Order, evolve};
 use crate::relay::records::Records;
 use crate::relay::{times::Times, to_event};
@@ -114,7 +115,8 @@ pub(super) struct Source {
     pub(super) records: Records,
     pub(super) store: Arc<dyn Store>,
     pub(super) runtime: Handle,
-    pub(super) is_ours: Box<dyn Fn() -> bool + Send>,
+    /// The relay's, that it is written in, if it is.
+    pub(super) place: Option<Arc<Place>>,
 }
 
 impl Source {
@@ -157,7 +159,7 @@ impl Journal for Source {
     }
 
     fn is_ours(&self) -> bool {
-        (self.is_ours)()
+        self.place.as_ref().is_none_or(|place| place.is_ours())
     }
 
     fn end(&self) -> Option<i64> {

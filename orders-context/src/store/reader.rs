@@ -65,6 +65,12 @@ pub trait JournalReader: Send {
     /// When the database does not answer.
     fn earlier(&mut self, position: i64, rows: usize) -> Result<i64, Error>;
 
+    /// Whether orders have left the journal for compact history.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    fn has_archived(&mut self) -> Result<bool, Error>;
+
     /// What is known of these orders: their rows up to `position`, by order and sequence, and their
     /// tombstones, wherever these stand. Rows in compact history are not looked for.
     ///

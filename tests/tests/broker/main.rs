@@ -8,6 +8,7 @@ mod evolution;
 mod guide;
 mod kit;
 mod lake;
+mod lost;
 mod republish;
 mod secured;
 mod support;

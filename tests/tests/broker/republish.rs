@@ -21,17 +21,17 @@ use system_tests::stack::Stack;
 use system_tests::topic::records;
 use tokio::task::{block_in_place, spawn_blocking};
 
-const PARTS: &[&str] = &["kafka", "registry", "mail", "orders"];
+pub(super) const PARTS: &[&str] = &["kafka", "registry", "mail", "orders"];
 const COPY: &str = "orders.order.events.copy";
 
 /// How long readers may take to see what was committed.
 const SHOWN_WITHIN: Duration = Duration::from_secs(10);
 
 /// How long anything may take before it counts as missing.
-const LIMIT: Duration = Duration::from_secs(60);
+pub(super) const LIMIT: Duration = Duration::from_secs(60);
 
 /// Brings an order as far as those decisions do; its id.
-async fn order(api: &Api, decisions: &[&str]) -> Result<String> {
+pub(super) async fn order(api: &Api, decisions: &[&str]) -> Result<String> {
     let restaurant = unique("trattoria");
     api.put_restaurant(&restaurant, &trattoria(None)).await?;
     let dinner = dinner(&restaurant, &unique("ada"), "ada@example.org");
@@ -46,9 +46,9 @@ async fn order(api: &Api, decisions: &[&str]) -> Result<String> {
 }
 
 /// What a reader sees of a record, wherever it stands in its partition.
-type Seen = (i32, Option<Vec<u8>>, Option<Vec<u8>>, Vec<(String, Vec<u8>)>, Option<i64>);
+pub(super) type Seen = (i32, Option<Vec<u8>>, Option<Vec<u8>>, Vec<(String, Vec<u8>)>, Option<i64>);
 
-async fn seen(addresses: &Addresses, topic: &str) -> Result<Vec<Seen>> {
+pub(super) async fn seen(addresses: &Addresses, topic: &str) -> Result<Vec<Seen>> {
     let kafka = KafkaConfig::named(&addresses.kafka, "republish-test");
     // What was committed just now; what a process that was killed has left open stays so.
     block_in_place(|| settles(&kafka, topic, SHOWN_WITHIN))?;
@@ -60,12 +60,12 @@ async fn seen(addresses: &Addresses, topic: &str) -> Result<Vec<Seen>> {
 }
 
 /// The last record of each key.
-async fn last_of_each(addresses: &Addresses) -> Result<BTreeMap<Vec<u8>, Seen>> {
+pub(super) async fn last_of_each(addresses: &Addresses) -> Result<BTreeMap<Vec<u8>, Seen>> {
     let seen = seen(addresses, ORDER_STATES.name).await?;
     Ok(seen.into_iter().map(|seen| (seen.1.clone().unwrap_or_default(), seen)).collect())
 }
 
-fn orders(addresses: &Addresses, arguments: &[&str]) -> Result<String> {
+pub(super) fn orders(addresses: &Addresses, arguments: &[&str]) -> Result<String> {
     block_in_place(|| run(addresses, "orders", arguments))
 }
 

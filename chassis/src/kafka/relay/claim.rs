@@ -13,14 +13,14 @@ use crate::shutdown::Shutdown;
 /// How long Kafka may take to answer.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Fences the relay that `config` describes and writes its position anew, unchanged, as `owner`'s: the position.
-/// Until another's name stands there, no relay has taken over since; one that does writes its own before it
-/// publishes, and one that was running refuses to go on. Blocks.
+/// Fences the relay that `config` describes and writes its position anew, unchanged, as `owner`'s: the position, or
+/// `otherwise` where Kafka holds none. Until another's name stands there, no relay has taken over since; one that does
+/// writes its own before it publishes, and one that was running refuses to go on. Blocks.
 ///
 /// # Errors
 ///
 /// When Kafka does not answer within 30 seconds, or a broker has left a transaction of the relay open.
-pub fn claim(config: &RelayConfig, owner: &str) -> anyhow::Result<i64> {
+pub fn claim(config: &RelayConfig, owner: &str, otherwise: i64) -> anyhow::Result<i64> {
     let session = Session::open(config, &Shutdown::new())?;
     let begun = Instant::now();
     while let Fencing::NotYet(cause) = session.fence(LIMIT)? {
@@ -35,7 +35,7 @@ pub fn claim(config: &RelayConfig, owner: &str) -> anyhow::Result<i64> {
         config.transactional_id
     );
     let found = find_progress(&config.kafka, topic, shard, &config.key())?;
-    let unchanged = found.unwrap_or(Progress::new(0, 0, owner)).by(owner);
+    let unchanged = found.unwrap_or(Progress::new(otherwise, otherwise, owner)).by(owner);
     session.publish(&Page::default(), &unchanged)?;
     Ok(unchanged.position)
 }

@@ -6,7 +6,7 @@
 //! any transaction that it does not show. So nobody reads beyond the bound, whether they know of it or
 //! not, and neither locks nor the consent of those who read are needed.
 
-use super::journal::{Connection, FIRST, HORIZON, newest, wait_for_next};
+use super::journal::{Connection, FIRST, HORIZON, newest, wait_for_archived, wait_for_next};
 use super::read::select;
 use super::rows::{JOURNAL, get, journal_row};
 use super::{ask, tombstones};
@@ -160,6 +160,10 @@ impl JournalReader for Reader {
             tombstones::earlier(client, &of_shard, position, &values, rows).await
         };
         self.connection.wait(async move { ask(&pool, look).await })
+    }
+
+    fn has_archived(&mut self) -> Result<bool, Error> {
+        wait_for_archived(&self.connection)
     }
 
     fn known_of(&mut self, order_ids: &[&str], position: i64) -> Result<ToPublish, Error> {

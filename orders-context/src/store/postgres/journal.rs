@@ -145,6 +145,10 @@ impl JournalReader for Reader {
         self.0.wait(async move { ask(&pool, look).await })
     }
 
+    fn has_archived(&mut self) -> Result<bool, Error> {
+        wait_for_archived(&self.0)
+    }
+
     fn known_of(&mut self, order_ids: &[&str], position: i64) -> Result<ToPublish, Error> {
         tombstones::wait_for_known(&self.0, order_ids, position)
     }
@@ -178,6 +182,16 @@ pub fn wait_for_next(connection: &Connection, position: i64) -> Result<Option<i6
         rows.first().map_or(Ok(None), |row| get(row, 0))
     };
     connection.wait(async move { ask(&pool, read).await })
+}
+
+/// As [`JournalReader::has_archived`] has it.
+pub fn wait_for_archived(connection: &Connection) -> Result<bool, Error> {
+    let pool = connection.pool();
+    let look = async move |client: &Client| {
+        let rows = select(client, "SELECT EXISTS (SELECT FROM archive)", &[]).await?;
+        rows.first().map_or(Ok(false), |row| get(row, 0))
+    };
+    connection.wait(async move { ask(&pool, look).await })
 }
 
 pub async fn newest(client: &Client) -> Result<i64, Error> {

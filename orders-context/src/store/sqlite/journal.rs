@@ -47,6 +47,11 @@ impl JournalReader for Reader {
         Ok(found.optional()?.unwrap_or(0))
     }
 
+    fn has_archived(&mut self) -> Result<bool, Error> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM archive)";
+        Ok(self.0.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
+    }
+
     fn known_of(&mut self, order_ids: &[&str], position: i64) -> Result<ToPublish, Error> {
         tombstones::known_of(&mut self.0, order_ids, position)
     }

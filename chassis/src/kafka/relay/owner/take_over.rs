@@ -8,9 +8,9 @@ use super::super::progress::{Progress, find_progress_in};
 use super::super::readback::unseen;
 use super::super::session::{Fencing, Session};
 use super::super::settled::left_open;
-use super::super::{Journal, Page};
+use super::super::{Journal, Page, RelayConfig};
 use super::{End, FENCE_LIMIT, Owner};
-use crate::kafka::open::{oldest_open, open};
+use crate::kafka::open::{oldest_open, open, partitions_of};
 use crate::kafka::settings::Isolation;
 use anyhow::{Context as _, anyhow, ensure};
 use tracing::{info, warn};
@@ -46,16 +46,8 @@ impl<J: Journal> Owner<J> {
         }
         let open_since_ms = self.close_leftovers(session).map_err(End::Again)?;
         let said = self.ask_progress().map_err(End::Again)?;
-        let is_own = |progress: &Option<Progress>| {
-            progress.as_ref().is_some_and(|progress| progress.owner == self.relay.run)
-        };
-        if self.relay.claimed && !is_own(&said.committed) && !is_own(&said.written) {
-            return Err(End::Refused(anyhow!(
-                "another live process publishes as {}: stop one of the two",
-                self.relay.config.transactional_id
-            )));
-        }
-        let is_claimed = is_own(&said.committed);
+        self.check_position(&said)?;
+        let is_claimed = self.is_own(said.committed.as_ref());
         let (after, position) = self.last_written(&said);
         self.check_journal(position).map_err(End::Refused)?;
         let after = self.reach_back(after, open_since_ms).map_err(End::Refused)?;
@@ -72,6 +64,48 @@ impl<J: Journal> Owner<J> {
         self.tell()?;
         info!(relay = self.relay.config.transactional_id, position, "The relay has taken over");
         Ok(())
+    }
+
+    fn is_own(&self, progress: Option<&Progress>) -> bool {
+        progress.is_some_and(|progress| progress.owner == self.relay.run)
+    }
+
+    /// Where this run has published, its position is still there. Where no shard's is, Kafka has lost what was published, or
+    /// never had any of it: only a journal that still has everything may go on.
+    fn check_position(&mut self, said: &Said) -> Result<(), End> {
+        let (committed, written) = (said.committed.as_ref(), said.written.as_ref());
+        let is_there = committed.or(written).is_some();
+        let relay = self.relay.config.transactional_id.clone();
+        if self.relay.claimed && is_there && !self.is_own(committed) && !self.is_own(written) {
+            return Err(End::Refused(anyhow!(
+                "another live process publishes as {relay}: stop one of the two"
+            )));
+        }
+        if !is_there
+            && let Err(cause) = self.journal.begin_anew()
+            && self.knows_no_shard().map_err(End::Again)?
+        {
+            return Err(End::Refused(cause));
+        }
+        if self.relay.claimed && !is_there {
+            return Err(End::Refused(anyhow!(
+                "no position of {relay} is in Kafka any more, which was lost and made anew: \
+                 a new start publishes its journal from the beginning"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Whether no shard has a position in Kafka.
+    fn knows_no_shard(&self) -> anyhow::Result<bool> {
+        let RelayConfig { kafka, progress_topic, .. } = &self.relay.config;
+        for (topic, shard) in partitions_of(kafka, [&**progress_topic])? {
+            let (isolation, key) = (Isolation::Uncommitted, shard.to_string());
+            if find_progress_in(isolation, kafka, &topic, shard, &key)?.is_some() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     fn fence(&mut self, session: &Session) -> Result<(), End> {

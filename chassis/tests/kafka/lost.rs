@@ -1,0 +1,89 @@
+//! Kafka was lost and made anew: the position is gone that said what is published.
+
+use std::time::Duration;
+
+use anyhow::bail;
+use chassis::kafka::relay::{Journal, Page, RelayConfig, claim, read_position};
+use rdkafka::producer::{BaseRecord, Producer as _};
+
+use crate::support::{
+    Kafka, Notebook, Running, assert_exactly_once, read_committed, settle, wait_until,
+};
+use crate::topics::producer;
+
+/// A journal whose first rows went elsewhere once they were published.
+struct Shortened(Notebook);
+
+impl Journal for Shortened {
+    fn read_after(&mut self, position: i64, limit: usize, out: &mut Page) -> anyhow::Result<()> {
+        self.0.read_after(position, limit, out)
+    }
+
+    fn begin_anew(&mut self) -> anyhow::Result<()> {
+        bail!("publish the others again")
+    }
+
+    fn published(&mut self, position: i64, at_us: i64) -> anyhow::Result<()> {
+        Journal::published(&mut self.0, position, at_us)
+    }
+}
+
+fn run(config: &RelayConfig, notes: &Notebook) -> Running {
+    Running::relay_of(config, Shortened(notes.clone()), &notes.wake)
+}
+
+/// Writes that there is no position of shard 0, as another's transaction which fences the relay.
+fn forget(config: &RelayConfig) {
+    let other = producer(config, "");
+    other.begin_transaction().unwrap();
+    let gone = BaseRecord::<_, [u8]>::to(&config.progress_topic).partition(0).key("0");
+    other.send(gone).unwrap();
+    other.commit_transaction(Duration::from_secs(10)).unwrap();
+    settle(&config.kafka, &config.progress_topic);
+}
+
+#[test]
+fn a_journal_that_has_not_everything_is_not_published_from_its_beginning() {
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("orders", 1);
+    let progress_topic = kafka.topic("progress-of-two", 2);
+    let config = RelayConfig { progress_topic, ..kafka.relay_config() };
+    let notes = Notebook::default();
+    notes.write(&topic, ["ada", "alan"]);
+    let error = run(&config, &notes).end().unwrap_err().to_string();
+    assert_eq!(error, "publish the others again");
+    assert_exactly_once(&read_committed(&config.kafka, &topic), 0);
+
+    // Who has published all of it says so, and the relay goes on behind it.
+    assert_eq!(claim(&config, "a tool", 2).unwrap(), 2);
+    assert_eq!(claim(&config, "a tool", 7).unwrap(), 2, "only where there is none");
+    notes.write(&topic, ["edsger"]);
+    let relay = run(&config, &notes);
+    notes.wait_published();
+    relay.stop().unwrap();
+    assert_eq!(read_committed(&config.kafka, &topic).len(), 1);
+
+    // A shard that is new beside others begins at its beginning.
+    let name = kafka.name("relay-of-another-shard");
+    let other = RelayConfig { shard: 1, transactional_id: name, ..config };
+    let relay = run(&other, &notes);
+    wait_until("the new shard is published", || {
+        read_position(&other.kafka, &other.progress_topic, 1).unwrap() == Some(3)
+    });
+    relay.stop().unwrap();
+}
+
+#[test]
+fn a_running_relay_says_that_its_position_is_gone() {
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("orders", 1);
+    let config = kafka.relay_config();
+    let notes = Notebook::default();
+    notes.write(&topic, ["ada", "alan"]);
+    let relay = Running::relay(&config, &notes);
+    notes.wait_published();
+    forget(&config);
+    notes.write(&topic, ["edsger"]);
+    let error = relay.end().unwrap_err().to_string();
+    assert!(error.contains("no position of") && error.contains("made anew"), "{error}");
+}

@@ -1,0 +1,72 @@
+//! Kafka is lost with everything in it. What had moved to compact history by then is published again too, before
+//! anybody goes on as if nothing had been there. On a stack of its own.
+
+use std::fs::read_to_string;
+
+use anyhow::{Result, ensure};
+use schemas::topics::{ORDER_EVENTS, ORDER_STATES, ORDERS_RELAY, ORDERS_REPUBLISH};
+use system_tests::addresses::Addresses;
+use system_tests::api::Api;
+use system_tests::eventually::eventually;
+use system_tests::python::python;
+use system_tests::stack::{Settings, Stack, await_end};
+use tokio::task::{block_in_place, spawn_blocking};
+
+use crate::republish::{LIMIT, PARTS, last_of_each, order, orders, seen};
+
+/// An order at rest moves to compact history as soon as that is looked at.
+const SETTINGS: Settings = &[("ORDERS_ARCHIVE_AFTER_MS", "200")];
+
+/// Waits until that many orders are in compact history.
+async fn archived(addresses: &Addresses, orders: usize) -> Result<()> {
+    let expected = format!("orders_archived_total {orders}");
+    eventually("orders in compact history", LIMIT, async || {
+        let metrics = reqwest::get(format!("{}/metrics", addresses.orders)).await?.text().await?;
+        Ok(metrics.lines().any(|line| line == expected).then_some(()))
+    })
+    .await
+}
+
+/// All that orders writes is gone, positions included.
+fn lose(addresses: &Addresses) -> Result<()> {
+    for topic in [ORDER_EVENTS, ORDER_STATES, ORDERS_RELAY, ORDERS_REPUBLISH] {
+        block_in_place(|| python("delete_topic.py", &[&addresses.kafka, topic.name]))?;
+    }
+    orders(addresses, &["topics", "apply"])?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_kafka_is_filled_again_before_anybody_goes_on() -> Result<()> {
+    let start = || Stack::start_told("lost", 18_700, PARTS, SETTINGS);
+    let stack = spawn_blocking(start).await??;
+    let addresses = stack.addresses();
+    let api = Api::of(addresses)?;
+    for decisions in [&["accept", "complete"][..], &["accept", "complete"], &["accept"]] {
+        order(&api, decisions).await?;
+    }
+    archived(addresses, 2).await?;
+    let before = seen(addresses, ORDER_EVENTS.name).await?;
+    let states = last_of_each(addresses).await?;
+    ensure!(before.len() >= 8 && states.len() == 3, "{} events", before.len());
+    block_in_place(|| stack.kill("orders"))?;
+    lose(addresses)?;
+
+    // Ready or not: it ends as soon as it was to publish.
+    let _ = block_in_place(|| stack.up(&["orders"]));
+    block_in_place(|| await_end(stack.pid("orders")?))?;
+    let log = read_to_string(stack.log("orders"))?;
+    ensure!(log.contains("Kafka holds less than was published"), "{log}");
+    ensure!(seen(addresses, ORDER_EVENTS.name).await?.is_empty(), "it published a part");
+
+    orders(addresses, &["republish", "--state"])?;
+    orders(addresses, &["republish"])?;
+    ensure!(seen(addresses, ORDER_EVENTS.name).await? == before, "everything, as it was");
+    ensure!(last_of_each(addresses).await? == states, "the last states are what they were");
+
+    block_in_place(|| stack.up(&["orders"]))?;
+    order(&api, &["accept", "complete"]).await?;
+    let said = orders(addresses, &["verify"])?;
+    ensure!(said.contains("clean") && said.contains("4 states"), "{said}");
+    Ok(())
+}
