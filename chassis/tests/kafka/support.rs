@@ -51,11 +51,17 @@ impl Broker {
         assert!(output.status.success(), "deploy/local {command}: {text}");
     }
 
+    /// Sends that signal to the broker; its process id.
+    fn signal(&self, name: &str) -> String {
+        let pid = std::fs::read_to_string(self.var.join("run/kafka.pid")).unwrap();
+        let sent = Command::new("kill").args(["-s", name, pid.trim()]).status().unwrap();
+        assert!(sent.success());
+        pid
+    }
+
     /// Kills the broker as a crash would.
     fn kill(&self) {
-        let pid = std::fs::read_to_string(self.var.join("run/kafka.pid")).unwrap();
-        let killed = Command::new("kill").args(["-9", pid.trim()]).status().unwrap();
-        assert!(killed.success());
+        let pid = self.signal("KILL");
         // Until the process is gone its port is taken.
         let program = Path::new("/proc").join(pid.trim()).join("exe");
         let start = Instant::now();
@@ -113,6 +119,16 @@ impl Kafka {
     /// Kills the broker as a crash would. Only for brokers that nobody else uses.
     pub fn kill(&self) {
         self.broker.as_ref().unwrap().kill();
+    }
+
+    /// Stops the broker where it stands, connections and all. Only for brokers that nobody else uses.
+    pub fn freeze(&self) {
+        self.broker.as_ref().unwrap().signal("STOP");
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        self.broker.as_ref().unwrap().signal("CONT");
     }
 
     /// Starts the broker again.
