@@ -38,7 +38,7 @@ fn key_of(order_id: &str, customer: &str) -> String {
     format!("{}{order_id}", key_scope(customer))
 }
 
-fn erasure(id: &str, person: Person) -> Erasure {
+pub fn erasure(id: &str, person: Person) -> Erasure {
     Erasure {
         erasure_id: id.to_owned(),
         person: Some(person),

@@ -126,7 +126,8 @@ async fn look_at_restaurants(
 }
 
 /// What is erased and its count go in one statement, and so in one transaction. A customer's keys stand
-/// together; what follows a space is '!'.
+/// together; what follows a space is '!'. No plan reads what a restaurant says of itself unless it is theirs:
+/// another's may be damaged.
 const ERASE: &str = "WITH theirs AS (
         SELECT * FROM unnest($1::text[], $2::text[]) AS theirs (order_id, customer_id)),
     gone AS (DELETE FROM contacts USING theirs
@@ -139,7 +140,8 @@ const ERASE: &str = "WITH theirs AS (
         SELECT * FROM unnest($3::text[], $4::text[]) AS at_restaurants (restaurant_id, mail)),
     of_restaurants AS (UPDATE restaurants SET data = (data::jsonb - 'mail')::text
         FROM at_restaurants WHERE restaurants.restaurant_id = at_restaurants.restaurant_id
-            AND data::jsonb ->> 'mail' = mail RETURNING 1)
+            AND CASE WHEN restaurants.restaurant_id = at_restaurants.restaurant_id
+                THEN data::jsonb ->> 'mail' = mail END RETURNING 1)
     UPDATE erasures SET orders = orders + (SELECT count(*) FROM gone),
         contacts = contacts + (SELECT count(*) FROM gone) + (SELECT count(*) FROM of_restaurants),
         keys = keys + (SELECT count(*) FROM unlocked)

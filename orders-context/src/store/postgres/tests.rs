@@ -13,13 +13,15 @@ mod versions;
 
 use super::Postgres;
 use crate::domain::tests::mother::{EVENING, after};
+use crate::domain::{MailAddress, Restaurant};
 use crate::store::contract::endpoints::{add, endpoint, house};
-use crate::store::contract::erasing::what_is_damaged_is_passed_over;
+use crate::store::contract::erasing::{erasure, pass, what_is_damaged_is_passed_over};
 use crate::store::contract::listing::what_is_unreadable_has_its_place;
 use crate::store::contract::reading::who_is_readable;
 use crate::store::contract::{commit, placed, placed_at, rosa, store_contract};
 use crate::store::{
-    Commit, Contact, Deliveries, Error, JournalReader, JournalRow, Store, TaskChange, TaskState,
+    Commit, Contact, Deliveries, Error, JournalReader, JournalRow, Person, Store, TaskChange,
+    TaskState,
 };
 use server::Place;
 use std::sync::Arc;
@@ -77,6 +79,26 @@ async fn one_damaged_value_stops_no_erasure() {
     let place = Place::migrated();
     let spoil = async |sql: &str| place.client().await.batch_execute(sql).await.unwrap();
     what_is_damaged_is_passed_over(|| Arc::new(place.store()), spoil).await;
+}
+
+/// Whichever plan the server makes of it.
+#[tokio::test]
+async fn a_damaged_restaurant_stops_no_erasure_of_anothers_address() {
+    let place = Place::migrated();
+    let store = place.store();
+    for number in 0..50 {
+        let mail = Some(MailAddress(format!("chef-{number}@example.org")));
+        let restaurant_id = format!("restaurant-{number}");
+        let restaurant = Restaurant { restaurant_id, mail, ..house() };
+        store.put_restaurant(restaurant).await.unwrap();
+    }
+    let damage = "UPDATE restaurants SET data = '{' WHERE restaurant_id = 'restaurant-7'; ANALYZE";
+    place.client().await.batch_execute(damage).await.unwrap();
+    let theirs = erasure("erasure-1", Person::Mail("chef-8@example.org".to_owned()));
+    store.ask_erasure(theirs.clone()).await.unwrap();
+    assert_eq!(pass(&store, &theirs).await.1, ["restaurant-7"]);
+    let erased = store.restaurant("restaurant-8".to_owned()).await.unwrap().expect("it is there");
+    assert_eq!(erased.mail, None);
 }
 
 #[tokio::test]
