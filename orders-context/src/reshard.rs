@@ -3,7 +3,7 @@
 //! One statement in the database is the whole change; instances carry it out. So this may be killed
 //! at any moment and called again, and running instances need not be restarted.
 
-use crate::relay::shards::published;
+use crate::relay::shards::{ask_published, require_whole};
 use crate::store::{Resharded, Store};
 use anyhow::{Context, bail, ensure};
 use chassis::kafka::KafkaConfig;
@@ -19,8 +19,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// sentence that says what was done.
 ///
 /// # Errors
-/// When the topic of positions has too few partitions, another change is under way, or the relays
-/// do not come to the end of what was before in time: they go on then.
+/// When the topic of positions has too few partitions or is another journal's, another change is under way,
+/// or the relays do not come to the end of what was before in time: they go on then.
 pub async fn reshard(
     store: Arc<dyn Store>,
     kafka: KafkaConfig,
@@ -31,6 +31,9 @@ pub async fn reshard(
     let has_partition =
         tokio::task::spawn_blocking(move || read_position(&checked, ORDERS_RELAY.name, shards - 1));
     has_partition.await?.context("run `orders topics apply` first")?;
+    // What begins with a new generation counts as written.
+    let published = ask_published(&kafka, store.division().await?.active).await?;
+    require_whole(&*store, &published).await?;
     let outcome = store.reshard(shards).await?;
     if let Resharded::UnderWay(other) = outcome {
         bail!("a change to {other} relays is under way: wait for its end (orders reshard {other})");
@@ -44,8 +47,8 @@ pub async fn reshard(
                 _ => format!("the journal is published by {shards} relays"),
             });
         };
-        let (kafka, active) = (kafka.clone(), division.active);
-        let positions = tokio::task::spawn_blocking(move || published(&kafka, active)).await??;
+        let active = division.active;
+        let positions = ask_published(&kafka, active).await?;
         let behind = positions.iter().filter(|position| **position < next.begins_after).count();
         ensure!(
             began.elapsed() < wait,

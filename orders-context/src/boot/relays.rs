@@ -2,7 +2,7 @@
 
 use crate::config::{Config, Database};
 use crate::leases::Leases;
-use crate::relay::shards::Shards;
+use crate::relay::shards::{Shards, ask_published, begin};
 use crate::store::{MOST_SHARDS, Store};
 use anyhow::Context;
 use chassis::clock::Clock;
@@ -32,11 +32,12 @@ pub struct Relays {
 }
 
 impl Relays {
-    /// Relays as `config` says. A journal without an event is divided at once as it says; later that
-    /// is `orders reshard`.
+    /// Relays as `config` says. A journal without an event is divided at once as it says, if Kafka answers
+    /// and nothing was published; later that is `orders reshard`.
     ///
     /// # Errors
-    /// When the database does not answer, or an address is none.
+    /// When the database does not answer, an address is none, or Kafka says that more was published than
+    /// the journal holds.
     pub async fn of(
         config: &Config,
         store: Arc<dyn Store>,
@@ -46,7 +47,9 @@ impl Relays {
             Database::Sqlite(_) => (1, LOOKS_EVERY),
             Database::Postgres(_) => (MOST_SHARDS, LOOKS_FOR_OTHERS_EVERY),
         };
-        divide(&store, config.relay_shards).await?;
+        let active = store.division().await.context("the number of relays")?.active;
+        let published = ask_published(&config.kafka, active).await;
+        begin(&*store, published, config.relay_shards).await?;
         let number = store.division().await.context("the number of relays")?.active.shards;
         let registry = RegistryClient::at(&config.registry)?;
         let kafka = config.kafka.clone();
@@ -90,21 +93,4 @@ impl Relays {
         }
         Ok(())
     }
-}
-
-async fn divide(store: &Arc<dyn Store>, wanted: Option<i32>) -> anyhow::Result<()> {
-    let division = store.division().await?;
-    let latest = division.next.unwrap_or(division.active).shards;
-    let Some(wanted) = wanted.filter(|wanted| *wanted != latest) else { return Ok(()) };
-    let mut reader = store.journal_reader()?;
-    if tokio::task::spawn_blocking(move || reader.newest()).await?? > 0 {
-        tracing::warn!(
-            wanted,
-            shards = latest,
-            "ORDERS_RELAY_SHARDS is for a new journal: `orders reshard` changes this one"
-        );
-        return Ok(());
-    }
-    store.reshard(wanted).await?;
-    Ok(())
 }

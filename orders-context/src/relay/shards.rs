@@ -202,3 +202,74 @@ pub fn published(kafka: &KafkaConfig, generation: Generation) -> anyhow::Result<
     };
     (0..generation.shards).map(of).collect()
 }
+
+/// The same for who may not block.
+///
+/// # Errors
+/// As [`published`].
+pub async fn ask_published(kafka: &KafkaConfig, active: Generation) -> anyhow::Result<Vec<i64>> {
+    let kafka = kafka.clone();
+    tokio::task::spawn_blocking(move || published(&kafka, active)).await?
+}
+
+/// Before anything is written to a journal: that it is the one that was `published`, and that a new one is divided
+/// as `wanted`. Neither, where Kafka does not say what was: a relay asks again when it takes over.
+///
+/// # Errors
+/// It is another journal, or the database does not answer.
+pub async fn begin(
+    store: &dyn Store,
+    published: anyhow::Result<Vec<i64>>,
+    wanted: Option<i32>,
+) -> anyhow::Result<()> {
+    match published {
+        Ok(published) => {
+            require_whole(store, &published).await?;
+            divide(store, wanted).await
+        }
+        Err(error) => {
+            let error = format!("{error:#}");
+            tracing::warn!(
+                error,
+                "Kafka does not say what is published: the journal is not compared, nor divided"
+            );
+            Ok(())
+        }
+    }
+}
+
+async fn divide(store: &dyn Store, wanted: Option<i32>) -> anyhow::Result<()> {
+    let division = store.division().await?;
+    let latest = division.next.unwrap_or(division.active).shards;
+    let Some(wanted) = wanted.filter(|wanted| *wanted != latest) else { return Ok(()) };
+    if newest(store).await? > 0 {
+        tracing::warn!(
+            wanted,
+            shards = latest,
+            "ORDERS_RELAY_SHARDS is for a new journal: `orders reshard` changes this one"
+        );
+        return Ok(());
+    }
+    store.reshard(wanted).await?;
+    Ok(())
+}
+
+async fn newest(store: &dyn Store) -> anyhow::Result<i64> {
+    let mut journal = store.journal_reader()?;
+    Ok(tokio::task::spawn_blocking(move || journal.newest()).await??)
+}
+
+/// Refuses a journal that ends before what was `published`: it is another one, or an earlier state of its own.
+/// To be asked before anything is written to it, which may move its end beyond that.
+///
+/// # Errors
+/// It is so, or the database does not answer.
+pub async fn require_whole(store: &dyn Store, published: &[i64]) -> anyhow::Result<()> {
+    let (newest, furthest) = (newest(store).await?, published.iter().copied().max().unwrap_or(0));
+    ensure!(
+        furthest <= newest,
+        "orders were published up to {furthest}, but this journal ends at {newest}: it is another one, or \
+         was copied to where orders went on, or restored from before"
+    );
+    Ok(())
+}

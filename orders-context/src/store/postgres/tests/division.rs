@@ -3,6 +3,7 @@
 use super::horizon::write_late;
 use super::server::{LIMIT, Place};
 use crate::domain::tests::mother::EVENING;
+use crate::relay::shards::begin;
 use crate::store::contract::{commit, placed};
 use crate::store::postgres::division::ASK_FOR_END_EVERY;
 use crate::store::{
@@ -123,6 +124,20 @@ async fn a_generation_begins_where_the_one_before_ends() {
     all.sort_by_key(|row| row.position);
     assert_eq!(ids(&all), ["order-2", "order-3"]);
     assert!(all.iter().all(|row| row.position > next.begins_after));
+}
+
+/// The place where a generation begins counts as written: of another journal it would hide that it is one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_journal_is_divided_where_nothing_was_published() {
+    let place = Place::migrated();
+    let store = place.store();
+    let next = async || store.division().await.unwrap().next.map(|next| next.shards);
+    let refused = begin(&store, Ok(vec![7]), Some(3)).await.unwrap_err().to_string();
+    assert!(refused.contains("published up to 7, but this journal ends at 0"), "{refused}");
+    begin(&store, Err(anyhow::anyhow!("Kafka is away")), Some(3)).await.expect("orders are taken");
+    assert_eq!(next().await, None);
+    begin(&store, Ok(vec![0]), Some(3)).await.expect("nothing was published");
+    assert_eq!(next().await, Some(3));
 }
 
 /// A transaction that was under way when the generation began belongs to the one before.
