@@ -9,6 +9,8 @@ mod pipeline;
 pub mod pool;
 
 pub use address::{Address, AddressError};
-pub use migrate::{Migrated, VersionError, migrate, require_version};
+pub use migrate::{
+    Migrated, VersionError, is_compatible, migrate, require_compatible, require_version,
+};
 pub use pipeline::{Sending, pipelined};
 pub use pool::{Client, Pool};

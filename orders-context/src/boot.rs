@@ -227,10 +227,12 @@ pub async fn require_left(database: &Database) -> anyhow::Result<()> {
     }
 }
 
-/// Brings the tables of the store up to date, whichever version they have; what was done.
+/// Brings the tables of the store up to date, whichever version they have; what was done, and which
+/// instances may go on.
 ///
 /// # Errors
-/// When it does not answer, belongs to a newer version, or a migration fails.
+/// When it does not answer, belongs to a newer version, is used by instances that could not go on, or a
+/// migration fails.
 pub async fn migrate_store(database: &Database) -> anyhow::Result<String> {
     match database {
         Database::Sqlite(path) => {
@@ -239,11 +241,15 @@ pub async fn migrate_store(database: &Database) -> anyhow::Result<String> {
         }
         Database::Postgres(address) => {
             let migrated = Postgres::migrate(address).await;
-            let Migrated { from, to } = migrated
+            let Migrated { from, to, compatible_from } = migrated
                 .with_context(|| format!("cannot migrate the orders database {address}"))?;
-            Ok(match from == to {
-                true => format!("{address}: up to date at version {to}"),
-                false => format!("{address}: migrated from version {from} to {to}"),
+            Ok(match from {
+                _ if from == to => format!("{address}: up to date at version {to}"),
+                0 => format!("{address}: migrated to version {to}"),
+                _ => format!(
+                    "{address}: migrated from version {from} to {to}, for instances of version \
+                     {compatible_from} and later"
+                ),
             })
         }
     }

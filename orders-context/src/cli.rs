@@ -40,7 +40,8 @@ pub struct Cli {
 enum Command {
     /// Run the context: HTTP API, tasks, deadlines, relay.
     Serve,
-    /// Bring the tables of the database up to date. Safe to repeat, and beside running instances.
+    /// Bring the tables of the database up to date, and say which instances may go on. Safe to repeat; what
+    /// running instances could not go on with is refused, and nothing done.
     Migrate,
     /// Kafka topics that orders owns.
     #[command(subcommand)]

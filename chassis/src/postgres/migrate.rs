@@ -1,4 +1,8 @@
 //! Brings a database to the present version of its tables.
+//!
+//! A migration that begins with the line [`EXPANDS`] leaves all that programs of the version before it
+//! need. The database remembers with each version the oldest program that can use it, so a program knows
+//! of tables that are newer than itself whether it may go on with them.
 
 use tokio_postgres::error::Error;
 
@@ -7,6 +11,15 @@ use super::pool::Client;
 /// Held while migrating, so that two who migrate at once take turns. Any number, the same for ever.
 const LOCK: i64 = 0x7461_6b65_6177_6179;
 
+/// How a migration begins beside which programs of the version before may go on.
+const EXPANDS: &str = "-- Expands.";
+
+/// The version, and the oldest whose programs can use it: tables from before that was remembered are for
+/// their own alone.
+const NEWEST: &str = "SELECT version,
+        coalesce((to_jsonb(newest) ->> 'compatible_from')::bigint, version)
+    FROM schema_versions AS newest ORDER BY version DESC LIMIT 1";
+
 /// What a migration run did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Migrated {
@@ -14,6 +27,8 @@ pub struct Migrated {
     pub from: usize,
     /// The version now.
     pub to: usize,
+    /// The oldest version whose programs may go on.
+    pub compatible_from: usize,
 }
 
 /// Why a database is not, and cannot be brought to, the version that a program needs. It is as it
@@ -55,12 +70,12 @@ pub enum VersionError {
 
 /// Runs the migrations that the database does not have yet, each in a transaction of its own
 /// together with the version it leads to. Several may be called at once: each migration runs once.
-/// A migration that shipped is never edited; add another.
+/// A migration that shipped is never edited; add another. Tables that are newer and can be used are
+/// left as they are.
 ///
 /// # Errors
-/// The database is newer than `migrations`, or one of them failed and left no trace.
+/// The database is too new for `migrations`, or one of them failed and left no trace.
 pub async fn migrate(client: &mut Client, migrations: &[&str]) -> Result<Migrated, VersionError> {
-    let known = migrations.len();
     let mut from = None;
     loop {
         let tx = client.transaction().await?;
@@ -71,26 +86,37 @@ pub async fn migrate(client: &mut Client, migrations: &[&str]) -> Result<Migrate
             "CREATE TABLE IF NOT EXISTS schema_versions (
                 version     BIGINT PRIMARY KEY,
                 migrated_at TIMESTAMPTZ NOT NULL DEFAULT now()
-             )",
+             );
+             ALTER TABLE schema_versions ADD COLUMN IF NOT EXISTS compatible_from BIGINT",
         )
         .await?;
-        let found = version(&tx).await?;
-        let before = *from.get_or_insert(found);
-        if found > known {
-            return Err(VersionError::Newer { found, known });
-        }
-        let Some(migration) = migrations.get(found) else {
+        let found = Version::of(&tx).await?;
+        let before = *from.get_or_insert(found.number);
+        let Some(migration) = migrations.get(found.number) else {
+            found.require_for(migrations.len())?;
             tx.commit().await?;
-            return Ok(Migrated { from: before, to: known });
+            let (to, compatible_from) = (found.number, found.compatible_from);
+            return Ok(Migrated { from: before, to, compatible_from });
         };
-        let version = found + 1;
+        let version = found.number + 1;
         let ran = tx.batch_execute(migration).await;
         ran.map_err(|cause| VersionError::Failed { version, cause })?;
-        let insert = "INSERT INTO schema_versions (version) VALUES ($1)";
-        tx.execute(insert, &[&(version as i64)]).await?;
+        let oldest = if expands(migration) { found.compatible_from } else { version };
+        let insert = "INSERT INTO schema_versions (version, compatible_from) VALUES ($1, $2)";
+        tx.execute(insert, &[&(version as i64), &(oldest as i64)]).await?;
         tx.commit().await?;
         tracing::info!(version, "migrated the database");
     }
+}
+
+/// Whether programs that can use the database now can use it once it is migrated.
+///
+/// # Errors
+/// The database cannot say which version it has.
+pub async fn is_compatible(client: &Client, migrations: &[&str]) -> Result<bool, VersionError> {
+    let found = Version::found(client).await?.number;
+    let missing = migrations.get(found..).unwrap_or_default();
+    Ok(found == 0 || missing.iter().all(|migration| expands(migration)))
 }
 
 /// Checks that the database has exactly the version that `migrations` lead to.
@@ -98,21 +124,57 @@ pub async fn migrate(client: &mut Client, migrations: &[&str]) -> Result<Migrate
 /// # Errors
 /// It has an older or a newer one.
 pub async fn require_version(client: &Client, migrations: &[&str]) -> Result<(), VersionError> {
-    let known = migrations.len();
-    let exists = "SELECT to_regclass('schema_versions') IS NOT NULL";
-    let found = match client.query_one(exists, &[]).await?.try_get(0)? {
-        true => version(client).await?,
-        false => 0,
-    };
-    match found {
-        _ if found < known => Err(VersionError::Older { found, known }),
-        _ if found > known => Err(VersionError::Newer { found, known }),
-        _ => Ok(()),
+    let found = Version::found(client).await?;
+    Version { compatible_from: found.number, ..found }.require_for(migrations.len())
+}
+
+/// Checks that the database has the version that `migrations` lead to, or a newer one that a program which
+/// knows no more than these can use.
+///
+/// # Errors
+/// It has an older or a newer one.
+pub async fn require_compatible(client: &Client, migrations: &[&str]) -> Result<(), VersionError> {
+    Version::found(client).await?.require_for(migrations.len())
+}
+
+/// What the database says of its tables.
+#[derive(Clone, Copy, Default)]
+struct Version {
+    number: usize,
+    /// The oldest whose programs can use it.
+    compatible_from: usize,
+}
+
+impl Version {
+    /// Of one that was perhaps never migrated.
+    async fn found(client: &Client) -> Result<Self, Error> {
+        let exists = "SELECT to_regclass('schema_versions') IS NOT NULL";
+        match client.query_one(exists, &[]).await?.try_get(0)? {
+            true => Self::of(client).await,
+            false => Ok(Self::default()),
+        }
+    }
+
+    async fn of(client: &impl deadpool_postgres::GenericClient) -> Result<Self, Error> {
+        let Some(newest) = client.query_opt(NEWEST, &[]).await? else {
+            return Ok(Self::default());
+        };
+        let (number, oldest): (i64, i64) = (newest.try_get(0)?, newest.try_get(1)?);
+        let whole = |version: i64| usize::try_from(version).unwrap_or(usize::MAX);
+        Ok(Self { number: whole(number), compatible_from: whole(oldest) })
+    }
+
+    /// For a program that has so many migrations.
+    fn require_for(self, known: usize) -> Result<(), VersionError> {
+        let Self { number: found, compatible_from } = self;
+        match found {
+            _ if found < known => Err(VersionError::Older { found, known }),
+            _ if compatible_from > known => Err(VersionError::Newer { found, known }),
+            _ => Ok(()),
+        }
     }
 }
 
-async fn version(client: &impl deadpool_postgres::GenericClient) -> Result<usize, Error> {
-    let newest = "SELECT coalesce(max(version), 0) FROM schema_versions";
-    let version: i64 = client.query_one(newest, &[]).await?.try_get(0)?;
-    Ok(usize::try_from(version).unwrap_or(usize::MAX))
+fn expands(migration: &str) -> bool {
+    migration.trim_start().starts_with(EXPANDS)
 }

@@ -5,8 +5,8 @@
 //! target has everything or nothing. What is under way is bounded by the channel between the two.
 //!
 //! **Positions.** Rows of the journal keep theirs, and the target goes on behind the last that the source
-//! wrote, even if its row is in compact history by now. So what Kafka remembers as published means the
-//! same in both.
+//! wrote, even if its row is in compact history by now, or told somebody to be settled. So what Kafka
+//! remembers as published means the same in both, and so does the id behind which a feed goes on.
 
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -81,10 +81,13 @@ pub enum Value {
 pub enum Part {
     /// Rows of a table; each table has at least one page, if of no rows.
     Page(Page),
-    /// That was all of it: the last position that the source wrote, and what it counts.
+    /// That was all of it: where the source ended, and what it counts.
     End {
-        /// No row to come may have this position or a lower one.
+        /// The last position that it wrote.
         positions: i64,
+        /// The last that it will not write any more, as it told its readers: no row to come may have this
+        /// position or a lower one.
+        settled: i64,
         /// Rows of each table.
         counts: Vec<Count>,
     },

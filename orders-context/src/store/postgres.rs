@@ -6,7 +6,7 @@
 //!   that writes version n + 1 of an order began after the one that wrote version n had ended, and
 //!   per order the transaction ids rise: the order of the journal ([`journal`]).
 //! - Tables are brought up to date by [`Postgres::migrate`] and by nothing else; [`Postgres::open`]
-//!   refuses those of another version.
+//!   refuses those of an older version, and those of a newer one that this one cannot use ([`schema`]).
 
 mod archive;
 mod availability;
@@ -20,6 +20,7 @@ mod division;
 mod endpoints;
 mod erasure;
 mod feed;
+mod in_use;
 mod journal;
 mod kept;
 mod leases;
@@ -45,7 +46,9 @@ use super::{
 use crate::domain::{Availability, Receiver, Restaurant, Timestamp};
 use anyhow::Context;
 use chassis::backoff::Backoff;
-use chassis::postgres::{Address, Client, Migrated, Pool, VersionError};
+use chassis::postgres::{
+    Address, Client, Migrated, Pool, VersionError, is_compatible, require_compatible,
+};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
@@ -85,20 +88,16 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Connects to a database whose tables are those of this version.
+    /// Connects to a database whose tables are those of this version, or of a newer one with which this
+    /// one may go on.
     ///
     /// # Errors
-    /// The database does not answer, its tables are older or newer, or it was restored from a dump
+    /// The database does not answer, its tables are older or too new, or it was restored from a dump
     /// and not migrated since.
     pub async fn open(address: &Address) -> anyhow::Result<Self> {
         let store = Self::unchecked(address)?;
         let client = store.writers.get().await?;
-        match chassis::postgres::require_version(&client, schema::MIGRATIONS).await {
-            Err(older @ VersionError::Older { .. }) => {
-                return Err(older).context("run `orders migrate` first");
-            }
-            checked => checked?,
-        }
+        advised(require_compatible(&client, schema::MIGRATIONS).await)?;
         journal::require_order(&client).await?;
         drop(client);
         Ok(store)
@@ -117,12 +116,17 @@ impl Postgres {
     }
 
     /// Brings the tables to this version, and the journal of a restored dump behind the server's
-    /// transaction ids. May run beside instances of the version before, and beside itself.
+    /// transaction ids. May run beside itself, and beside instances that may go on with what it does.
     ///
     /// # Errors
-    /// The database does not answer, its tables are newer, or a migration fails.
+    /// The database does not answer, its tables are newer, instances run that cannot go on (nothing is
+    /// done then), or a migration fails.
     pub async fn migrate(address: &Address) -> anyhow::Result<Migrated> {
         let mut client = Pool::new(address, "orders-migrate", 1)?.get().await?;
+        if !is_compatible(&client, schema::MIGRATIONS).await? {
+            let left = in_use::wait_until_left(&client).await;
+            left.context("programs of an earlier version cannot use the tables of this one")?;
+        }
         let migrated = chassis::postgres::migrate(&mut client, schema::MIGRATIONS).await?;
         journal::restore_order(&mut client).await?;
         Ok(migrated)
@@ -362,6 +366,14 @@ impl Store for Postgres {
 
     fn journal_reader(&self) -> Result<Box<dyn JournalReader>, Error> {
         Ok(Box::new(journal::Reader::new(&self.address)?))
+    }
+}
+
+/// With what to do about it.
+fn advised(checked: Result<(), VersionError>) -> anyhow::Result<()> {
+    match checked {
+        Err(older @ VersionError::Older { .. }) => Err(older).context("run `orders migrate` first"),
+        checked => Ok(checked?),
     }
 }
 

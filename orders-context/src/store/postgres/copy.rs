@@ -2,26 +2,21 @@
 //!
 //! While this goes on nobody else can write, and it does not begin while an instance is connected.
 
-use super::journal::NEWEST;
+use super::in_use::{has_table, wait_until_left};
+use super::journal::{HORIZON, NEWEST};
 use super::rows::{clean_json, get, text};
-use super::{Postgres, schema};
+use super::{Postgres, advised, schema};
 use crate::store::Error;
 use crate::store::copy::{COPIED, Count, In, Out, PAGE, Page, Part, Value, compare, same_columns};
 use anyhow::{Context, bail, ensure};
-use chassis::postgres::{Address, Client, Pool};
+use chassis::postgres::{Address, Client, Pool, require_version};
+use serde::de::IgnoredAny;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 /// What a table's column can be, here and elsewhere.
 const TYPES: &[&str] = &["bigint", "integer", "boolean", "text", "bytea"];
-
-/// How often it is looked whether every instance has gone.
-const LOOKS: u32 = 15;
-
-/// Between two looks.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
 
 /// Reads all of it.
 ///
@@ -30,7 +25,6 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
 /// what is read.
 pub async fn read(address: &Address, out: &Out) -> anyhow::Result<()> {
     let client = alone(address, "SHARE").await?;
-    chassis::postgres::require_version(&client, schema::MIGRATIONS).await?;
     let many = "SELECT 1 FROM relay_generations WHERE NOT open OR (shards > 1
          AND generation = (SELECT max(generation) FROM relay_generations))";
     ensure!(
@@ -43,8 +37,11 @@ pub async fn read(address: &Address, out: &Out) -> anyhow::Result<()> {
         counts.push(Count { table, rows });
     }
     ensure!(counts == count(&client).await?, "the database changed while it was read");
-    let positions = client.query_one(&format!("SELECT {NEWEST}"), &[]).await?.try_get(0)?;
-    out.put(Part::End { positions, counts }).await?;
+    // Readers may have been told already that nothing comes up to the horizon.
+    let ends = format!("SELECT {NEWEST}, greatest({NEWEST}, {HORIZON} - 1)");
+    let ends = client.query_one(&ends, &[]).await?;
+    let (positions, settled) = (ends.try_get(0)?, ends.try_get(1)?);
+    out.put(Part::End { positions, settled, counts }).await?;
     client.batch_execute("COMMIT").await?;
     Ok(())
 }
@@ -52,23 +49,27 @@ pub async fn read(address: &Address, out: &Out) -> anyhow::Result<()> {
 /// Writes all that comes, which is durable once this returns.
 ///
 /// # Errors
-/// The database has orders already, an instance uses it, or something went wrong on either side: there
-/// is nothing in it then.
+/// The database has orders already, its journal is divided, an instance uses it, or something went
+/// wrong on either side: there is nothing in it then.
 pub async fn write(address: &Address, mut parts: In) -> anyhow::Result<Vec<Count>> {
+    let client = connect(address).await?;
+    wait_until_left(&client).await?;
+    require_new(&client).await?;
+    drop(client);
     Postgres::migrate(address).await?;
     let client = alone(address, "EXCLUSIVE").await?;
-    for Count { table, rows } in count(&client).await? {
-        ensure!(rows == 0, "it is not empty ({rows} rows in {table}): name a new database");
-    }
+    require_new(&client).await?;
     while let Some(part) = parts.recv().await {
         match part {
             Part::Page(page) => write_page(&client, &page).await?,
-            Part::End { positions, counts } => {
-                go_on_behind(&client, positions).await?;
+            Part::End { positions, settled, counts } => {
+                go_on_behind(&client, positions, settled).await?;
                 let here = count(&client).await?;
                 compare(&counts, &here)?;
                 client.batch_execute("COMMIT").await?;
-                client.batch_execute(&format!("ANALYZE {}", COPIED.join(", "))).await?;
+                if let Err(error) = analyze(&client).await {
+                    tracing::warn!(%error, "the server knows nothing of what was copied until it looks itself");
+                }
                 return Ok(here);
             }
         }
@@ -77,41 +78,58 @@ pub async fn write(address: &Address, mut parts: In) -> anyhow::Result<Vec<Count
     bail!("not everything came: nothing was copied")
 }
 
-/// Whether no instance is connected.
+/// Whether no instance uses it.
 ///
 /// # Errors
-/// One is, or the database does not answer.
+/// One does, or the database does not answer.
 pub async fn require_left(address: &Address) -> anyhow::Result<()> {
-    wait_until_left(&Pool::new(address, "orders-copy", 1)?.get().await?).await
+    wait_until_left(&connect(address).await?).await
 }
 
-/// A connection in a transaction that keeps every table as it is for others. It belongs to no pool that
-/// lives on: whoever drops it drops the transaction.
+/// A connection that belongs to no pool that lives on: whoever drops it drops its transaction.
+async fn connect(address: &Address) -> anyhow::Result<Client> {
+    Pool::new(address, "orders-copy", 1)?.get().await
+}
+
+/// A connection in a transaction that keeps every table as it is for others.
 async fn alone(address: &Address, mode: &str) -> anyhow::Result<Client> {
-    let client = Pool::new(address, "orders-copy", 1)?.get().await?;
+    let client = connect(address).await?;
     wait_until_left(&client).await?;
+    advised(require_version(&client, schema::MIGRATIONS).await)?;
     let begin = format!(
         "BEGIN ISOLATION LEVEL REPEATABLE READ;
          SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0;
-         SET LOCAL lock_timeout = '10s'; LOCK TABLE {} IN {mode} MODE",
+         SET LOCAL lock_timeout = '10s'; LOCK TABLE relay_generations, {} IN {mode} MODE",
         COPIED.join(", ")
     );
     client.batch_execute(&begin).await.context("somebody writes to it: stop every instance")?;
     Ok(client)
 }
 
-/// Connections of an instance that was stopped a moment ago may still be there.
-async fn wait_until_left(client: &Client) -> anyhow::Result<()> {
-    let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
-               AND application_name IN ('orders', 'orders-journal')";
-    for _ in 0..LOOKS {
-        let connected: i64 = client.query_one(sql, &[]).await?.try_get(0)?;
-        if connected == 0 {
-            return Ok(());
+/// Nothing was ever written to it, whichever version its tables have. What is copied lies before a later
+/// beginning of a generation, where no relay reads; and a copy has one relay.
+async fn require_new(client: &Client) -> anyhow::Result<()> {
+    for table in COPIED {
+        if has_table(client, table).await? {
+            let sql = format!("SELECT count(*) FROM {table}");
+            let rows: i64 = client.query_one(&sql, &[]).await?.try_get(0)?;
+            ensure!(rows == 0, "it is not empty ({rows} rows in {table}): name a new database");
         }
-        tokio::time::sleep(BETWEEN_LOOKS).await;
     }
-    bail!("instances are connected to it: stop every `orders serve` first")
+    if has_table(client, "relay_generations").await? {
+        let divided = "SELECT 1 FROM relay_generations WHERE generation > 1 OR shards > 1";
+        ensure!(
+            client.query_opt(divided, &[]).await?.is_none(),
+            "its journal was divided among relays: name a new database"
+        );
+    }
+    Ok(())
+}
+
+/// So that questions are planned for what there is. Waits for nobody: the server does it by itself too.
+async fn analyze(client: &Client) -> Result<(), tokio_postgres::Error> {
+    client.batch_execute("SET statement_timeout = 0").await?;
+    client.batch_execute(&format!("ANALYZE (SKIP_LOCKED) {}", COPIED.join(", "))).await
 }
 
 /// A column and its type.
@@ -217,11 +235,17 @@ fn array<'a>(of: &str, values: impl Iterator<Item = &'a Value>) -> anyhow::Resul
         })?),
         _ => Box::new(all(values, |value| match value {
             // JSON of another store may have the null character as an escape.
-            Value::Text(chars) if chars.starts_with(['{', '[']) => Some(clean_json(chars)),
+            Value::Text(chars) if chars.contains("\\u0000") && is_json(chars) => {
+                Some(clean_json(chars))
+            }
             Value::Text(chars) => Some(text(chars).into_owned()),
             _ => None,
         })?),
     })
+}
+
+fn is_json(chars: &str) -> bool {
+    serde_json::from_str::<IgnoredAny>(chars).is_ok()
 }
 
 async fn count(client: &Client) -> anyhow::Result<Vec<Count>> {
@@ -233,10 +257,10 @@ async fn count(client: &Client) -> anyhow::Result<Vec<Count>> {
     Ok(counts)
 }
 
-/// Transactions to come write behind `position`, and it counts as written here.
-async fn go_on_behind(client: &Client, position: i64) -> anyhow::Result<()> {
+/// Transactions to come write behind `settled`; up to `positions` it counts as written here.
+async fn go_on_behind(client: &Client, positions: i64, settled: i64) -> anyhow::Result<()> {
     let sql = "UPDATE journal_base SET archived = greatest(archived, $1),
-               base = greatest(base, ($1::bigint >> 16) + 1 - pg_current_xact_id()::text::bigint)";
-    client.execute(sql, &[&position]).await?;
+               base = greatest(base, ($2::bigint >> 16) + 1 - pg_current_xact_id()::text::bigint)";
+    client.execute(sql, &[&positions, &settled]).await?;
     Ok(())
 }

@@ -82,16 +82,17 @@ pub fn to_json(value: &impl serde::Serialize) -> Result<String, Error> {
     Ok(if json.contains("\\u0000") { clean_json(&json) } else { json })
 }
 
-/// The same of JSON that is there already.
+/// The same of JSON that is there already; of anything else, all but what looks like that escape.
 pub fn clean_json(json: &str) -> String {
     let (mut kept, mut rest) = (String::with_capacity(json.len()), json);
     while let Some(at) = rest.find('\\') {
         // A backslash and what it stands before: another one, or the null character among others.
-        let escape = rest.get(at..at + 6).filter(|escape| *escape == "\\u0000");
-        let length = if escape.is_some() { 6 } else { 2 };
+        let is_null = rest[at..].starts_with("\\u0000");
+        let next = rest[at + 1..].chars().next().map_or(0, char::len_utf8);
+        let end = at + if is_null { 6 } else { 1 + next };
         kept.push_str(&rest[..at]);
-        kept.push_str(if escape.is_some() { "\\ufffd" } else { &rest[at..at + 2] });
-        rest = &rest[at + length..];
+        kept.push_str(if is_null { "\\ufffd" } else { &rest[at..end] });
+        rest = &rest[end..];
     }
     kept.push_str(rest);
     kept
@@ -118,5 +119,13 @@ mod tests {
             let json = to_json(&[told]).unwrap();
             assert_eq!(serde_json::from_str::<[String; 1]>(&json).unwrap(), [kept]);
         }
+    }
+
+    #[test]
+    fn what_is_no_json_comes_through_as_it_was() {
+        for text in [r"[Tor C] \", r"[2\Ö]", r"\", r"\\", "", r"{\u00"] {
+            assert_eq!(clean_json(text), text);
+        }
+        assert_eq!(clean_json(r"\u0000\u0000Ö\"), r"\ufffd\ufffdÖ\");
     }
 }

@@ -1,7 +1,9 @@
 //! The tables. A shipped migration never changes: the next one expands, a later one contracts.
 //!
-//! Expand first: what instances of the version before still use stays until none of them runs. A
-//! migration runs in a transaction and keeps its locks until it ends.
+//! A migration that begins with the line `-- Expands.` leaves everything that programs of the version before need,
+//! whatever they read and write: they may go on beside it, and start again. It is written for instances that
+//! are upgraded one after the other. Any other is for none but those that know it, and `orders migrate`
+//! waits with it until no other runs. A migration runs in a transaction and keeps its locks until it ends.
 
 /// In order; each runs once.
 pub const MIGRATIONS: &[&str] = &[

@@ -34,7 +34,8 @@ pub fn read(path: &Path, out: &Out) -> anyhow::Result<()> {
             counts.push(Count { table, rows });
         }
         ensure!(counts == count(tx)?, "the file changed while it was read");
-        out.put_blocking(Part::End { positions: positions(tx)?, counts })
+        let positions = positions(tx)?;
+        out.put_blocking(Part::End { positions, settled: positions, counts })
     })
 }
 
@@ -54,8 +55,8 @@ pub fn write(path: &Path, mut parts: In) -> anyhow::Result<Vec<Count>> {
         while let Some(part) = parts.blocking_recv() {
             match part {
                 Part::Page(page) => write_page(tx, &page)?,
-                Part::End { positions, counts } => {
-                    go_on_behind(tx, positions)?;
+                Part::End { positions, settled, counts } => {
+                    go_on_behind(tx, settled)?;
                     note_archived(tx, positions)?;
                     late::index(tx, 0)?;
                     let here = count(tx)?;

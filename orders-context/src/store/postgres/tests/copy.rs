@@ -1,18 +1,26 @@
 //! Everything comes over into another database and back, or nothing does.
 
-use super::server::Place;
+use super::server::{LIMIT, Place};
 use crate::check;
 use crate::config::Database;
 use crate::copy::copy;
 use crate::domain::tests::mother::{MINUTE, after, order_accepted};
 use crate::domain::{Restaurant, TaskKind, Webhook};
+use crate::relay::shards::require_whole;
 use crate::store::contract::endpoints::house;
 use crate::store::contract::{commit, moved, placed, remembered, rosa};
 use crate::store::copy::{COPIED, Count, LEFT, Part, way};
+use crate::store::feed::FeedStore;
+use crate::store::postgres::schema;
 use crate::store::sqlite::Sqlite;
-use crate::store::{Commit, JournalRow, Store, Task, TaskChange, TaskState, postgres, sqlite};
+use crate::store::{
+    Claim, Commit, Contact, JournalRow, Resharded, Store, Task, TaskChange, TaskState, postgres,
+    sqlite,
+};
+use chassis::postgres::{Address, Pool};
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// A number of orders that no page ends with.
@@ -152,14 +160,165 @@ async fn a_position_that_was_given_is_not_given_again() {
     assert!(positions[2] > positions[1] && positions[1] == position, "{positions:?}");
 }
 
+/// A feed goes on behind what it was told, though no row stands there.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_readers_were_told_to_be_settled_stays_so() {
+    let (folder, place) = (TempDir::new().unwrap(), Place::migrated());
+    let there = Database::Postgres(Box::new(place.address()));
+    let store = place.store();
+    commit(&store, vec![placed("order-1")]).await;
+    let sql = place.client().await;
+    for _ in 0..9 {
+        sql.execute("SELECT pg_current_xact_id()", &[]).await.unwrap();
+    }
+    let told = store.settled_end().await.unwrap();
+    let newest = journal(&store)[0].position;
+    assert!(told > newest);
+    drop(store);
+    let last = file(&folder, "last.db");
+    copy(&there, &last).await.expect("it is copied");
+    let back = open(&last);
+    commit(&back, vec![placed("order-2")]).await;
+    assert!(journal(&back)[1].position > told, "it is not passed over");
+    drop(back);
+    drop(place);
+
+    let other = Place::empty();
+    copy(&last, &Database::Postgres(Box::new(other.address()))).await.expect("it is copied");
+    commit(&other.store(), vec![placed("order-3")]).await;
+    let positions: Vec<_> = journal(&other.store()).iter().map(|row| row.position).collect();
+    assert!(positions.is_sorted() && positions[1] > told, "{positions:?}");
+}
+
+/// The relays of a later generation would read nothing of what is copied.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_journal_that_was_divided_takes_no_copy() {
+    let (folder, place) = (TempDir::new().unwrap(), Place::migrated());
+    let (first, shared) =
+        (file(&folder, "first.db"), Database::Postgres(Box::new(place.address())));
+    commit(&open(&first), vec![placed("order-1")]).await;
+    let store = place.store();
+    assert_eq!(store.reshard(3).await.unwrap(), Resharded::Begun);
+    store.open_generation(2).await.unwrap();
+    drop(store);
+    let refused = refused(&first, &shared).await;
+    assert!(refused.contains("its journal was divided among relays"), "{refused}");
+    assert!(journal(&place.store()).is_empty());
+}
+
+/// Where that is asked before anything is written: what is written moves the end of a journal.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_is_not_gone_on_with_once_its_copy_has_published() {
+    let (folder, place) = (TempDir::new().unwrap(), Place::migrated());
+    let (there, last) = (Database::Postgres(Box::new(place.address())), file(&folder, "last.db"));
+    commit(&place.store(), vec![placed("order-1")]).await;
+    let published = journal(&place.store())[0].position;
+    copy(&there, &last).await.expect("it is copied");
+    let (source, target) = (place.store(), open(&last));
+    for store in [&source as &dyn Store, &target] {
+        require_whole(store, &[published]).await.expect("it is as good as the other");
+    }
+    commit(&target, vec![placed("order-2")]).await;
+    let published = journal(&target)[1].position;
+    require_whole(&target, &[0, published]).await.expect("it is its own");
+    let refused = require_whole(&source, &[0, published]).await.unwrap_err().to_string();
+    assert!(refused.contains("this journal ends at"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn text_that_looks_like_json_comes_over_as_it_is() {
+    let (folder, place) = (TempDir::new().unwrap(), Place::empty());
+    let first = file(&folder, "first.db");
+    let notes = [r"[Tor C] \", r"[2\Ö]", r"{\u0000", "[Ring\0twice"];
+    let noted = |(at, note): (usize, &&str)| {
+        let contact = Contact { note: Some((*note).to_owned()), ..rosa() };
+        Commit { contact: Some(contact), ..placed(&format!("order-{at}")) }
+    };
+    commit(&open(&first), notes.iter().enumerate().map(noted).collect()).await;
+    copy(&first, &Database::Postgres(Box::new(place.address()))).await.expect("it is copied");
+    for (at, note) in notes.iter().enumerate() {
+        let kept =
+            place.store().contact(format!("order-{at}")).await.unwrap().expect("it is there");
+        assert_eq!(kept.note, Some(note.replace('\0', "\u{fffd}")));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_is_seen_whatever_its_address_calls_it() {
+    let (folder, place) = (TempDir::new().unwrap(), Place::migrated());
+    let (first, named) = (file(&folder, "first.db"), format!("{}?application_name=x", place.url));
+    drop(open(&first));
+    let named: Address = named.parse().unwrap();
+    let instance = postgres::Postgres::open(&named).await.unwrap();
+    let alive = |for_ms| Claim { owner: "nonna".to_owned(), names: Vec::new(), for_ms };
+    instance.prolong_leases(alive(60_000)).await.unwrap();
+    let shared = Database::Postgres(Box::new(named.clone()));
+    let used = refused(&first, &shared).await;
+    assert!(used.contains("instances are connected"), "{used}");
+    assert!(postgres::copy::require_left(&named).await.is_err());
+    instance.prolong_leases(alive(0)).await.unwrap();
+    postgres::copy::require_left(&named).await.expect("it has gone");
+    copy(&first, &shared).await.expect("it is copied");
+}
+
+/// What is refused is as it was, tables of an earlier version too.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_migrated_that_is_not_empty() {
+    let (folder, place) = (TempDir::new().unwrap(), Place::empty());
+    let (first, shared) =
+        (file(&folder, "first.db"), Database::Postgres(Box::new(place.address())));
+    drop(open(&first));
+    let mut client = Pool::new(&place.address(), "earlier", 1).unwrap().get().await.unwrap();
+    chassis::postgres::migrate(&mut client, &schema::MIGRATIONS[..1]).await.unwrap();
+    client.execute("INSERT INTO contacts VALUES ('order-1', 'Rosa', '', NULL)", &[]).await.unwrap();
+    let full = refused(&first, &shared).await;
+    assert!(full.contains("it is not empty (1 rows in contacts)"), "{full}");
+    let version = client.query_one("SELECT max(version) FROM schema_versions", &[]).await.unwrap();
+    assert_eq!(version.get::<_, i64>(0), 1);
+    let old = refused(&shared, &file(&folder, "last.db")).await;
+    assert!(old.contains("run `orders migrate` first"), "{old}");
+}
+
+/// Whoever has a table for themselves keeps nothing back but the server's knowledge of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_copied_is_there_whoever_is_in_the_way_then() {
+    let place = Place::migrated();
+    let (out, parts) = way();
+    let address = place.address();
+    let writing = tokio::spawn(async move { postgres::copy::write(&address, parts).await });
+    let (looking, holding) = (place.client().await, place.client().await);
+    let locks = async |granted: bool, mode: &str| {
+        let sql = "SELECT 1 FROM pg_locks WHERE relation = 'orders'::regclass
+            AND granted = $1 AND mode = $2";
+        let began = Instant::now();
+        while looking.query(sql, &[&granted, &mode]).await.unwrap().is_empty() {
+            assert!(began.elapsed() < LIMIT, "{mode}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    locks(true, "ExclusiveLock").await;
+    let lock = "BEGIN; LOCK TABLE orders IN SHARE UPDATE EXCLUSIVE MODE";
+    let holding = tokio::spawn(async move {
+        holding.batch_execute(lock).await.unwrap();
+        holding
+    });
+    locks(false, "ShareUpdateExclusiveLock").await;
+    let counts = COPIED.iter().map(|table| Count { table, rows: 0 }).collect();
+    out.put(Part::End { positions: 7, settled: 7, counts }).await.unwrap();
+    let written = tokio::time::timeout(Duration::from_secs(8), writing).await;
+    written.expect("it waits for nobody").unwrap().expect("it is there");
+    drop(holding.await.unwrap());
+}
+
+async fn refused(from: &Database, to: &Database) -> String {
+    format!("{:#}", copy(from, to).await.expect_err("it is refused"))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_in_use_or_not_empty_is_left_alone() {
     let (folder, place) = (TempDir::new().unwrap(), Place::migrated());
     let first = file(&folder, "first.db");
     let shared = Database::Postgres(Box::new(place.address()));
-    let refused = async |from: &Database, to: &Database| {
-        format!("{:#}", copy(from, to).await.expect_err("it is refused"))
-    };
     let none = refused(&file(&folder, "none.db"), &shared).await;
     assert!(none.contains("there is no such file"), "{none}");
     assert!(refused(&first, &first).await.contains("the same database"));

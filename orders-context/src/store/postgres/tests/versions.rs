@@ -4,10 +4,10 @@ use super::super::{Postgres, schema};
 use super::read_on;
 use super::server::Place;
 use crate::check::check;
-use crate::store::Store;
 use crate::store::contract::earlier::{Written, one_of_each_is_in_trouble, tasks_in_trouble};
 use crate::store::contract::{commit, placed};
-use chassis::postgres::Pool;
+use crate::store::{Claim, Store};
+use chassis::postgres::{Pool, is_compatible, migrate, require_compatible, require_version};
 
 async fn refused(place: &Place) -> String {
     let opened = Postgres::open(&place.address()).await;
@@ -52,6 +52,66 @@ async fn tables_of_a_newer_program_are_left_alone() {
     assert!(format!("{:#}", migrated.unwrap_err()).contains("newer program"));
 }
 
+/// Four versions, of which the second and the third only add.
+const STEPS: [&str; 4] = [
+    "CREATE TABLE dishes (name TEXT)",
+    "-- Expands.\nALTER TABLE dishes ADD COLUMN price BIGINT",
+    "\n    -- Expands.\n    ALTER TABLE dishes ADD COLUMN course TEXT",
+    "ALTER TABLE dishes DROP COLUMN name",
+];
+
+#[tokio::test]
+async fn a_program_goes_on_with_what_was_only_added_to() {
+    let place = Place::empty();
+    let mut client = Pool::new(&place.address(), "chef", 1).unwrap().get().await.unwrap();
+    migrate(&mut client, &STEPS[..1]).await.unwrap();
+    assert!(is_compatible(&client, &STEPS[..3]).await.unwrap());
+    let done = migrate(&mut client, &STEPS[..3]).await.unwrap();
+    assert_eq!((done.from, done.to, done.compatible_from), (1, 3, 1));
+    for known in 1..=3 {
+        require_compatible(&client, &STEPS[..known]).await.expect("it may be used");
+        let done = migrate(&mut client, &STEPS[..known]).await.expect("nothing is to be done");
+        assert_eq!((done.from, done.to), (3, 3));
+    }
+    assert!(require_version(&client, &STEPS[..2]).await.is_err(), "it is not the same");
+    assert!(!is_compatible(&client, &STEPS).await.unwrap());
+    let done = migrate(&mut client, &STEPS).await.unwrap();
+    assert_eq!((done.from, done.to, done.compatible_from), (3, 4, 4));
+    let refused = require_compatible(&client, &STEPS[..3]).await.unwrap_err().to_string();
+    assert!(refused.contains("start the newer program"), "{refused}");
+    assert!(migrate(&mut client, &STEPS[..3]).await.is_err());
+}
+
+#[tokio::test]
+async fn instances_that_could_not_go_on_are_not_migrated_under() {
+    let place = Place::empty();
+    let mut client = Pool::new(&place.address(), "earlier", 1).unwrap().get().await.unwrap();
+    migrate(&mut client, &schema::MIGRATIONS[..8]).await.unwrap();
+    let instance = place.store();
+    let alive = |for_ms| Claim { owner: "nonna".to_owned(), names: Vec::new(), for_ms };
+    instance.prolong_leases(alive(60_000)).await.unwrap();
+    let refused = Postgres::migrate(&place.address()).await.unwrap_err();
+    assert!(format!("{refused:#}").contains("stop every `orders serve` first"), "{refused:#}");
+    migrate(&mut client, &schema::MIGRATIONS[..8]).await.expect("it is as it was");
+    instance.prolong_leases(alive(0)).await.unwrap();
+    drop(instance);
+    let done = Postgres::migrate(&place.address()).await.unwrap();
+    assert_eq!((done.from, done.to), (8, schema::MIGRATIONS.len()));
+}
+
+/// A newer program says in them who may use its tables.
+#[tokio::test]
+async fn instances_start_on_newer_tables_that_they_can_use() {
+    let place = Place::migrated();
+    let sql = place.client().await;
+    let newer = "INSERT INTO schema_versions (version, compatible_from)
+        SELECT max(version) + 1, max(version) + $1 FROM schema_versions";
+    sql.execute(newer, &[&0_i64]).await.unwrap();
+    Postgres::open(&place.address()).await.expect("this one may go on");
+    sql.execute(newer, &[&1_i64]).await.unwrap();
+    assert!(refused(&place).await.contains("newer program"));
+}
+
 /// A server that was set up anew counts transactions from the beginning.
 #[tokio::test]
 async fn the_journal_of_a_restored_dump_goes_on_behind_its_end() {
@@ -76,7 +136,7 @@ async fn the_journal_of_a_restored_dump_goes_on_behind_its_end() {
 /// A database as the first version left it: an order in each status and one that was redriven.
 async fn first_version(place: &Place) {
     let mut client = Pool::new(&place.address(), "earlier", 1).unwrap().get().await.unwrap();
-    chassis::postgres::migrate(&mut client, &schema::MIGRATIONS[..1]).await.unwrap();
+    migrate(&mut client, &schema::MIGRATIONS[..1]).await.unwrap();
     let sql = place.client().await;
     for written in Written::all() {
         let Written { order, wake_at, state, journal } = written;
@@ -140,7 +200,7 @@ async fn what_was_redriven_is_in_no_trouble_any_more() {
     let mut client = Pool::new(&place.address(), "earlier", 1).unwrap().get().await.unwrap();
     let it = |sql: &&str| sql.contains("window_opened_by");
     let before = schema::MIGRATIONS.iter().position(it).expect("that migration");
-    chassis::postgres::migrate(&mut client, &schema::MIGRATIONS[..before]).await.unwrap();
+    migrate(&mut client, &schema::MIGRATIONS[..before]).await.unwrap();
     place.client().await.batch_execute(&tasks_in_trouble()).await.unwrap();
     place.migrate();
     one_of_each_is_in_trouble(&Postgres::open(&place.address()).await.unwrap()).await;
