@@ -6,6 +6,8 @@
 
 #[path = "app/faulty.rs"]
 mod faulty;
+#[path = "../examples/support/lateness.rs"]
+mod lateness;
 #[path = "app/postbox.rs"]
 mod postbox;
 #[path = "app/sink.rs"]

@@ -12,6 +12,8 @@
 
 mod closed;
 mod kitchen;
+#[path = "../support/lateness.rs"]
+mod lateness;
 mod process;
 mod waiting;
 

@@ -1,14 +1,14 @@
 //! Orders that wait, and orders that are due in the same moment.
 
 use crate::kitchen::{LIMITS, Tasks, open, place, place_many, policy};
+use crate::lateness::Lateness;
 use crate::process::{cpu, memory_mib, percentile};
 use chassis::clock::{Clock, Machine, ManualClock, Source, SteadyClock};
 use chassis::shutdown::Shutdown;
-use metrics::{Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, SharedString, Unit};
 use orders_context::app::App;
 use orders_context::config::Database;
 use orders_context::{boot, deadlines};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
@@ -104,46 +104,5 @@ impl Source for Ahead {
 
     fn passed_us(&self) -> i64 {
         Machine.passed_us()
-    }
-}
-
-/// Every sample of the histogram of lateness, in seconds.
-#[derive(Clone, Default)]
-struct Lateness(Arc<Mutex<Vec<f64>>>);
-
-impl Lateness {
-    fn count(&self) -> usize {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
-    }
-
-    fn take(&self) -> Vec<f64> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl HistogramFn for Lateness {
-    fn record(&self, value: f64) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(value);
-    }
-}
-
-impl metrics::Recorder for Lateness {
-    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-
-    fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
-        Counter::noop()
-    }
-
-    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
-        Gauge::noop()
-    }
-
-    fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
-        match key.name() {
-            "orders_deadline_lateness_seconds" => Histogram::from_arc(Arc::new(self.clone())),
-            _ => Histogram::noop(),
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! The loop that lets orders do what is due. The clock is moved; nobody waits ten minutes.
 
 use crate::faulty::Fault;
+use crate::lateness::Lateness;
 use crate::support::{
     MINUTE, SECOND, Takeaway, bella_napoli, cook, everything, last_event, lease, placed, told,
     until,
@@ -121,6 +122,27 @@ async fn after_a_long_sleep_every_order_comes_to_rest() {
     let orders = app.orders(everything(1_000)).await.unwrap().orders;
     assert_eq!(orders.len(), 600);
     assert!(orders.iter().all(|order| (order.status, order.version) == (Status::Expired, 2)));
+}
+
+/// The loop is seven seconds late for more orders than it looks after at a time; people are answered meanwhile.
+#[tokio::test]
+async fn how_late_deadlines_are_met_is_recorded() {
+    const DUE: usize = 2 * SHARE;
+    let lateness = Lateness::default();
+    let _recorded = metrics::set_default_local_recorder(&lateness);
+    let takeaway = Takeaway::open();
+    let app = takeaway.app().await;
+    for number in 0..DUE {
+        placed(&app, &format!("rosa-{number}")).await;
+    }
+    takeaway.clock.advance_us(10 * MINUTE + 7 * SECOND);
+    let (stop, watching) = watch(&takeaway, &app);
+    until("the first to expire", async || (lateness.count() > 0).then_some(())).await;
+    assert_eq!(placed(&app, "rosa-meanwhile").await.status, Status::Placed);
+    until("all to expire", async || (lateness.count() >= DUE).then_some(())).await;
+    stop.cancel();
+    watching.await.unwrap().unwrap();
+    assert_eq!(lateness.take(), [7.0; DUE]);
 }
 
 #[tokio::test]
