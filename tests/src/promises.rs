@@ -8,7 +8,12 @@ use schemas::topics::ORDER_EVENTS;
 use serde_json::Value;
 
 use crate::{
-    addresses::Addresses, api::Api, contexts::run, customers::Taken, eventually::eventually,
+    addresses::Addresses,
+    api::{Api, Order},
+    contexts::run,
+    customers::{End, Taken},
+    eventually::eventually,
+    mail::mails,
     topic::facts,
 };
 
@@ -36,15 +41,53 @@ pub async fn checked(addresses: &Addresses, orders: usize) -> Result<()> {
     Ok(())
 }
 
-/// Each order is where its customer was told it is. Returns how many events each has.
+/// Each order is where its customer was told it is, or comes there when its deadline does. Returns how many
+/// events each has.
 pub async fn ends(api: &Api, taken: &[Taken]) -> Result<HashMap<String, u64>> {
     let mut versions = HashMap::new();
     for each in taken {
-        let order = api.order(&each.id).await.with_context(|| format!("{each:?} is gone"))?;
-        ensure!(order.status == each.end.status(), "{each:?} is {}", order.status);
+        let is_there = async || -> Result<Option<Order>> {
+            let order = api.order(&each.id).await.with_context(|| format!("{each:?} is gone"))?;
+            ensure!(order.status == each.end.status(), "{each:?} is {}", order.status);
+            Ok(Some(order))
+        };
+        let order = match each.end.comes_by_itself() {
+            true => eventually(&format!("{each:?} at its end"), LIMIT, is_there).await?,
+            false => is_there().await?.context("it is there")?,
+        };
         versions.insert(each.id.clone(), order.version);
     }
     Ok(versions)
+}
+
+/// Each order that a deadline ended was ended by it once, and its customer has the letter that says so; no other
+/// was. Few of them were to be decided. A sentence with the figures.
+pub async fn deadlines(addresses: &Addresses, api: &Api, taken: &[Taken]) -> Result<String> {
+    let (mut expired, mut timed_out) = (0, 0);
+    for each in taken {
+        let history = api.history(&each.id).await?;
+        let times = |what: &str| history.iter().filter(|entry| entry.event_type == what).count();
+        let found = (times("order_expired"), times("order_timed_out"));
+        let wanted =
+            (usize::from(each.end == End::Expired), usize::from(each.end == End::TimedOut));
+        ensure!(found == wanted, "{each:?} expired and timed out {found:?} times");
+        (expired, timed_out) = (expired + found.0, timed_out + found.1);
+        let subject = match each.end {
+            End::Expired => "The restaurant did not answer",
+            End::TimedOut => "Something went wrong with your order",
+            _ => continue,
+        };
+        let (_, key) = each.customer.split_once('-').context("a customer with a key")?;
+        eventually(&format!("the letter about {each:?}"), LIMIT, async || {
+            let letters = mails(&addresses.mail, &format!("{key}@example.com")).await?;
+            Ok(letters.iter().any(|letter| letter.subject == subject).then_some(()))
+        })
+        .await?;
+    }
+    let late = taken.iter().filter(|each| each.is_late).count();
+    ensure!(late * 10 <= taken.len(), "{late} of {} orders were decided too late", taken.len());
+    ensure!(expired > 0 && timed_out > 0, "no deadline was in those storms");
+    Ok(format!("{expired} orders expired, {timed_out} timed out; {late} were decided too late"))
 }
 
 /// Each task of these orders comes to its end: it was done, or became pointless before.

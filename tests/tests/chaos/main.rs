@@ -13,7 +13,7 @@ use std::{env, sync::Arc};
 use anyhow::{Context, Result};
 use system_tests::{
     api::{Api, trattoria},
-    customers::{self, Doors},
+    customers::{self, Doors, HASTE},
     restaurant::{Conduct, RestaurantSink, SECRET},
     stack::{Settings, Stack},
 };
@@ -22,7 +22,7 @@ use system_tests::{
 const CUSTOMERS: usize = 8;
 
 /// Half a second after its last event an order at rest moves.
-const SETTINGS: Settings = &[("ORDERS_ARCHIVE_AFTER_MS", "500")];
+const SETTINGS: Settings = &[("ORDERS_ARCHIVE_AFTER_MS", "500"), HASTE[0], HASTE[1], HASTE[2]];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_kill_loses_or_doubles_anything() -> Result<()> {

@@ -9,7 +9,7 @@ use system_tests::{
     api::Api,
     customers::{End, Taken},
     eventually::eventually,
-    promises::{LIMIT, checked, ends, topic, verified},
+    promises::{LIMIT, checked, deadlines, ends, topic, verified},
     stack::Stack,
     topic::facts,
 };
@@ -20,6 +20,7 @@ pub async fn hold(stack: &Stack, api: &Api, taken: &[Taken]) -> Result<()> {
     ensure!(taken.len() > 50, "only {} orders: that was no load", taken.len());
     let addresses = stack.addresses();
     let versions = ends(api, taken).await?;
+    println!("{}", deadlines(addresses, api, taken).await?);
     archived(api, taken).await?;
     histories(api, &versions).await?;
     verified(addresses, "orders", &["verify"]).await?;

@@ -9,7 +9,10 @@ use std::{
 use anyhow::Result;
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::SliceRandom};
 
-use super::instance::{Fleet, INSTANCES};
+use super::{
+    instance::{Fleet, INSTANCES},
+    repeats::{Away, Leases},
+};
 
 /// One in so many blows hits the database, and as many the broker.
 const RARE: usize = 12;
@@ -47,6 +50,15 @@ impl Kind {
             Self::Upgrade => "rolling upgrade",
         }
     }
+
+    /// What it does to the leases of whoever it hits.
+    fn leases(self) -> Leases {
+        match self {
+            Self::Kill(_) | Self::Pause(_) | Self::Database => Leases::RunOut,
+            Self::Upgrade => Leases::HandedOver,
+            Self::Broker => Leases::Kept,
+        }
+    }
 }
 
 /// The blows of that seed: so many, one of them the upgrade.
@@ -78,7 +90,7 @@ fn plan(seed: u64, blows: usize) -> Vec<Blow> {
 #[derive(Debug, Default)]
 pub struct Dealt {
     times: BTreeMap<&'static str, usize>,
-    moments: Vec<(Instant, Instant)>,
+    away: Vec<Away>,
 }
 
 impl Dealt {
@@ -90,8 +102,12 @@ impl Dealt {
     }
 
     /// From when to when each blow and its repair lasted.
-    pub fn moments(&self) -> &[(Instant, Instant)] {
-        &self.moments
+    pub fn away(&self) -> &[Away] {
+        &self.away
+    }
+
+    fn note(&mut self, kind: Kind, began: Instant) {
+        self.away.push(Away { began, ended: Instant::now(), leases: kind.leases() });
     }
 }
 
@@ -112,9 +128,9 @@ pub async fn deal(fleet: Arc<Fleet>, seed: u64, blows: usize) -> Result<Dealt> {
         if !matches!(blow.kind, Kind::Kill(_)) {
             wake(&fleet, &mut paused, &mut dealt).await?;
         }
-        let hit = Arc::clone(&fleet);
+        let (hit, kind) = (Arc::clone(&fleet), blow.kind);
         tokio::task::spawn_blocking(move || strike(&hit, &blow)).await??;
-        dealt.moments.push((began, Instant::now()));
+        dealt.note(kind, began);
         wake(&fleet, &mut paused, &mut dealt).await?;
     }
     wake(&fleet, &mut paused, &mut dealt).await?;
@@ -130,7 +146,7 @@ async fn wake(
     if let Some((number, began, until)) = paused.take() {
         tokio::time::sleep_until(until.into()).await;
         fleet.signal(number, "CONT")?;
-        dealt.moments.push((began, Instant::now()));
+        dealt.note(Kind::Pause(number), began);
     }
     Ok(())
 }
@@ -170,4 +186,11 @@ fn every_seed_deals_as_many_blows_as_promised() {
         assert_eq!((count(Kind::Database), count(Kind::Broker), count(Kind::Upgrade)), (2, 2, 1));
         assert_eq!(plan, self::plan(seed, 25), "the same seed, the same blows");
     }
+}
+
+/// `make storm` says so.
+#[test]
+fn a_hundred_and_twenty_five_blows_are_a_hundred_of_kill_and_stop() {
+    let hits_one = |blow: &&Blow| matches!(blow.kind, Kind::Kill(_) | Kind::Pause(_));
+    assert!(plan(7, 125).iter().filter(hits_one).count() >= 100);
 }

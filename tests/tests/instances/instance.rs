@@ -4,7 +4,10 @@ use std::{
     fs::{self, File},
     path::PathBuf,
     process::{Child, Command, Stdio},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -12,6 +15,7 @@ use anyhow::{Context, Result, ensure};
 use system_tests::{
     addresses::{Addresses, binaries},
     contexts::{run, settings},
+    customers::HASTE,
     postgres::Postgres,
     stack::{Stack, signal},
 };
@@ -32,6 +36,8 @@ const READY_LIMIT: Duration = Duration::from_secs(60);
 pub struct Fleet {
     // Stopped in this order.
     instances: Vec<Mutex<Instance>>,
+    /// Whether instances that start from now on give their orders little time.
+    is_hasty: AtomicBool,
     postgres: Postgres,
     stack: Stack,
     addresses: Addresses,
@@ -43,6 +49,7 @@ struct Instance {
     number: usize,
     program: PathBuf,
     running: Option<Child>,
+    since: Instant,
 }
 
 impl Fleet {
@@ -56,9 +63,15 @@ impl Fleet {
             run(&addresses, "orders", step)?;
         }
         let program = binaries()?.join("orders");
-        let instance = |number| Instance { number, program: program.clone(), running: None };
+        let instance = |number| Instance {
+            number,
+            program: program.clone(),
+            running: None,
+            since: Instant::now(),
+        };
         let instances = (0..INSTANCES).map(|number| Mutex::new(instance(number))).collect();
-        let fleet = Self { instances, postgres, stack, addresses };
+        let is_hasty = AtomicBool::new(false);
+        let fleet = Self { instances, is_hasty, postgres, stack, addresses };
         for number in 0..INSTANCES {
             fleet.revive(number)?;
         }
@@ -90,6 +103,7 @@ impl Fleet {
         let mut instance = self.instance(number)?;
         if instance.running.is_none() {
             instance.running = Some(self.spawn(&instance)?);
+            instance.since = Instant::now();
         }
         drop(instance);
         self.await_ready(number)
@@ -116,6 +130,31 @@ impl Fleet {
         }
     }
 
+    /// Replaces each instance in turn by one that tells new orders to hurry: [`HASTE`]. Blocks.
+    pub fn hurry(&self) -> Result<()> {
+        self.is_hasty.store(true, Ordering::Relaxed);
+        (0..INSTANCES).try_for_each(|number| {
+            self.end(number)?;
+            self.revive(number)
+        })
+    }
+
+    /// The instances that run, in the order in which they were started.
+    pub fn by_age(&self) -> Result<Vec<usize>> {
+        let mut running = Vec::new();
+        for number in 0..INSTANCES {
+            let instance = self.instance(number)?;
+            running.extend(instance.running.as_ref().map(|_| (instance.since, number)));
+        }
+        running.sort_unstable();
+        Ok(running.into_iter().map(|(_, number)| number).collect())
+    }
+
+    /// Stops that instance in order; it must end well. Blocks.
+    pub fn end(&self, number: usize) -> Result<()> {
+        self.instance(number)?.end()
+    }
+
     /// Stops that instance in order and starts `program` in its place. Blocks.
     pub fn replace(&self, number: usize, program: PathBuf) -> Result<()> {
         let mut instance = self.instance(number)?;
@@ -137,7 +176,7 @@ impl Fleet {
 
     /// Stops every instance in order; each must end well.
     pub fn stop(&self) -> Result<()> {
-        (0..INSTANCES).try_for_each(|number| self.instance(number)?.end())
+        (0..INSTANCES).try_for_each(|number| self.end(number))
     }
 
     fn instance(&self, number: usize) -> Result<MutexGuard<'_, Instance>> {
@@ -160,8 +199,7 @@ impl Fleet {
             .env("ORDERS_WEBHOOK_ALLOW_PRIVATE", "true")
             .env("ORDERS_RATE_RESTAURANT", "0")
             .env("ORDERS_OPEN_PER_CUSTOMER", "0")
-            // Silent restaurants are asked again and again here.
-            .env("ORDERS_PAUSE_AFTER_EXPIRED", "0")
+            .envs(HASTE.iter().copied().filter(|_| self.is_hasty.load(Ordering::Relaxed)))
             .env("TAKEAWAY_VAR", var)
             .current_dir(var)
             .stdin(Stdio::null())

@@ -9,11 +9,14 @@ use anyhow::{Result, ensure};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use system_tests::contexts::{run, start};
 
-use super::instance::{Fleet, INSTANCES};
+use super::{
+    instance::{Fleet, INSTANCES},
+    repeats::{Away, Leases},
+};
 
 /// To five relays, with the command and an instance killed in the middle of it, then to three. From when
 /// to when that instance was away.
-pub async fn reshard(fleet: Arc<Fleet>, seed: u64) -> Result<(Instant, Instant)> {
+pub async fn reshard(fleet: Arc<Fleet>, seed: u64) -> Result<Away> {
     tokio::task::spawn_blocking(move || {
         let mut random = StdRng::seed_from_u64(seed);
         let mut command = start(fleet.addresses(), "orders", &["reshard", "5"])?;
@@ -30,7 +33,7 @@ pub async fn reshard(fleet: Arc<Fleet>, seed: u64) -> Result<(Instant, Instant)>
             ensure!(said.contains(&format!("{shards} relays")), "reshard said {said}");
         }
         fleet.revive(number)?;
-        Ok((began, Instant::now()))
+        Ok(Away { began, ended: Instant::now(), leases: Leases::RunOut })
     })
     .await?
 }
