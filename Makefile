@@ -78,6 +78,13 @@ soak: ## load for SOAK_MINUTES (30), then compare journal, rows and topic
 	@deploy/step 'Install what is missing' deploy/setup
 	@deploy/step 'Soak' tests/bench/soak
 
+.PHONY: storm
+storm: ## 125 blows (INSTANCES_KILLS) to three instances, then compare everything; a quarter of an hour
+	@deploy/step 'Install what is missing' deploy/setup --tests
+	@deploy/step 'Build orders' cargo build $(locked) --workspace --bin orders
+	@INSTANCES_KILLS=$${INSTANCES_KILLS:-125} deploy/step 'Storm' \
+	  cargo test $(locked) --workspace --test instances -- --nocapture
+
 .PHONY: check
 check: ## formatting, lints and, where cargo-deny is installed, dependencies
 	@deploy/step 'Check the formatting' cargo fmt --all --check
