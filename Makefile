@@ -72,6 +72,11 @@ release: ## build orders for speed, by what it goes through under load; half an 
 bench: ## measure orders (PEERS=DIR: and other engines beside it); about five minutes
 	@deploy/step 'Install what is missing' deploy/setup
 	@deploy/step 'Measure' tests/bench/run
+	@if command -v valgrind >/dev/null; then \
+	  deploy/step 'Count the instructions of an order' tests/bench/instructions; \
+	else \
+	  echo 'valgrind is not installed: the instructions of an order are not counted'; \
+	fi
 
 .PHONY: soak
 soak: ## load for SOAK_MINUTES (30), then compare journal, rows and topic
