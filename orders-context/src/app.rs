@@ -200,6 +200,12 @@ impl App {
         self
     }
 
+    /// The same for what goes on by itself: what it asks for waits for no question.
+    #[must_use]
+    pub fn for_loops(&self) -> Self {
+        Self { store: self.store.for_loops(), ..self.clone() }
+    }
+
     /// The feeds of restaurants, whose loop must be run for anybody to listen.
     #[must_use]
     pub fn feeds(&self) -> &Feeds {

@@ -186,8 +186,9 @@ impl Archivist {
 
     /// Whether there is more.
     async fn take_portion(&mut self, published: i64) -> Result<bool, Error> {
-        let before = Timestamp(self.clock.now_us()).plus_ms(-self.after_ms);
-        let portion = Portion { after: self.reached, published, before, limit: PORTION };
+        let now = Timestamp(self.clock.now_us());
+        let before = now.plus_ms(-self.after_ms);
+        let portion = Portion { after: self.reached, published, before, now, limit: PORTION };
         let Archived { reached, has_more, orders, bytes, .. } = self.store.archive(portion).await?;
         self.reached = reached;
         metrics::counter!("orders_archived_total").increment(orders as u64);

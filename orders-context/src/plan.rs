@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 /// How many orders are read at once.
 const PAGE: usize = 500;
 
-/// How many orders without a place are named.
+/// How many orders without a place are named, and how many that cannot be read.
 const NAMED: usize = 20;
 
 /// What would happen.
@@ -31,6 +31,17 @@ pub struct Plan {
     pub groups: Vec<Group>,
     /// Some of those that have no place in the flow.
     pub without_place: Vec<String>,
+    /// Those of which nothing can be said.
+    pub unreadable: Unreadable,
+}
+
+/// Orders under way that cannot be read: they would not be moved.
+#[derive(Debug, Default, Serialize)]
+pub struct Unreadable {
+    /// How many.
+    pub count: u64,
+    /// Some of them.
+    pub order_ids: Vec<String>,
 }
 
 /// Orders of one status.
@@ -95,6 +106,7 @@ pub async fn plan(store: &dyn Store, to: &Terms, now: Timestamp) -> Result<Plan,
         statuses: Vec::new(),
         groups: Vec::new(),
         without_place: Vec::new(),
+        unreadable: Unreadable::default(),
     };
     let counters = store.counters().await?;
     for &status in Status::ALL {
@@ -113,6 +125,10 @@ pub async fn plan(store: &dyn Store, to: &Terms, now: Timestamp) -> Result<Plan,
             }
             *groups.entry(group).or_default() += 1;
         }
+        let Unreadable { count, order_ids } = &mut plan.unreadable;
+        *count += page.unreadable.len() as u64;
+        let room = NAMED.saturating_sub(order_ids.len());
+        order_ids.extend(page.unreadable.into_iter().take(room));
         query.after = page.next;
         if query.after.is_none() {
             break;
@@ -143,7 +159,7 @@ fn group(order: &Order, to: &Terms, now: Timestamp) -> Group {
 
 impl std::fmt::Display for Plan {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { flow_version, policy_version, statuses, groups, without_place } = self;
+        let Self { flow_version, policy_version, statuses, groups, .. } = self;
         writeln!(f, "To flow {flow_version} and policy {policy_version}.\n")?;
         writeln!(f, "{:<10} {:>10}  place in flow {flow_version}", "status", "orders")?;
         for Standing { status, orders, has_place } in statuses {
@@ -169,8 +185,12 @@ impl std::fmt::Display for Plan {
                 span(group.complete_by_ms)
             )?;
         }
-        if !without_place.is_empty() {
-            writeln!(f, "\nwithout a place: {}", without_place.join(", "))?;
+        if !self.without_place.is_empty() {
+            writeln!(f, "\nwithout a place: {}", self.without_place.join(", "))?;
+        }
+        let Unreadable { count, order_ids } = &self.unreadable;
+        if *count > 0 {
+            writeln!(f, "\n{count} cannot be read, such as {}", order_ids.join(", "))?;
         }
         let moving: u64 =
             groups.iter().filter(|g| g.outcome == Outcome::Moves).map(|g| g.orders).sum();

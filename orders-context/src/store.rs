@@ -10,11 +10,13 @@ pub mod bulk;
 pub(crate) mod contract;
 pub mod copy;
 pub mod counters;
+mod damage;
 mod deliveries;
 mod division;
 mod endpoints;
 pub mod erasure;
 pub mod feed;
+mod kept;
 mod lease;
 pub mod listing;
 pub mod postgres;
@@ -30,6 +32,7 @@ pub use deliveries::{Concerning, Deliveries, Health};
 pub use division::{Division, Generation, MOST_SHARDS, Resharded, SLOTS, slot};
 pub use endpoints::{Added, Endpoints, NewEndpoint};
 pub use erasure::{Erased, Erasure, LookedAt, Pass, Person, key_scope};
+pub use kept::{Kept, KeptRow};
 pub use lease::{Claim, Lease, Standing};
 pub use listing::{OrdersFilter, OrdersPage, OrdersQuery, OrdersSort, Place, TaskCondition};
 pub use reader::{JournalReader, ToPublish};
@@ -73,14 +76,17 @@ pub trait Store:
     /// question, however many are asked.
     fn listings_at_once(&self) -> usize;
 
+    /// The same store for what goes on by itself: whatever is asked of this one waits for no question.
+    fn for_loops(&self) -> Arc<dyn Store>;
+
     /// The present state of those orders and idempotency keys that exist.
     fn load(&self, wanted: Wanted) -> Answer<'_, Loaded>;
 
     /// Writes all of them in one transaction, durable once this returns. Each is applied whole or not
     /// at all: a commit whose order has moved since it was loaded comes back as
     /// [`Outcome::Conflict`] and leaves other orders untouched; every later commit of the same order
-    /// conflicts with it, for it was decided on what has not happened. Outcomes stand in the order of
-    /// the commits.
+    /// conflicts with it, for it was decided on what has not happened. What cannot be read spoils the
+    /// commits that are about it, and no other. Outcomes stand in the order of the commits.
     fn commit(&self, commits: Vec<Commit>) -> Answer<'_, Vec<Outcome>>;
 
     /// Creates or replaces a restaurant.
@@ -121,7 +127,8 @@ pub trait Store:
     fn next_wake_at(&self) -> Answer<'_, Option<Timestamp>>;
 
     /// Open tasks that tell `to` and whose next attempt is due at one of these moments, the most overdue first,
-    /// each with the restaurant of its order. However many there are to others costs nothing.
+    /// each with the restaurant of its order. However many there are to others costs nothing. Those that cannot be
+    /// read are passed over, and told of in the log.
     fn open_tasks(
         &self,
         to: Receiver,
@@ -213,7 +220,8 @@ pub trait Store:
     /// Bulk actions, the newest first, those before `before`, at most `limit`.
     fn bulks(&self, before: Option<String>, limit: usize) -> Answer<'_, Vec<bulk::Bulk>>;
 
-    /// Bulk actions that have something left to do or to write down, the oldest first.
+    /// Bulk actions that have something left to do or to write down, the oldest first. Those that cannot be read
+    /// are passed over, and told of in the log.
     fn open_bulks(&self) -> Answer<'_, Vec<bulk::Bulk>>;
 
     /// Ids after `after` that an order or a journal has, each once, at most `limit`, ascending.
@@ -333,6 +341,8 @@ pub enum Outcome {
     Crowded,
     /// Another has the lease that it was to be written under; nothing was written.
     Fenced,
+    /// What is stored of its order or its restaurant cannot be understood, which the log tells; nothing was written.
+    Unreadable,
 }
 
 /// A new row of the journal.
@@ -400,45 +410,6 @@ pub struct Tombstone {
     pub order_id: String,
     /// Since when.
     pub at: Timestamp,
-}
-
-/// All that is kept of one order, for checks. What cannot be read is no error here: it is left out
-/// and told of.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Kept {
-    /// Whose.
-    pub order_id: String,
-    /// Its row, if it has one that can be read.
-    pub row: Option<KeptRow>,
-    /// Its journal, ascending by sequence.
-    pub journal: Vec<JournalRow>,
-    /// Why something of it cannot be read, one sentence each.
-    pub unreadable: Vec<String>,
-}
-
-/// The row of an order: the fold of its journal, and the columns that are searched by.
-#[derive(Clone, Debug, PartialEq)]
-pub struct KeptRow {
-    /// The fold.
-    pub order: Order,
-    /// The column of this name.
-    pub version: i64,
-    /// The column of this name.
-    pub status: Status,
-    /// The column of this name.
-    pub restaurant_id: String,
-    /// The column of this name; `None` if a version before this column has written the row.
-    pub customer_id: Option<String>,
-    /// The column of this name.
-    pub flow_version: i32,
-    /// The column of this name.
-    pub placed_at: Timestamp,
-    /// Since when it stands in its status; `None` as above.
-    pub since: Option<Timestamp>,
-    /// The column of this name: until when something has to happen, unless it is at rest.
-    pub deadline: Option<Timestamp>,
-    /// When it wants to be looked at again; `None`: never by itself.
-    pub wake_at: Option<Timestamp>,
 }
 
 /// How to reach a customer. Personal: kept in a table of its own, in no event and no log.

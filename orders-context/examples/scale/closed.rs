@@ -59,6 +59,7 @@ async fn archive(store: &Arc<dyn Store>) -> anyhow::Result<Archived> {
             after: all.reached,
             published: i64::MAX,
             before: Timestamp(i64::MAX),
+            now: Timestamp(i64::MAX),
             limit: 2_048,
         };
         let one = store.archive(portion).await?;

@@ -37,10 +37,10 @@ impl Planner {
     }
 
     /// Makes deliveries of the next page of the journal; whether there may be more. An event that cannot be
-    /// read is told to nobody, and keeps no other from being told.
+    /// read is told to nobody, and keeps no other from being told; an endpoint that cannot be read hears nothing.
     ///
     /// # Errors
-    /// The store does not answer, or holds endpoints that cannot be read.
+    /// The store does not answer.
     pub async fn go_on(&mut self) -> anyhow::Result<bool> {
         let from = self.store.deliveries_position().await?;
         let page = self.store.concerning(self.read_to.max(from), PAGE).await?;
@@ -165,7 +165,8 @@ async fn prolong(
                 new.give_up_at = new.give_up_at.max(accept_by);
                 continue;
             }
-            let kept = store.delivery(endpoint_id.clone(), event_id.clone()).await?;
+            let kept = store.delivery(endpoint_id.clone(), event_id.clone()).await;
+            let kept = readable(kept, row)?.flatten();
             told.extend(kept.and_then(|kept| kept.prolonged(row.occurred_at, accept_by)));
         }
     }

@@ -7,7 +7,7 @@
 //! written to a database never changes, nor does its dictionary; a new one stands beside it.
 
 use super::{Error, JournalRow, Kept, KeptRow, Task, TaskState};
-use crate::domain::{FlowVersion, Order, Status, Timestamp, evolve};
+use crate::domain::{Event, FlowVersion, Order, Status, TaskWas, Timestamp, evolve};
 use anyhow::anyhow;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -36,8 +36,18 @@ pub struct Portion {
     pub published: i64,
     /// Nothing happened to them from this moment on.
     pub before: Timestamp,
+    /// The present moment. What happened later was written by a clock that was wrong, and ends no portion.
+    pub now: Timestamp,
     /// How many rows of the journal are looked at.
     pub limit: usize,
+}
+
+impl Portion {
+    /// Whether all that comes behind a row of this moment is younger than what may go.
+    #[must_use]
+    pub fn ends_at(&self, occurred_at: Timestamp) -> bool {
+        self.before <= occurred_at && occurred_at <= self.now
+    }
 }
 
 /// What became of a portion.
@@ -66,6 +76,16 @@ pub struct Whole {
     pub tasks: Vec<RawTask>,
     /// Its journal, ascending by sequence.
     pub journal: Vec<RawEvent>,
+}
+
+/// An order on its way back: all of it can be read.
+#[derive(Debug)]
+pub struct Returning {
+    pub whole: Whole,
+    /// The fold of its journal.
+    pub order: Order,
+    /// As they stand from now on.
+    pub tasks: Vec<Task>,
 }
 
 /// Columns of the row of an order: what checks compare with the journal.
@@ -140,8 +160,8 @@ pub fn raw(text: String) -> Result<Box<RawValue>, Error> {
 }
 
 impl Living {
-    /// Whether it may go with `portion`. One whose journal is not whole, or does not lead to its row,
-    /// stays where checks find it.
+    /// Whether it may go with `portion`. One whose journal is not whole, or does not lead to its row, or whose
+    /// tasks cannot be read, stays where checks find it.
     #[must_use]
     pub fn may_go(&self, portion: &Portion) -> bool {
         let Whole { row, tasks, journal, .. } = &self.whole;
@@ -153,6 +173,7 @@ impl Living {
             && journal.iter().all(|row| row.occurred_at < portion.before.0)
             && journal.iter().map(|row| row.sequence).eq(1..=row.version)
             && self.is_fold().unwrap_or(false)
+            && self.whole.tasks().is_ok()
     }
 
     fn is_fold(&self) -> Result<bool, Error> {
@@ -172,6 +193,34 @@ impl Whole {
             order = evolve(order, &self.order_id, Timestamp(row.occurred_at), &event);
         }
         order.ok_or_else(|| Error::Corrupt(anyhow!("a journal that places no order")))
+    }
+
+    /// The same, unless anything of it cannot be read that it needs to come back.
+    pub fn readable_order(&self) -> Result<Order, Error> {
+        self.tasks()?;
+        self.order()
+    }
+
+    /// Ready to come back. A task that was given up and then done anew by another is withdrawn: earlier versions
+    /// left it as it was.
+    pub fn returning(self) -> Result<Returning, Error> {
+        let (order, mut tasks) = (self.order()?, self.tasks()?);
+        for row in &self.journal {
+            let event: Event = serde_json::from_str(row.data.get())?;
+            for task in tasks.iter_mut().filter(|task| task.sequence < row.sequence) {
+                let is_done_anew = match &event {
+                    Event::OrderRedriven { .. } => true,
+                    Event::TaskRedriven { task: kind, was: TaskWas::GivenUp, .. } => {
+                        *kind == task.kind
+                    }
+                    _ => false,
+                };
+                if task.state == TaskState::GivenUp && is_done_anew {
+                    task.state = TaskState::Withdrawn;
+                }
+            }
+        }
+        Ok(Returning { whole: self, order, tasks })
     }
 
     /// Oldest first.
@@ -198,6 +247,9 @@ impl Whole {
                 Err(error) => kept.unreadable.push(format!("an event: {error}")),
             }
         }
+        let tasks = self.tasks.iter().map(|task| task.typed(&self.order_id));
+        kept.unreadable
+            .extend(tasks.filter_map(Result::err).map(|error| format!("a task: {error}")));
         kept
     }
 

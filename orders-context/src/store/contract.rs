@@ -8,6 +8,7 @@ pub mod checks;
 pub mod commits;
 pub mod counters;
 pub mod customers;
+pub mod damage;
 pub mod deliveries;
 pub mod earlier;
 pub mod endpoints;
@@ -69,7 +70,9 @@ macro_rules! store_contract {
                 an_order_at_rest_moves_and_is_found_all_the_same,
                 only_what_rests_is_done_and_published_moves,
                 portions_reach_every_order_once,
+                a_clock_that_was_ahead_ends_no_portion,
                 an_order_that_moves_comes_back_first,
+                what_was_redriven_is_in_no_trouble_when_it_comes_back,
                 of_those_who_move_an_archived_order_one_succeeds,
             ]
             checks: [

@@ -33,7 +33,8 @@ pub trait Deliveries: Send + Sync {
     /// who makes an endpoint hears of what comes then.
     fn concerning(&self, after: i64, limit: usize) -> Answer<'_, Concerning>;
 
-    /// The endpoints of these restaurants, which are asked for once each.
+    /// The endpoints of these restaurants, which are asked for once each. Here and below, what cannot be read is
+    /// passed over where loops look for work, and told of in the log.
     fn endpoints_of(&self, restaurant_ids: Vec<String>) -> Answer<'_, Vec<Endpoint>>;
 
     /// Up to which position of the journal there is a delivery for each endpoint that is to hear.

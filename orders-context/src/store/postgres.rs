@@ -79,6 +79,7 @@ const ATTEMPTS: u32 = 5;
 const AGAIN: Backoff = Backoff::new(Duration::from_millis(10), Duration::from_millis(200));
 
 /// Orders in a PostgreSQL database. Every commit is flushed before it is acknowledged.
+#[derive(Clone)]
 pub struct Postgres {
     address: Address,
     writers: Arc<Pool>,
@@ -136,6 +137,10 @@ impl Postgres {
 impl Store for Postgres {
     fn listings_at_once(&self) -> usize {
         LISTINGS
+    }
+
+    fn for_loops(&self) -> Arc<dyn Store> {
+        Arc::new(Self { readers: Arc::clone(&self.loops), ..self.clone() })
     }
 
     fn load(&self, wanted: Wanted) -> Answer<'_, Loaded> {

@@ -39,6 +39,7 @@ use late::Late;
 use rusqlite::{Connection, ErrorCode};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use threads::Threads;
 
 /// Readers beside the writer: HTTP questions never wait for a commit's flush.
@@ -47,14 +48,18 @@ const READERS: usize = 2;
 /// How many of them listings may have at a time: the other is for questions that take no time.
 const LISTINGS: usize = READERS - 1;
 
+/// Readers for what goes on by itself: one of them has no room for an attempt to ask beside a look for more.
+const LOOPS: usize = 2;
+
 /// Orders in one SQLite file. Every commit is flushed before it is acknowledged.
+#[derive(Clone)]
 pub struct Sqlite {
     path: PathBuf,
     writer: Threads,
     readers: Threads,
-    /// A reader for what goes on by itself (deadlines, tasks, deliveries): however many questions wait, it does not.
+    /// Readers for what goes on by itself (deadlines, tasks, deliveries): however many questions wait, it does not.
     loops: Threads,
-    late: Late,
+    late: Arc<Late>,
 }
 
 impl Sqlite {
@@ -77,15 +82,16 @@ impl Sqlite {
     }
 
     fn over(path: &Path, writer: Connection) -> anyhow::Result<Self> {
-        let readers = (0..READERS)
-            .map(|_| chassis::sqlite::open_reader(path))
-            .collect::<Result<Vec<_>, _>>()?;
+        let readers = |number: usize| {
+            let each = (0..number).map(|_| chassis::sqlite::open_reader(path));
+            each.collect::<Result<Vec<_>, _>>()
+        };
         Ok(Self {
             path: path.to_owned(),
             writer: Threads::start("orders-writer", vec![writer])?,
-            readers: Threads::start("orders-reader", readers)?,
-            loops: Threads::start("orders-loops", vec![chassis::sqlite::open_reader(path)?])?,
-            late: Late::new(),
+            readers: Threads::start("orders-reader", readers(READERS)?)?,
+            loops: Threads::start("orders-loops", readers(LOOPS)?)?,
+            late: Arc::new(Late::new()),
         })
     }
 
@@ -118,6 +124,10 @@ impl Store for Sqlite {
 
     fn listings_at_once(&self) -> usize {
         LISTINGS
+    }
+
+    fn for_loops(&self) -> Arc<dyn Store> {
+        Arc::new(Self { readers: self.loops.clone(), ..self.clone() })
     }
 
     fn load(&self, wanted: Wanted) -> Answer<'_, Loaded> {

@@ -268,6 +268,10 @@ impl Store for Faulty {
         self.inner.listings_at_once()
     }
 
+    fn for_loops(&self) -> Arc<dyn Store> {
+        self.inner.for_loops()
+    }
+
     fn commit(&self, commits: Vec<Commit>) -> Answer<'_, Vec<Outcome>> {
         self.commits.fetch_add(1, Ordering::SeqCst);
         let fault = self.faults.lock().unwrap().pop_front().or_else(|| self.next_write());

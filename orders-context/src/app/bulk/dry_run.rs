@@ -58,6 +58,7 @@ impl App {
         let command = match command {
             Ok(command) => command,
             Err(Failure::Rejected(rejection)) => return Ok(Outcome::Refused(rejection.code())),
+            Err(Failure::Unreadable(_)) => return Ok(Outcome::Refused(UNREADABLE)),
             Err(failure) => return Err(failure),
         };
         Ok(match decide(Some(order), &command) {

@@ -115,6 +115,9 @@ fn refusal(outcome: Outcome) -> Option<Failure> {
         Outcome::Shut(shut) => Some(Rejection::from(shut).into()),
         Outcome::Crowded => Some(Rejection::TooManyOpen.into()),
         Outcome::Fenced => Some(Failure::Fenced),
+        Outcome::Unreadable => Some(Failure::Unreadable(anyhow::anyhow!(
+            "what is stored of the order or its restaurant makes no sense"
+        ))),
     }
 }
 

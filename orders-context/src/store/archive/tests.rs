@@ -103,7 +103,8 @@ fn what_is_damaged_is_refused() {
 
 #[test]
 fn what_is_not_whole_stays() {
-    let all = Portion { after: 0, published: 56, before: Timestamp(i64::MAX), limit: 1 };
+    let last = Timestamp(i64::MAX);
+    let all = Portion { after: 0, published: 56, before: last, now: last, limit: 1 };
     let living = || {
         let whole = completed("order-1");
         let state = serde_json::to_string(&whole.order().unwrap()).unwrap();

@@ -6,20 +6,22 @@ use crate::domain::tests::mother::{
 };
 use crate::domain::{Order, Status, TaskKind, Timestamp};
 use crate::store::{
-    Archived, Commit, Found, JournalRow, Kept, OrdersFilter, OrdersQuery, Outcome, Portion, Store,
-    Task, TaskChange, TaskState, Wanted,
+    Archived, Commit, Counter, Found, JournalRow, Kept, OrdersFilter, OrdersQuery, Outcome,
+    Portion, Store, Task, TaskChange, TaskCondition, TaskState, Wanted,
 };
 use std::sync::Arc;
 
 /// Everything may go that rests.
 pub(super) const ALL: Portion =
-    Portion { after: 0, published: i64::MAX, before: Timestamp(i64::MAX), limit: 1_000 };
+    Portion { after: 0, published: i64::MAX, before: LAST, now: LAST, limit: 1_000 };
+
+const LAST: Timestamp = Timestamp(i64::MAX);
 
 pub(super) async fn archive(store: &dyn Store, portion: Portion) -> Archived {
     store.archive(portion).await.expect("the store answers")
 }
 
-fn announcement(order_id: &str, state: TaskState) -> Task {
+pub(super) fn announcement(order_id: &str, state: TaskState) -> Task {
     Task {
         order_id: order_id.to_owned(),
         sequence: 1,
@@ -45,7 +47,7 @@ pub(super) fn completed(order_id: &str, state: TaskState) -> Vec<Commit> {
 }
 
 /// An order that expired at 2.
-fn expired(order_id: &str) -> Vec<Commit> {
+pub(super) fn expired(order_id: &str) -> Vec<Commit> {
     let born = placed(order_id);
     let expired = moved(&born.order, after(2), order_expired());
     vec![born, expired]
@@ -154,6 +156,19 @@ pub async fn portions_reach_every_order_once(open: impl Fn() -> Arc<dyn Store>) 
     assert_eq!(known, ["order-4", "waiting-0"]);
 }
 
+pub async fn a_clock_that_was_ahead_ends_no_portion(open: impl Fn() -> Arc<dyn Store>) {
+    let store = open();
+    commit(&*store, vec![placed_at("order-ahead", after(1_000))]).await;
+    commit(&*store, completed("order-1", TaskState::Done)).await;
+    commit(&*store, vec![placed_at("order-young", after(5))]).await;
+    commit(&*store, completed("order-2", TaskState::Done)).await;
+    let young = journal(&*store)[4].position;
+    let portion = Portion { before: after(4), now: after(10), ..ALL };
+    let archived = archive(&*store, portion).await;
+    assert_eq!((archived.orders, archived.reached < young), (1, true), "up to what is young");
+    assert_eq!(living(&*store).await, ["order-2", "order-ahead", "order-young"]);
+}
+
 pub async fn an_order_that_moves_comes_back_first(open: impl Fn() -> Arc<dyn Store>) {
     let store = open();
     commit(&*store, expired("order-1")).await;
@@ -185,6 +200,36 @@ pub async fn an_order_that_moves_comes_back_first(open: impl Fn() -> Arc<dyn Sto
     assert_eq!(archive(&*store, ALL).await.orders, 1);
     assert_eq!(store.history("order-1".to_owned(), 0, 10).await.unwrap().len(), 5);
     assert_eq!(journal(&*store), []);
+}
+
+/// As versions left it that did not withdraw what was given up when it was done anew.
+pub async fn what_was_redriven_is_in_no_trouble_when_it_comes_back(
+    open: impl Fn() -> Arc<dyn Store>,
+) {
+    let store = open();
+    let born = placed("order-1");
+    let left = moved(&born.order, after(2), order_expired());
+    let again = moved(&left.order, after(3), order_redriven());
+    let over = moved(&again.order, after(4), order_expired());
+    let given_up = |sequence| Task { sequence, ..announcement("order-1", TaskState::GivenUp) };
+    let opened = |sequence| vec![TaskChange::Open(given_up(sequence))];
+    let rest = Arc::clone(&over.order);
+    let (born, over) = (Commit { tasks: opened(1), ..born }, Commit { tasks: opened(4), ..over });
+    commit(&*store, vec![born, left, again, over]).await;
+    assert_eq!(archive(&*store, ALL).await.orders, 1);
+    // It stands as it did until it moves.
+    let found = store.order("order-1".to_owned()).await.unwrap().expect("it is there");
+    assert_eq!(found.tasks[0].state, TaskState::GivenUp);
+    commit(&*store, vec![moved(&rest, after(5), order_redriven())]).await;
+    let found = store.order("order-1".to_owned()).await.unwrap().expect("it is there");
+    let states: Vec<_> = found.tasks.iter().map(|task| task.state).collect();
+    assert_eq!(
+        states,
+        [TaskState::Withdrawn, TaskState::GivenUp],
+        "the last is done anew by nobody yet"
+    );
+    let given_up = store.counters().await.unwrap().get(Counter::Tasks(TaskCondition::GivenUp));
+    assert_eq!(given_up, 1);
 }
 
 pub async fn of_those_who_move_an_archived_order_one_succeeds(open: impl Fn() -> Arc<dyn Store>) {

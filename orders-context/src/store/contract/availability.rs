@@ -9,9 +9,9 @@ use crate::store::{Commit, Outcome, Store, Wanted};
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
-const HOUSE: &str = "bella-napoli";
+pub(super) const HOUSE: &str = "bella-napoli";
 
-fn paused(version: i64, until: Option<Timestamp>) -> Availability {
+pub(super) fn paused(version: i64, until: Option<Timestamp>) -> Availability {
     Availability {
         version,
         opening: Opening::Paused,
@@ -28,11 +28,11 @@ fn room_for(version: i64, capacity: u32) -> Availability {
 }
 
 /// A new order that the restaurant is asked about.
-fn asking(order_id: &str) -> Commit {
+pub(super) fn asking(order_id: &str) -> Commit {
     Commit { bearing: Some(Bearing::Asks), ..placed(order_id) }
 }
 
-fn silent(order: &Arc<Order>, minute: i64) -> Commit {
+pub(super) fn silent(order: &Arc<Order>, minute: i64) -> Commit {
     let at = after(minute * MINUTE);
     let bearing = Bearing::Silent { pause_after: 3, until: after(60 * MINUTE) };
     Commit { bearing: Some(bearing), ..moved(order, at, order_expired()) }

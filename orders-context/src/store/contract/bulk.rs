@@ -33,7 +33,7 @@ fn new(bulk: Bulk, key: &str) -> NewBulk {
     NewBulk { bulk, key: key.to_owned(), request_hash: vec![7; 32] }
 }
 
-async fn start(store: &dyn Store, bulk_id: &str) -> Bulk {
+pub(super) async fn start(store: &dyn Store, bulk_id: &str) -> Bulk {
     let started = store.start_bulk(new(bulk(bulk_id), &format!("key of {bulk_id}")), 10).await;
     assert_eq!(started.unwrap(), Started::New);
     bulk(bulk_id)

@@ -9,7 +9,7 @@ use crate::store::{Health, Store};
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
-fn delivery(endpoint_id: &str, event_id: &str, due: Timestamp) -> Delivery {
+pub(super) fn delivery(endpoint_id: &str, event_id: &str, due: Timestamp) -> Delivery {
     Delivery {
         endpoint_id: endpoint_id.to_owned(),
         event_id: event_id.to_owned(),
@@ -32,7 +32,7 @@ fn attempt(outcome: Result<u16, &str>) -> Attempt {
     Attempt { at: EVENING, outcome: outcome.map_err(str::to_owned), duration_ms: 12 }
 }
 
-async fn with_endpoints(store: &dyn Store, ids: &[&str]) {
+pub(super) async fn with_endpoints(store: &dyn Store, ids: &[&str]) {
     store.put_restaurant(house()).await.unwrap();
     for id in ids {
         add(store, endpoint(id)).await;

@@ -45,14 +45,32 @@ pub fn every_question() -> Vec<OrdersQuery> {
     parts.iter().for_each(|part| part(&mut all));
     filters.push(all);
     let usual_ms = vec![(Status::Placed, 20_000), (Status::Notified, 5_000)];
-    let asked = |filter: OrdersFilter, sort: OrdersSort| OrdersQuery {
+    let asked = |filter: OrdersFilter, sort: OrdersSort, usual_ms: &[(Status, i64)]| OrdersQuery {
         sort,
-        usual_ms: usual_ms.clone(),
+        usual_ms: usual_ms.to_vec(),
         ..OrdersQuery::newest(filter, 7, NOW)
     };
-    let each = filters.iter();
-    each.flat_map(|filter| OrdersSort::ALL.iter().map(|sort| asked(filter.clone(), *sort)))
+    let each = filters.into_iter().map(|filter| (filter, &usual_ms[..]));
+    each.chain(of_no_status().into_iter().map(|filter| (filter, &[][..])))
+        .flat_map(|(filter, usual_ms)| {
+            OrdersSort::ALL.iter().map(move |sort| asked(filter.clone(), *sort, usual_ms))
+        })
         .collect()
+}
+
+/// What no status can hold: being old at rest, or being stuck where nobody knows what is usual; of one restaurant
+/// and of one customer.
+fn of_no_status() -> Vec<OrdersFilter> {
+    let old_at_rest =
+        OrdersFilter { status: vec![Status::Expired], age_ms: Some(1), ..OrdersFilter::default() };
+    let stuck = OrdersFilter { stuck: true, ..OrdersFilter::default() };
+    let of_some = |filter: OrdersFilter| {
+        [
+            OrdersFilter { restaurant_id: Some("nino".to_owned()), ..filter.clone() },
+            OrdersFilter { customer_id: Some("nora".to_owned()), ..filter },
+        ]
+    };
+    [old_at_rest, stuck].into_iter().flat_map(of_some).collect()
 }
 
 /// An order, with the task it has, if it has one.

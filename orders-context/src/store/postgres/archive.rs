@@ -8,9 +8,12 @@ use super::counters::{Changes, LAST_SLOT};
 use super::read::select;
 use super::rows::{JOURNAL, TASK, get, text};
 use super::tasks;
+use crate::domain::Timestamp;
 use crate::store::archive::{
-    Archived, Living, Packed, Packer, Portion, RawEvent, RawRow, RawTask, Whole, raw, unpack,
+    Archived, Living, Packed, Packer, Portion, RawEvent, RawRow, RawTask, Returning, Whole, raw,
+    unpack,
 };
+use crate::store::damage::pass_over;
 use crate::store::{Counters, Error, TaskChange};
 use chassis::postgres::{Client, pipelined};
 use std::collections::{BTreeSet, HashMap};
@@ -67,11 +70,14 @@ async fn candidates(
     let rows = select(client, sql, &[&portion.after, &portion.published, &limit]).await?;
     let (mut reached, mut order_ids, mut looked_at) = (portion.after, BTreeSet::new(), 0);
     for row in &rows {
-        if get::<i64>(row, 2)? >= portion.before.0 {
+        let occurred_at = Timestamp(get(row, 2)?);
+        if portion.ends_at(occurred_at) {
             break;
         }
         reached = get(row, 0)?;
-        order_ids.insert(get(row, 1)?);
+        if occurred_at < portion.before {
+            order_ids.insert(get(row, 1)?);
+        }
         looked_at += 1;
     }
     let has_more = looked_at == portion.limit;
@@ -109,32 +115,46 @@ pub async fn find(client: &Client, order_id: &str) -> Result<Option<Whole>, Erro
     rows.first().map(|row| unpack(get(row, 0)?)).transpose()
 }
 
-/// Moves orders back into the tables, as they stood there, within the present transaction; the
-/// version of each. Whoever else wants to waits, and then finds them there. `slot` is the transaction's
-/// own; what was counted of them stays counted, and their tasks count again.
-pub async fn bring_back(
-    client: &Client,
-    order_ids: &[&str],
-    slot: i32,
-) -> Result<HashMap<String, i64>, Error> {
-    let sql = "DELETE FROM archive WHERE order_id IN (SELECT order_id FROM archive
-         WHERE order_id = ANY($1::text[]) ORDER BY order_id FOR UPDATE) RETURNING data";
-    let rows = select(client, sql, &[&order_ids]).await?;
-    let mut versions = HashMap::new();
-    for row in &rows {
-        let whole = unpack(get(row, 0)?)?;
-        restore(client, &whole, slot).await?;
-        versions.insert(whole.order_id, whole.row.version);
-    }
-    Ok(versions)
+/// What has become of orders that were to come back.
+#[derive(Default)]
+pub struct Back {
+    /// The version of each that is back.
+    pub versions: HashMap<String, i64>,
+    /// Those that cannot be read, and stay where they are.
+    pub unreadable: BTreeSet<String>,
 }
 
-async fn restore(client: &Client, whole: &Whole, slot: i32) -> Result<(), Error> {
-    let order = whole.order()?;
+/// Moves orders back into the tables, as they stood there, within the present transaction. Whoever else
+/// wants to waits, and then finds them there. `slot` is the transaction's own; what was counted of them
+/// stays counted, and their tasks count again.
+pub async fn bring_back(client: &Client, order_ids: &[&str], slot: i32) -> Result<Back, Error> {
+    let sql = "SELECT data, order_id FROM archive WHERE order_id = ANY($1::text[])
+         ORDER BY order_id FOR UPDATE";
+    let (mut back, mut returning) = (Back::default(), Vec::new());
+    for row in &select(client, sql, &[&order_ids]).await? {
+        let order_id: String = get(row, 1)?;
+        let found = get(row, 0).and_then(unpack).and_then(Whole::returning);
+        match pass_over("archive", &order_id, found)? {
+            Some(found) => returning.push(found),
+            None => drop(back.unreadable.insert(order_id)),
+        }
+    }
+    let readable: Vec<&str> = returning.iter().map(|found| &*found.whole.order_id).collect();
+    select(client, "DELETE FROM archive WHERE order_id = ANY($1::text[])", &[&readable]).await?;
+    for found in returning {
+        let (order_id, version) = (found.whole.order_id.clone(), found.whole.row.version);
+        restore(client, found, slot).await?;
+        back.versions.insert(order_id, version);
+    }
+    Ok(back)
+}
+
+async fn restore(client: &Client, returning: Returning, slot: i32) -> Result<(), Error> {
+    let Returning { whole, order, tasks: living } = returning;
     let mut orders = Orders::default();
     orders.push(&order, None)?;
     select(client, Orders::INSERT, &orders.to_insert()).await?;
-    let (living, mut counters) = (whole.tasks()?, Counters::default());
+    let mut counters = Counters::default();
     living.iter().for_each(|task| counters.add_task(task, 1));
     let changes = Changes::of(&counters);
     if !changes.is_empty() {

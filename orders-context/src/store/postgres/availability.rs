@@ -5,10 +5,11 @@
 use super::read::select;
 use super::rows::{get, text, word};
 use super::under_way::UnderWay;
-use crate::domain::{Availability, Bearing, Opening, Role, Shut, Timestamp};
-use crate::store::{Commit, Error};
+use crate::domain::{Availability, Bearing, Opening, Role, Timestamp};
+use crate::store::damage::pass_over;
+use crate::store::{Commit, Error, Outcome};
 use chassis::postgres::Client;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Statement};
 
@@ -107,18 +108,22 @@ impl<'a> Concerned<'a> {
 #[derive(Default)]
 pub struct Restaurants {
     locked: HashMap<String, Availability>,
+    unreadable: HashSet<String>,
     in_work: UnderWay,
     moved: BTreeMap<String, Availability>,
 }
 
 impl Restaurants {
     pub fn read(locked: &[Row], counted: &[Row]) -> Result<Self, Error> {
-        let found = |row: &Row| Ok((get(row, 0)?, availability(row, 1)?));
-        Ok(Self {
-            locked: locked.iter().map(found).collect::<Result<_, Error>>()?,
-            in_work: UnderWay::read(counted)?,
-            moved: BTreeMap::new(),
-        })
+        let mut read = Self { in_work: UnderWay::read(counted)?, ..Self::default() };
+        for row in locked {
+            let id: String = get(row, 0)?;
+            match pass_over("availability", &id, availability(row, 1))? {
+                Some(availability) => drop(read.locked.insert(id, availability)),
+                None => drop(read.unreadable.insert(id)),
+            }
+        }
+        Ok(read)
     }
 
     /// The group has inserted this order, which does not stand yet.
@@ -126,18 +131,20 @@ impl Restaurants {
         self.in_work.set_aside(&commit.order.restaurant_id);
     }
 
-    /// Whether the order's restaurant takes it, if it is a new one.
-    pub fn admit(&self, commit: &Commit) -> Result<(), Shut> {
+    /// Whether the order's restaurant takes it, if it is a new one, and else what becomes of it.
+    pub fn admit(&self, commit: &Commit) -> Result<(), Outcome> {
         let id = &commit.order.restaurant_id;
         match (&commit.bearing, self.locked.get(id)) {
             (Some(Bearing::Asks), Some(availability)) => {
-                availability.admit(commit.order.placed_at, self.in_work.of(id))
+                let admitted = availability.admit(commit.order.placed_at, self.in_work.of(id));
+                admitted.map_err(Outcome::Shut)
             }
+            (Some(Bearing::Asks), None) if self.unreadable.contains(id) => Err(Outcome::Unreadable),
             _ => Ok(()),
         }
     }
 
-    /// What a commit that stands means for the order's restaurant.
+    /// What a commit that stands means for the order's restaurant; nothing for one of which that cannot be read.
     pub fn follow(&mut self, commit: &Commit) {
         let id = &commit.order.restaurant_id;
         self.in_work.follow(id, commit);

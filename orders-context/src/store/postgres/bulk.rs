@@ -1,7 +1,7 @@
 //! Bulk actions: one row each, and each change compared with the round before.
 
 use super::read::select;
-use super::rows::{get, json, text, to_json};
+use super::rows::{get, json, readable, text, to_json};
 use crate::store::Error;
 use crate::store::bulk::{Bulk, NewBulk, Started};
 use chassis::postgres::Client;
@@ -55,7 +55,6 @@ pub async fn list(client: &Client, before: Option<&str>, limit: usize) -> Result
 }
 
 pub async fn open(client: &Client) -> Result<Vec<Bulk>, Error> {
-    let sql = "SELECT data FROM bulk_actions WHERE is_open ORDER BY bulk_id";
-    let rows = select(client, sql, &[]).await?;
-    rows.iter().map(|row| json(row, 0)).collect()
+    let sql = "SELECT data, bulk_id FROM bulk_actions WHERE is_open ORDER BY bulk_id";
+    readable("bulk_actions", &select(client, sql, &[]).await?, |row| json(row, 0))
 }

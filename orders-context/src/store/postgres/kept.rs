@@ -1,7 +1,7 @@
 //! Everything that is kept of an order, for checks.
 
 use super::read::select;
-use super::rows::{JOURNAL, get, journal_row, json, text, word};
+use super::rows::{JOURNAL, TASK, get, journal_row, json, task, text, word};
 use crate::domain::{Status, Timestamp};
 use crate::store::archive::unpack;
 use crate::store::{Error, Kept, KeptRow};
@@ -21,7 +21,7 @@ pub async fn known_ids(client: &Client, after: &str, limit: usize) -> Result<Vec
     rows.iter().map(|row| get(row, 0)).collect()
 }
 
-/// In one statement, so that rows and journals are of the same moment.
+/// Rows and journals in one statement, so that they are of the same moment.
 pub async fn kept(client: &Client, order_ids: &[String]) -> Result<Vec<Kept>, Error> {
     let sql = format!(
         "SELECT events.*, place, version, orders.status, orders.restaurant_id, orders.customer_id,
@@ -36,7 +36,18 @@ pub async fn kept(client: &Client, order_ids: &[String]) -> Result<Vec<Kept>, Er
     let asked: Vec<_> = order_ids.iter().map(|id| text(id)).collect();
     let rows = select(client, &sql, &[&asked]).await?;
     let of_one = rows.chunk_by(|one, other| place(one).ok() == place(other).ok());
-    order_ids.iter().zip(of_one).map(|(order_id, rows)| kept_of(order_id, rows)).collect()
+    let each = order_ids.iter().zip(of_one);
+    let mut kept: Vec<Kept> =
+        each.map(|(order_id, rows)| kept_of(order_id, rows)).collect::<Result<_, _>>()?;
+    let sql = format!("SELECT {TASK} FROM tasks WHERE order_id = ANY($1::text[])");
+    for row in &select(client, &sql, &[&asked]).await? {
+        let order_id: &str = get(row, 0)?;
+        let of_order = kept.iter_mut().find(|kept| kept.order_id == order_id);
+        if let (Some(kept), Err(Error::Corrupt(cause))) = (of_order, task(row)) {
+            kept.unreadable.push(format!("a task: {cause}"));
+        }
+    }
+    Ok(kept)
 }
 
 fn place(row: &Row) -> Result<i64, Error> {

@@ -4,6 +4,7 @@ use super::archive;
 use super::rows::{TASK, get, json, task, text};
 use crate::domain::{Order, Receiver, Restaurant, Timestamp};
 use crate::store::archive::unpack;
+use crate::store::damage::pass_over;
 use crate::store::task::TELLS_CUSTOMER;
 use crate::store::{Contact, Due, Error, Found, Loaded, Remembered, Task, Wanted};
 use chassis::postgres::Client;
@@ -75,7 +76,7 @@ async fn load_archived(
          UNION ALL SELECT order_id, NULL, data FROM archive WHERE order_id = ANY($1::text[])";
     for row in select(client, sql, &[&missing]).await? {
         let order = match get(&row, 2)? {
-            Some(data) => unpack(data).and_then(|whole| whole.order()),
+            Some(data) => unpack(data).and_then(|whole| whole.readable_order()),
             None => json(&row, 1),
         };
         take_order(loaded, get(&row, 0)?, order)?;
@@ -188,10 +189,23 @@ pub async fn open_tasks(
             coalesce((SELECT restaurant_id FROM orders WHERE orders.order_id = tasks.order_id), '')
          FROM tasks
          WHERE state = 'open' AND {TELLS_CUSTOMER} = $1 AND next_attempt_at BETWEEN $2 AND $3
-         ORDER BY next_attempt_at LIMIT $4"
+         ORDER BY next_attempt_at LIMIT $4 OFFSET $5"
     );
     let tells_customer = to == Receiver::Customer;
-    let (from, by) = (due.start().0, due.end().0);
-    let rows = select(client, &sql, &[&tells_customer, &from, &by, &(limit as i64)]).await?;
-    rows.iter().map(|row| Ok((get(row, row.len() - 1)?, task(row)?))).collect()
+    let (from, by, most, mut behind) = (due.start().0, due.end().0, limit as i64, 0);
+    let mut found = Vec::new();
+    // Read on until there are enough: those that are passed over take nobody's place.
+    loop {
+        let page: [Value<'_>; 5] = [&tells_customer, &from, &by, &most, &behind];
+        let rows = select(client, &sql, &page).await?;
+        for row in &rows {
+            let read = get(row, row.len() - 1).and_then(|of| Ok((of, task(row)?)));
+            found.extend(pass_over("tasks", get(row, 0)?, read)?);
+        }
+        behind += rows.len() as i64;
+        if rows.len() < limit || found.len() >= limit {
+            found.truncate(limit);
+            return Ok(found);
+        }
+    }
 }

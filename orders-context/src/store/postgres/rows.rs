@@ -1,6 +1,7 @@
 //! Rows as values: one place that knows the columns.
 
 use crate::domain::{FlowVersion, Status, Timestamp};
+use crate::store::damage::pass_over;
 use crate::store::{Error, JournalRow, Task, TaskState};
 use std::borrow::Cow;
 use tokio_postgres::Row;
@@ -71,6 +72,19 @@ pub fn json<T: serde::de::DeserializeOwned>(row: &Row, at: usize) -> Result<T, E
 pub fn word<T>(row: &Row, at: usize, parse: fn(&str) -> Option<T>) -> Result<T, Error> {
     let text: &str = get(row, at)?;
     parse(text).ok_or_else(|| Error::Corrupt(anyhow::anyhow!("unknown word {text:?}")))
+}
+
+/// All of these rows of a table that can be read; the second column names each.
+pub fn readable<T>(
+    table: &'static str,
+    rows: &[Row],
+    read: impl Fn(&Row) -> Result<T, Error>,
+) -> Result<Vec<T>, Error> {
+    let mut found = Vec::new();
+    for row in rows {
+        found.extend(pass_over(table, get(row, 1)?, read(row))?);
+    }
+    Ok(found)
 }
 
 /// What is kept as JSON, as PostgreSQL can read it: all but the null character, for which another stands in.

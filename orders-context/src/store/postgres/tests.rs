@@ -11,19 +11,19 @@ mod plans;
 mod server;
 mod versions;
 
-use super::Postgres;
+use super::{Postgres, READERS};
 use crate::domain::tests::mother::{EVENING, after};
 use crate::domain::{MailAddress, Restaurant};
 use crate::store::contract::endpoints::{add, endpoint, house};
 use crate::store::contract::erasing::{erasure, pass, what_is_damaged_is_passed_over};
 use crate::store::contract::listing::what_is_unreadable_has_its_place;
 use crate::store::contract::reading::who_is_readable;
-use crate::store::contract::{commit, placed, placed_at, rosa, store_contract};
+use crate::store::contract::{commit, damage, placed, placed_at, rosa, store_contract};
 use crate::store::{
     Commit, Contact, Deliveries, Error, JournalReader, JournalRow, Person, Store, TaskChange,
     TaskState,
 };
-use server::Place;
+use server::{LIMIT, Place};
 use std::sync::Arc;
 
 store_contract!(new_place());
@@ -72,6 +72,73 @@ async fn what_makes_no_sense_is_corrupt_and_no_panic() {
     assert_eq!(read, ["order-0", "order-2"]);
     who_is_readable(&store, "order-2", "order-1").await;
     what_is_unreadable_has_its_place(&store, &["order-2", "order-0"], &["order-1"]).await;
+}
+
+/// A new database, and a hand in it.
+async fn spoilable() -> (Arc<Postgres>, impl AsyncFn(&str)) {
+    let place = Place::migrated();
+    let (store, sql) = (Arc::new(place.store()), place.client().await);
+    let spoil = async move |text: &str| {
+        // It stays as long as it may be spoiled.
+        let _place = &place;
+        assert!(sql.execute(text, &[]).await.unwrap() > 0, "{text}");
+    };
+    (store, spoil)
+}
+
+#[tokio::test]
+async fn a_damaged_task_stands_in_no_order_s_way() {
+    let (store, spoil) = spoilable().await;
+    damage::a_damaged_task_stands_in_no_order_s_way(&*store, spoil).await;
+}
+
+#[tokio::test]
+async fn a_restaurant_that_makes_no_sense_spoils_no_group() {
+    let (store, spoil) = spoilable().await;
+    damage::a_restaurant_that_makes_no_sense_spoils_no_group(&*store, spoil).await;
+}
+
+#[tokio::test]
+async fn compact_history_that_makes_no_sense_spoils_no_group() {
+    let (store, spoil) = spoilable().await;
+    damage::compact_history_that_makes_no_sense_spoils_no_group(&*store, spoil, "'\\x00'").await;
+}
+
+#[tokio::test]
+async fn tasks_that_make_no_sense_keep_their_order_from_compact_history() {
+    let (store, spoil) = spoilable().await;
+    damage::tasks_that_make_no_sense_keep_their_order_from_compact_history(&*store, spoil).await;
+}
+
+#[tokio::test]
+async fn loops_pass_over_what_makes_no_sense() {
+    let (store, spoil) = spoilable().await;
+    damage::loops_pass_over_what_makes_no_sense(&*store, spoil).await;
+}
+
+#[tokio::test]
+async fn a_delivery_that_makes_no_sense_is_not_prolonged_and_the_others_are() {
+    let (store, spoil) = spoilable().await;
+    damage::a_delivery_that_makes_no_sense_is_not_prolonged_and_the_others_are(store, spoil).await;
+}
+
+#[tokio::test]
+async fn what_goes_on_by_itself_waits_for_no_question() {
+    let place = Place::migrated();
+    let store = place.store();
+    commit(&store, vec![placed("order-1")]).await;
+    let mut held = Vec::new();
+    for _ in 0..READERS {
+        held.push(store.readers.get().await.unwrap());
+    }
+    let (loops, id) = (store.for_loops(), || "order-1".to_owned());
+    let asked = async {
+        assert!(loops.order(id()).await.unwrap().is_some());
+        assert_eq!(loops.history(id(), 0, 9).await.unwrap().len(), 1);
+        assert!(loops.contact(id()).await.is_ok() && loops.restaurant(id()).await.is_ok());
+        assert!(loops.endpoints(id()).await.is_ok() && loops.delivery(id(), id()).await.is_ok());
+    };
+    tokio::time::timeout(LIMIT, asked).await.expect("they do not wait for those who ask");
 }
 
 #[tokio::test]

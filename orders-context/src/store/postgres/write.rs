@@ -8,7 +8,7 @@
 //! else belongs to an order that is locked by then, or is a counter in a slot of this transaction's own:
 //! instances wait for each other, but not in a ring.
 
-use super::archive;
+use super::archive::{self, Back};
 use super::availability::{self, Concerned, Restaurants, SINCE_EVER};
 use super::columns::{Contacts, Journal, Keys, Orders, Remarks};
 use super::counters::{self, Changes};
@@ -229,6 +229,8 @@ struct Passed {
     keys: HashSet<String>,
     inserted: HashSet<String>,
     versions: HashMap<String, i64>,
+    /// Orders in compact history that cannot be read.
+    unreadable: BTreeSet<String>,
     restaurants: Restaurants,
     customers: UnderWay,
     tokens: HashMap<String, i64>,
@@ -300,6 +302,7 @@ async fn take(
         keys: keys.iter().map(name).collect::<Result<_, _>>()?,
         inserted: inserted.iter().map(name).collect::<Result<_, _>>()?,
         versions: locked.iter().map(number).collect::<Result<_, Error>>()?,
+        unreadable: BTreeSet::new(),
         restaurants,
         customers,
         tokens: fences.iter().map(number).collect::<Result<_, Error>>()?,
@@ -315,7 +318,10 @@ async fn bring_back(
     let is_missing = |order_id: &&str| !passed.versions.contains_key(*order_id);
     let missing: Vec<&str> = guards.moving.iter().copied().filter(is_missing).collect();
     if !missing.is_empty() {
-        passed.versions.extend(archive::bring_back(client, &missing, passed.slot).await?);
+        let Back { versions, unreadable } =
+            archive::bring_back(client, &missing, passed.slot).await?;
+        passed.versions.extend(versions);
+        passed.unreadable = unreadable;
     }
     Ok(())
 }
@@ -347,7 +353,8 @@ fn settle<'a>(
     guards: &Guards<'a>,
     passed: Passed,
 ) -> Result<Settled<'a>, Error> {
-    let Passed { keys, inserted, mut versions, restaurants, customers, tokens, .. } = passed;
+    let Passed { keys, inserted, mut versions, unreadable, restaurants, customers, tokens, .. } =
+        passed;
     // What this group inserts is there from its own commit on.
     versions.retain(|order_id, _| !inserted.contains(order_id));
     let mut settled = Settled { restaurants, customers, ..Settled::default() };
@@ -389,8 +396,9 @@ fn settle<'a>(
             }
         } else {
             settled.outcomes.push(match (lease_is_held, admitted) {
-                (true, Err(shut)) if stands => Outcome::Shut(shut),
+                (true, Err(refused)) if stands => refused,
                 (true, Ok(())) if stands => Outcome::Crowded,
+                (true, _) if unreadable.contains(order_id) => Outcome::Unreadable,
                 (true, _) => Outcome::Conflict,
                 (false, _) => Outcome::Fenced,
             });

@@ -7,8 +7,10 @@ use super::rows::{JOURNAL, TASK};
 use super::statements::Statements;
 use super::tasks::insert as insert_task;
 use super::write::insert_order;
+use crate::domain::{Order, Timestamp};
 use crate::store::archive::{
-    Archived, Living, Packed, Packer, Portion, RawEvent, RawRow, RawTask, Whole, raw, unpack,
+    Archived, Living, Packed, Packer, Portion, RawEvent, RawRow, RawTask, Returning, Whole, raw,
+    unpack,
 };
 use crate::store::{Counters, Error, TaskState};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
@@ -46,11 +48,15 @@ fn candidates(
     let mut order_ids = BTreeSet::new();
     let (mut reached, mut looked_at) = (portion.after, 0);
     while let Some(row) = rows.next()? {
-        if row.get::<_, i64>(2)? >= portion.before.0 {
+        // One that cannot be read says as little as one that lies ahead.
+        let occurred_at = Timestamp(row.get(2).unwrap_or(i64::MAX));
+        if portion.ends_at(occurred_at) {
             break;
         }
         reached = row.get(0)?;
-        order_ids.insert(row.get(1)?);
+        if occurred_at < portion.before {
+            order_ids.insert(row.get(1)?);
+        }
         looked_at += 1;
     }
     let has_more = looked_at == portion.limit;
@@ -120,21 +126,26 @@ pub fn find(conn: &Connection, order_id: &str) -> Result<Option<Whole>, Error> {
     data.map(|data| unpack(&data)).transpose()
 }
 
+/// The same, ready to come back.
+pub fn find_returning(tx: &Statements<'_>, order: &Order) -> Result<Option<Returning>, Error> {
+    find(tx.conn(), &order.order_id)?.map(Whole::returning).transpose()
+}
+
 /// Moves an order that stood at `version` when it was archived back into the tables, as it stood
 /// there: whether it was one.
 pub fn bring_back(
     tx: &mut Statements<'_>,
-    order_id: &str,
+    Returning { whole, order, tasks }: Returning,
     version: i64,
     counters: &mut Counters,
 ) -> Result<bool, Error> {
-    let Some(whole) = find(tx.conn(), order_id)? else { return Ok(false) };
     if whole.row.version != version {
         return Ok(false);
     }
+    let order_id = &whole.order_id;
     tx.prepare_cached("DELETE FROM archive WHERE order_id = ?1")?.execute([order_id])?;
-    insert_order(tx, &whole.order()?, None)?;
-    for task in whole.tasks()? {
+    insert_order(tx, &order, None)?;
+    for task in tasks {
         insert_task(tx, &task)?;
         counters.add_task(&task, 1);
     }

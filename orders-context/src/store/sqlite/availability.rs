@@ -3,8 +3,9 @@
 
 use super::rows::word;
 use super::statements::Statements;
-use crate::domain::{Availability, Bearing, Opening, Role, Shut, Timestamp};
-use crate::store::{Commit, Error};
+use crate::domain::{Availability, Bearing, Opening, Role, Timestamp};
+use crate::store::damage::pass_over;
+use crate::store::{Commit, Error, Outcome};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::{BTreeSet, HashMap};
 
@@ -52,30 +53,42 @@ fn replace(conn: &Connection, restaurant_id: &str, next: &Availability) -> Resul
 /// Those that a group of commits concerns, each read once, and written once if it has moved.
 #[derive(Default)]
 pub struct Restaurants {
-    known: HashMap<String, Option<Availability>>,
+    known: HashMap<String, Stored>,
     moved: BTreeSet<String>,
 }
 
+/// What is stored of one.
+enum Stored {
+    Nothing,
+    This(Availability),
+    Unreadable,
+}
+
 impl Restaurants {
-    /// Whether the order's restaurant takes it, if it is a new one. Nothing was written for it yet.
+    /// Whether the order's restaurant takes it, if it is a new one, and else what becomes of it. Nothing was
+    /// written for it yet.
     pub fn admit(
         &mut self,
         tx: &mut Statements<'_>,
         commit: &Commit,
-    ) -> Result<Result<(), Shut>, Error> {
+    ) -> Result<Result<(), Outcome>, Error> {
         if commit.bearing != Some(Bearing::Asks) {
             return Ok(Ok(()));
         }
         let id = &commit.order.restaurant_id;
-        let Some(availability) = self.find(tx, id)? else { return Ok(Ok(())) };
+        let availability = match self.find(tx, id)? {
+            Stored::This(availability) => availability,
+            Stored::Nothing => return Ok(Ok(())),
+            Stored::Unreadable => return Ok(Err(Outcome::Unreadable)),
+        };
         let in_work = match availability.capacity {
             Some(_) => in_work(tx, id)?,
             None => 0,
         };
-        Ok(availability.admit(commit.order.placed_at, in_work))
+        Ok(availability.admit(commit.order.placed_at, in_work).map_err(Outcome::Shut))
     }
 
-    /// What a commit that stands means for the order's restaurant.
+    /// What a commit that stands means for the order's restaurant; nothing for one of which that cannot be read.
     pub fn follow(&mut self, tx: &mut Statements<'_>, commit: &Commit) -> Result<(), Error> {
         let (Some(bearing), Some(entry)) = (&commit.bearing, commit.entries.last()) else {
             return Ok(());
@@ -84,10 +97,13 @@ impl Restaurants {
             return Ok(());
         }
         let id = &commit.order.restaurant_id;
-        let known = self.find(tx, id)?;
-        let before = known.clone().unwrap_or_else(Availability::unsaid);
+        let before = match self.find(tx, id)? {
+            Stored::This(before) => before.clone(),
+            Stored::Nothing => Availability::unsaid(),
+            Stored::Unreadable => return Ok(()),
+        };
         if let Some(after) = before.after(bearing, entry.occurred_at) {
-            self.known.insert(id.clone(), Some(after));
+            self.known.insert(id.clone(), Stored::This(after));
             self.moved.insert(id.clone());
         }
         Ok(())
@@ -96,19 +112,24 @@ impl Restaurants {
     /// Writes what has become of them. Nobody else has moved them: they were read in the same transaction.
     pub fn write(&self, conn: &Connection) -> Result<(), Error> {
         for id in &self.moved {
-            if let Some(Some(after)) = self.known.get(id) {
+            if let Some(Stored::This(after)) = self.known.get(id) {
                 replace(conn, id, after)?;
             }
         }
         Ok(())
     }
 
-    fn find(&mut self, tx: &mut Statements<'_>, id: &str) -> Result<&Option<Availability>, Error> {
+    fn find(&mut self, tx: &mut Statements<'_>, id: &str) -> Result<&Stored, Error> {
         if !self.known.contains_key(id) {
-            let found = tx.prepare_cached(SELECT)?.query_row([id], row).optional()?;
-            self.known.insert(id.to_owned(), found);
+            let found = tx.prepare_cached(SELECT)?.query_row([id], row).optional();
+            let stored = match pass_over("availability", id, found)? {
+                Some(Some(availability)) => Stored::This(availability),
+                Some(None) => Stored::Nothing,
+                None => Stored::Unreadable,
+            };
+            self.known.insert(id.to_owned(), stored);
         }
-        Ok(self.known.get(id).unwrap_or(&None))
+        Ok(self.known.get(id).unwrap_or(&Stored::Nothing))
     }
 }
 

@@ -3,6 +3,7 @@
 use super::rows::json;
 use crate::store::Error;
 use crate::store::bulk::{Bulk, NewBulk, Started};
+use crate::store::damage::pass_over;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 pub fn start(conn: &mut Connection, new: &NewBulk, most_open: usize) -> Result<Started, Error> {
@@ -63,8 +64,12 @@ pub fn list(conn: &mut Connection, before: Option<&str>, limit: usize) -> Result
 }
 
 pub fn open(conn: &mut Connection) -> Result<Vec<Bulk>, Error> {
-    let mut statement =
-        conn.prepare_cached("SELECT data FROM bulk_actions WHERE is_open ORDER BY bulk_id")?;
-    let rows = statement.query_map([], |row| json(row, 0))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let mut statement = conn
+        .prepare_cached("SELECT data, bulk_id FROM bulk_actions WHERE is_open ORDER BY bulk_id")?;
+    let (mut rows, mut found) = (statement.query([])?, Vec::new());
+    while let Some(row) = rows.next()? {
+        let bulk_id: String = row.get(1).unwrap_or_default();
+        found.extend(pass_over("bulk_actions", &bulk_id, json(row, 0))?);
+    }
+    Ok(found)
 }

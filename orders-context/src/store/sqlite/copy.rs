@@ -111,8 +111,7 @@ fn read_table(
     columns: &Arc<[String]>,
     out: &Out,
 ) -> anyhow::Result<i64> {
-    let mut statement =
-        tx.prepare(&format!("SELECT {} FROM {table} ORDER BY 1", columns.join(", ")))?;
+    let mut statement = tx.prepare(&select(table, columns))?;
     let mut found = statement.query([])?;
     let mut number = 0;
     loop {
@@ -130,6 +129,11 @@ fn read_table(
             return Ok(number);
         }
     }
+}
+
+/// All rows as they lie in the file: any other order would be sorted, in memory, whatever their number.
+pub(super) fn select(table: &str, columns: &[String]) -> String {
+    format!("SELECT {} FROM {table}", columns.join(", "))
 }
 
 fn value(table: &str, value: ValueRef<'_>) -> anyhow::Result<Value> {
@@ -154,7 +158,7 @@ fn write_page(tx: &Transaction<'_>, page: &Page) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn columns(tx: &Connection, table: &str) -> rusqlite::Result<Arc<[String]>> {
+pub(super) fn columns(tx: &Connection, table: &str) -> rusqlite::Result<Arc<[String]>> {
     let mut statement = tx.prepare_cached("SELECT name FROM pragma_table_info(?1) ORDER BY cid")?;
     let names = statement.query_map([table], |row| row.get(0))?;
     names.collect::<Result<Vec<_>, _>>().map(Into::into)

@@ -3,8 +3,10 @@
 use super::rows::{JOURNAL, journal_row, json};
 use super::{Sqlite, copy};
 use crate::domain::{Delivery, DeliveryState, Endpoint, Timestamp};
+use crate::store::damage::pass_over;
 use crate::store::{Answer, Concerning, Deliveries, Error, Health};
-use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Row, Rows, TransactionBehavior, params};
+use serde::de::DeserializeOwned;
 
 impl Deliveries for Sqlite {
     fn concerning(&self, after: i64, limit: usize) -> Answer<'_, Concerning> {
@@ -13,9 +15,13 @@ impl Deliveries for Sqlite {
 
     fn endpoints_of(&self, restaurant_ids: Vec<String>) -> Answer<'_, Vec<Endpoint>> {
         self.read_for_loops(move |conn| {
+            let mut statement = conn.prepare_cached(
+                "SELECT data, endpoint_id FROM endpoints WHERE restaurant_id = ?1
+                 ORDER BY endpoint_id",
+            )?;
             let mut found = Vec::new();
             for restaurant_id in &restaurant_ids {
-                found.extend(super::endpoints::of_restaurant(conn, restaurant_id)?);
+                found.extend(readable("endpoints", statement.query([restaurant_id])?, of_json)?);
             }
             Ok(found)
         })
@@ -43,27 +49,27 @@ impl Deliveries for Sqlite {
         self.read_for_loops(move |conn| {
             // Whatever is pointless was due before.
             let mut statement = conn.prepare_cached(
-                "SELECT deliveries.data, next_attempt_at FROM endpoints
+                "SELECT deliveries.data, event_id, next_attempt_at FROM endpoints
                     JOIN deliveries ON deliveries.endpoint_id = endpoints.endpoint_id
                         AND state = 'pending' AND next_attempt_at <= ?1
-                 WHERE NOT is_active AND json_extract(deliveries.data, '$.give_up_at') <= ?1
+                 WHERE NOT is_active AND CASE WHEN json_valid(deliveries.data)
+                    THEN json_extract(deliveries.data, '$.give_up_at') <= ?1 END
                  LIMIT ?2",
             )?;
-            let rows = statement.query_map(params![now.0, limit as i64], delivery)?;
-            Ok(rows.collect::<Result<_, _>>()?)
+            readable("deliveries", statement.query(params![now.0, limit as i64])?, delivery)
         })
     }
 
     fn untold_pauses(&self, limit: usize) -> Answer<'_, Vec<Endpoint>> {
         self.read_for_loops(move |conn| {
             let mut statement = conn.prepare_cached(
-                "SELECT data FROM endpoints WHERE NOT is_active
-                    AND json_extract(data, '$.pause.why') = 'failing'
-                    AND NOT coalesce(json_extract(data, '$.pause.owner_told'), 0)
+                "SELECT data, endpoint_id FROM endpoints WHERE NOT is_active
+                    AND CASE WHEN json_valid(data)
+                        THEN json_extract(data, '$.pause.why') = 'failing'
+                            AND NOT coalesce(json_extract(data, '$.pause.owner_told'), 0) END
                  ORDER BY endpoint_id LIMIT ?1",
             )?;
-            let rows = statement.query_map([limit as i64], |row| json(row, 0))?;
-            Ok(rows.collect::<Result<_, _>>()?)
+            readable("endpoints", statement.query([limit as i64])?, of_json)
         })
     }
 
@@ -84,7 +90,7 @@ impl Deliveries for Sqlite {
     fn delivery(&self, endpoint_id: String, event_id: String) -> Answer<'_, Option<Delivery>> {
         self.read(move |conn| {
             let mut statement = conn.prepare_cached(
-                "SELECT data, next_attempt_at FROM deliveries
+                "SELECT data, event_id, next_attempt_at FROM deliveries
                  WHERE endpoint_id = ?1 AND event_id = ?2",
             )?;
             Ok(statement.query_row([endpoint_id, event_id], delivery).optional()?)
@@ -195,18 +201,18 @@ fn due(
     limit: usize,
 ) -> Result<Vec<(Endpoint, Delivery)>, Error> {
     let mut statement = conn.prepare_cached(
-        "SELECT deliveries.data, next_attempt_at, endpoints.data FROM endpoints
+        "SELECT deliveries.data, event_id, next_attempt_at, endpoints.data FROM endpoints
             JOIN deliveries ON deliveries.rowid IN (SELECT one.rowid FROM deliveries AS one
                 WHERE one.endpoint_id = endpoints.endpoint_id AND one.state = 'pending'
                     AND one.next_attempt_at <= ?1
                 ORDER BY one.next_attempt_at LIMIT ?2)
          WHERE endpoints.is_active
-            AND ?4 = (json_extract(endpoints.data, '$.failing_since') IS NOT NULL)
+            AND ?4 = (CASE WHEN json_valid(endpoints.data)
+                THEN json_extract(endpoints.data, '$.failing_since') END IS NOT NULL)
          ORDER BY next_attempt_at LIMIT ?3",
     )?;
     let values = params![now.0, each as i64, limit as i64, health == Health::Failing];
-    let rows = statement.query_map(values, |row| Ok((json(row, 2)?, delivery(row)?)))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    readable("deliveries", statement.query(values)?, |row| Ok((json(row, 3)?, delivery(row)?)))
 }
 
 fn replace(conn: &Connection, next: &Delivery) -> Result<bool, Error> {
@@ -234,7 +240,7 @@ fn list(
     limit: usize,
 ) -> Result<Vec<Delivery>, Error> {
     let mut statement = conn.prepare_cached(
-        "SELECT data, next_attempt_at FROM deliveries
+        "SELECT data, event_id, next_attempt_at FROM deliveries
          WHERE endpoint_id = ?1 AND (?2 IS NULL OR state = ?2) AND (?3 IS NULL OR event_id < ?3)
          ORDER BY event_id DESC LIMIT ?4",
     )?;
@@ -244,5 +250,23 @@ fn list(
 }
 
 fn delivery(row: &Row<'_>) -> rusqlite::Result<Delivery> {
-    Ok(Delivery { next_attempt_at: Timestamp(row.get(1)?), ..json(row, 0)? })
+    Ok(Delivery { next_attempt_at: Timestamp(row.get(2)?), ..json(row, 0)? })
+}
+
+fn of_json<T: DeserializeOwned>(row: &Row<'_>) -> rusqlite::Result<T> {
+    json(row, 0)
+}
+
+/// All rows that can be read; the second column names each.
+fn readable<T>(
+    table: &'static str,
+    mut rows: Rows<'_>,
+    read: impl Fn(&Row<'_>) -> rusqlite::Result<T>,
+) -> Result<Vec<T>, Error> {
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let id: String = row.get(1).unwrap_or_default();
+        found.extend(pass_over(table, &id, read(row))?);
+    }
+    Ok(found)
 }

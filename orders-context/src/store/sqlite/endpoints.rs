@@ -63,7 +63,7 @@ fn add(conn: &mut Connection, new: &NewEndpoint, most: usize) -> Result<Added, E
     Ok(Added::New)
 }
 
-pub fn of_restaurant(conn: &mut Connection, restaurant_id: &str) -> Result<Vec<Endpoint>, Error> {
+fn of_restaurant(conn: &mut Connection, restaurant_id: &str) -> Result<Vec<Endpoint>, Error> {
     let mut statement = conn.prepare_cached(
         "SELECT data FROM endpoints WHERE restaurant_id = ?1 ORDER BY endpoint_id",
     )?;

@@ -1,6 +1,6 @@
 //! Everything that is kept of an order, for checks.
 
-use super::rows::{JOURNAL, journal_row, json, word};
+use super::rows::{JOURNAL, TASK, journal_row, json, task, word};
 use super::{archive, late};
 use crate::domain::{Status, Timestamp};
 use crate::store::{Error, Kept, KeptRow};
@@ -51,6 +51,12 @@ fn kept_of(tx: &Transaction<'_>, order_id: String) -> Result<Kept, Error> {
             Ok(None) => {}
             Err(error) => return Err(error),
         }
+    }
+    let mut tasks = tx.prepare_cached(&format!(
+        "SELECT {TASK} FROM tasks WHERE order_id = ?1 ORDER BY sequence"
+    ))?;
+    for row in tasks.query_map([&order_id], task)? {
+        readable(row, "a task", &mut kept.unreadable)?;
     }
     Ok(Kept { order_id, ..kept })
 }

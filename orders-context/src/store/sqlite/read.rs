@@ -3,6 +3,7 @@
 use super::archive;
 use super::rows::{TASK, json, task};
 use crate::domain::{Order, Receiver, Restaurant, Timestamp};
+use crate::store::damage::pass_over;
 use crate::store::task::TELLS_CUSTOMER;
 use crate::store::{Contact, Due, Error, Found, Loaded, Remembered, Task, Wanted};
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -40,7 +41,7 @@ fn is_damage(cause: &anyhow::Error) -> bool {
 fn find_order(conn: &Connection, order_id: &str) -> Result<Option<Order>, Error> {
     match find_living(conn, order_id)? {
         Some(order) => Ok(Some(order)),
-        None => archive::find(conn, order_id)?.map(|whole| whole.order()).transpose(),
+        None => archive::find(conn, order_id)?.map(|whole| whole.readable_order()).transpose(),
     }
 }
 
@@ -132,14 +133,14 @@ pub fn next_wake_at(conn: &mut Connection) -> Result<Option<Timestamp>, Error> {
     Ok(at.map(Timestamp))
 }
 
-/// Asks for open tasks and whose order each is: of customers or not, due between these moments, at most so many.
+/// Asks for open tasks and whose order each is: of customers or not, due between these moments.
 pub fn open_tasks_sql() -> String {
     format!(
         "SELECT {TASK},
             coalesce((SELECT restaurant_id FROM orders WHERE orders.order_id = tasks.order_id), '')
                 AS of_restaurant
          FROM tasks WHERE state = 'open' AND {TELLS_CUSTOMER} = ?1
-         AND next_attempt_at BETWEEN ?2 AND ?3 ORDER BY next_attempt_at LIMIT ?4"
+         AND next_attempt_at BETWEEN ?2 AND ?3 ORDER BY next_attempt_at"
     )
 }
 
@@ -151,8 +152,16 @@ pub fn open_tasks(
 ) -> Result<Vec<(String, Task)>, Error> {
     let mut statement = conn.prepare_cached(&open_tasks_sql())?;
     let tells_customer = to == Receiver::Customer;
-    let values = params![tells_customer, due.start().0, due.end().0, limit as i64];
-    let of_restaurant = |row: &Row<'_>| Ok((row.get("of_restaurant")?, task(row)?));
-    let rows = statement.query_map(values, of_restaurant)?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let mut rows = statement.query(params![tells_customer, due.start().0, due.end().0])?;
+    let of_restaurant =
+        |row: &Row<'_>| Ok::<_, rusqlite::Error>((row.get("of_restaurant")?, task(row)?));
+    let mut found = Vec::new();
+    // Read until there are enough: those that are passed over take nobody's place.
+    while found.len() < limit
+        && let Some(row) = rows.next()?
+    {
+        let order_id: String = row.get(0).unwrap_or_default();
+        found.extend(pass_over("tasks", &order_id, of_restaurant(row))?);
+    }
+    Ok(found)
 }

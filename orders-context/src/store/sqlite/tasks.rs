@@ -1,7 +1,6 @@
 //! Changes of tasks. What one in trouble becomes is counted: the state before is looked up for those
 //! alone that were not done at the first attempt.
 
-use super::rows::word;
 use super::statements::Statements;
 use crate::store::{Counters, Error, Task, TaskChange, TaskState};
 use rusqlite::{OptionalExtension, Row, params};
@@ -16,7 +15,7 @@ pub fn change(
         TaskChange::Open(task) => insert(tx, task),
         TaskChange::TryAgain { sequence, attempts, next_attempt_at, last_error } => {
             let Some(before) = find(tx, order_id, *sequence)? else { return Ok(()) };
-            if before.state != TaskState::Open {
+            if before.state != Some(TaskState::Open) {
                 return Ok(());
             }
             tx.prepare_cached(
@@ -94,8 +93,8 @@ fn close(
     if untried == 0 {
         let Some(before) = find(tx, order_id, *sequence)? else { return Ok(()) };
         // What was withdrawn and is given up all the same stays withdrawn: somebody else does it, or nobody need.
-        let is_told_late = before.state == TaskState::Withdrawn && *state == TaskState::Done;
-        if before.state != TaskState::Open && !is_told_late {
+        let is_told_late = before.state == Some(TaskState::Withdrawn) && *state == TaskState::Done;
+        if before.state != Some(TaskState::Open) && !is_told_late {
             return Ok(());
         }
         tx.prepare_cached(
@@ -116,8 +115,8 @@ fn withdraw_open(
     order_id: &str,
     counters: &mut Counters,
 ) -> Result<(), Error> {
-    let sql =
-        "SELECT state, attempts, last_error FROM tasks WHERE order_id = ?1 AND state = 'open'";
+    let sql = "SELECT state, attempts > 0 AND last_error IS DISTINCT FROM 'endpoint_not_yet'
+        FROM tasks WHERE order_id = ?1 AND state = 'open'";
     let mut open = tx.prepare_cached(sql)?.query([order_id])?;
     let mut has_some = false;
     while let Some(row) = open.next()? {
@@ -132,26 +131,29 @@ fn withdraw_open(
     Ok(())
 }
 
-/// What is counted of a task, before it changes.
+/// What is counted of a task, before it changes: judged as a recount does, so that a task which makes no sense
+/// stands in no order's way.
 struct Before {
-    state: TaskState,
-    attempts: u32,
-    last_error: Option<String>,
+    state: Option<TaskState>,
+    has_failed: bool,
 }
 
 impl Before {
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
-        let state = word(row, 0, TaskState::from_word)?;
-        Ok(Self { state, attempts: row.get(1)?, last_error: row.get(2)? })
+        let state = row.get_ref(0)?.as_str().ok().and_then(TaskState::from_word);
+        Ok(Self { state, has_failed: row.get(1)? })
     }
 
     fn count(&self, counters: &mut Counters, by: i64) {
-        counters.add_task_in(self.state, self.attempts, self.last_error.as_deref(), by);
+        if let Some(state) = self.state {
+            counters.add_task_in(state, self.has_failed.into(), None, by);
+        }
     }
 }
 
 fn find(tx: &mut Statements<'_>, order_id: &str, sequence: i64) -> Result<Option<Before>, Error> {
-    let sql = "SELECT state, attempts, last_error FROM tasks WHERE order_id = ?1 AND sequence = ?2";
+    let sql = "SELECT state, attempts > 0 AND last_error IS DISTINCT FROM 'endpoint_not_yet'
+        FROM tasks WHERE order_id = ?1 AND sequence = ?2";
     let found = tx.prepare_cached(sql)?.query_row(params![order_id, sequence], Before::read);
     Ok(found.optional()?)
 }

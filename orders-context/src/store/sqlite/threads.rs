@@ -7,8 +7,9 @@ use tokio::sync::oneshot;
 
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 
-/// One thread for each connection, all taking from one queue. They end when this is dropped, after
-/// what was queued is done.
+/// One thread for each connection, all taking from one queue. They end when the last clone of this is
+/// dropped, after what was queued is done.
+#[derive(Clone)]
 pub struct Threads {
     queue: mpsc::Sender<Job>,
 }

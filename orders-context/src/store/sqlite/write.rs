@@ -4,6 +4,7 @@ use super::availability::Restaurants;
 use super::statements::Statements;
 use super::{archive, counters, late, read, tasks};
 use crate::domain::{Order, Restaurant, Timestamp};
+use crate::store::damage::pass_over;
 use crate::store::{Commit, Counters, Entry, Error, Outcome, Remembered, Wake};
 use std::collections::HashSet;
 
@@ -81,9 +82,9 @@ fn write_commit(
     {
         return Ok(Outcome::Conflict);
     }
-    if let Err(shut) = restaurants.admit(tx, commit)? {
+    if let Err(refused) = restaurants.admit(tx, commit)? {
         forget_key(tx, commit)?;
-        return Ok(Outcome::Shut(shut));
+        return Ok(refused);
     }
     if let Some(most_open) = commit.most_open
         && is_crowded(tx, &commit.order.customer_id, most_open)?
@@ -91,9 +92,10 @@ fn write_commit(
         forget_key(tx, commit)?;
         return Ok(Outcome::Crowded);
     }
-    if !put_order(tx, commit, counters)? {
+    let put = put_order(tx, commit, counters)?;
+    if put != Outcome::Committed {
         forget_key(tx, commit)?;
-        return Ok(Outcome::Conflict);
+        return Ok(put);
     }
     restaurants.follow(tx, commit)?;
     for entry in &commit.entries {
@@ -157,25 +159,40 @@ fn insert_remembered(tx: &mut Statements<'_>, remembered: &Remembered) -> Result
     Ok(inserted == 1)
 }
 
-/// Whether the order was still at the expected version.
+/// Conflicts unless the order was still at the expected version.
 fn put_order(
     tx: &mut Statements<'_>,
     commit: &Commit,
     counters: &mut Counters,
-) -> Result<bool, Error> {
+) -> Result<Outcome, Error> {
     let order = &commit.order;
     let wake_at = match commit.wake {
         Wake::At(at) => Some(at.0),
         Wake::Never => None,
-        Wake::Unchanged if commit.entries.is_empty() => return Ok(true),
+        Wake::Unchanged if commit.entries.is_empty() => return Ok(Outcome::Committed),
         Wake::Unchanged => return Err(Error::Corrupt(anyhow::anyhow!("a move without its wake"))),
     };
     if commit.expected_version == 0 {
-        return insert_order(tx, order, wake_at);
+        return Ok(match insert_order(tx, order, wake_at)? {
+            true => Outcome::Committed,
+            false => Outcome::Conflict,
+        });
     }
-    Ok(move_order(tx, commit, wake_at)?
-        || archive::bring_back(tx, &order.order_id, commit.expected_version, counters)?
-            && move_order(tx, commit, wake_at)?)
+    if move_order(tx, commit, wake_at)? {
+        return Ok(Outcome::Committed);
+    }
+    let found = pass_over("archive", &order.order_id, archive::find_returning(tx, order))?;
+    Ok(match found {
+        None => Outcome::Unreadable,
+        Some(None) => Outcome::Conflict,
+        Some(Some(returning)) => {
+            let is_back = archive::bring_back(tx, returning, commit.expected_version, counters)?;
+            match is_back && move_order(tx, commit, wake_at)? {
+                true => Outcome::Committed,
+                false => Outcome::Conflict,
+            }
+        }
+    })
 }
 
 /// JSON, of about so many bytes.

@@ -1,8 +1,8 @@
 //! What hands in the database leave behind, `orders check` finds; and it holds up nothing else.
 
-use super::{new_place, one};
+use super::{new_place, one, spoiled};
 use crate::app::group::Limits;
-use crate::app::{App, BulkState, BulkWanted, OrdersFilter};
+use crate::app::{App, BulkState, BulkWanted, Group, OrdersFilter};
 use crate::check::{check, violations};
 use crate::conformance::look;
 use crate::domain::conformance::BreachKind as B;
@@ -10,7 +10,7 @@ use crate::domain::tests::mother::{
     MINUTE, SECOND, after, order_accepted, restaurant_notified, user_notified,
 };
 use crate::domain::{Action, Intervention, Notification, Policy};
-use crate::store::contract::{commit, moved, placed, placed_at};
+use crate::store::contract::{commit, damage, moved, placed, placed_at};
 use crate::store::sqlite::Sqlite;
 use chassis::clock::ManualClock;
 use chassis::ids::SequentialIds;
@@ -140,18 +140,9 @@ async fn an_order_that_cannot_be_read_holds_up_no_bulk_action() {
     commit(&store, orders.to_vec()).await;
     let spoil = "UPDATE orders SET state = '{' WHERE order_id = 'order-2'";
     assert_eq!(Connection::open(&path).and_then(|conn| conn.execute(spoil, [])), Ok(1));
-    let clock = ManualClock::at(after(MINUTE).0);
-    let (ids, limits) = (SequentialIds::new(), Limits { queue: 100, group: 10 });
-    let (app, group) =
-        App::new(Arc::new(store), Arc::new(clock), Arc::new(ids), Policy::standard(), limits);
+    let (app, group) = app_over(store);
     tokio::spawn(group.run(Shutdown::new()));
-    let wanted = BulkWanted {
-        action: Action::Cancel { reason: "kitchen_fire".to_owned() },
-        filter: OrdersFilter::default(),
-        intervention: Intervention { actor: "operator-7".to_owned(), reason: "Fire".to_owned() },
-        // One order at a time.
-        per_second: 2,
-    };
+    let wanted = bulk_wanted(Action::Cancel { reason: "kitchen_fire".to_owned() });
     let tried = app.try_bulk(wanted.clone()).await.expect("an answer");
     let started =
         app.start_bulk(wanted, "bulk-1".to_owned(), vec![1; 32]).await.expect("it begins");
@@ -183,4 +174,92 @@ async fn what_lies_behind_a_row_that_cannot_be_read_is_looked_at() {
         rows += look(&store, &mut watch).await.expect("the store answers");
     }
     assert_eq!(rows, 8, "all but one, and none twice");
+}
+
+/// A new file, and a hand in it.
+fn spoilable(folder: &TempDir) -> (Arc<Sqlite>, impl AsyncFn(&str)) {
+    let path = folder.path().join("orders.db");
+    let store = Arc::new(Sqlite::open(&path).expect("a database"));
+    let spoil = async move |sql: &str| {
+        let spoiled = Connection::open(&path).and_then(|conn| conn.execute(sql, []));
+        assert!(spoiled.expect(sql) > 0, "{sql}");
+    };
+    (store, spoil)
+}
+
+#[tokio::test]
+async fn a_damaged_task_stands_in_no_order_s_way() {
+    let folder = TempDir::new().expect("a folder");
+    let (store, spoil) = spoilable(&folder);
+    damage::a_damaged_task_stands_in_no_order_s_way(&*store, spoil).await;
+}
+
+#[tokio::test]
+async fn a_restaurant_that_makes_no_sense_spoils_no_group() {
+    let folder = TempDir::new().expect("a folder");
+    let (store, spoil) = spoilable(&folder);
+    damage::a_restaurant_that_makes_no_sense_spoils_no_group(&*store, spoil).await;
+}
+
+#[tokio::test]
+async fn compact_history_that_makes_no_sense_spoils_no_group() {
+    let folder = TempDir::new().expect("a folder");
+    let (store, spoil) = spoilable(&folder);
+    damage::compact_history_that_makes_no_sense_spoils_no_group(&*store, spoil, "x'00'").await;
+}
+
+#[tokio::test]
+async fn tasks_that_make_no_sense_keep_their_order_from_compact_history() {
+    let folder = TempDir::new().expect("a folder");
+    let (store, spoil) = spoilable(&folder);
+    damage::tasks_that_make_no_sense_keep_their_order_from_compact_history(&*store, spoil).await;
+}
+
+#[tokio::test]
+async fn loops_pass_over_what_makes_no_sense() {
+    let folder = TempDir::new().expect("a folder");
+    let (store, spoil) = spoilable(&folder);
+    damage::loops_pass_over_what_makes_no_sense(&*store, spoil).await;
+}
+
+#[tokio::test]
+async fn a_delivery_that_makes_no_sense_is_not_prolonged_and_the_others_are() {
+    let folder = TempDir::new().expect("a folder");
+    let (store, spoil) = spoilable(&folder);
+    damage::a_delivery_that_makes_no_sense_is_not_prolonged_and_the_others_are(store, spoil).await;
+}
+
+#[tokio::test]
+async fn a_damaged_task_is_told_and_fails_no_dry_run() {
+    let folder = TempDir::new().expect("a folder");
+    let spoil = "UPDATE tasks SET attempts = -1";
+    let store = spoiled(&folder, spoil).await;
+    commit(&store, vec![placed("order-2")]).await;
+    let mut found = Vec::new();
+    let checked = check(&store, |violation| {
+        found.push((violation.order_id.clone(), violation.kind));
+        Ok(())
+    });
+    checked.await.expect("the store answers");
+    assert_eq!(found, [(Some("order-1".to_owned()), B::Unreadable)]);
+    let (app, _group) = app_over(store);
+    let tried = app.try_bulk(bulk_wanted(Action::RetryNow)).await.expect("an answer");
+    assert_eq!(tried.tally.refused["unreadable"].order_ids, ["order-1"]);
+    assert_eq!(tried.tally.refused["no_open_task"].order_ids, ["order-2"]);
+}
+
+fn app_over(store: Sqlite) -> (App, Group) {
+    let clock = ManualClock::at(after(MINUTE).0);
+    let (ids, limits) = (SequentialIds::new(), Limits { queue: 100, group: 10 });
+    App::new(Arc::new(store), Arc::new(clock), Arc::new(ids), Policy::standard(), limits)
+}
+
+/// On all orders, one at a time.
+fn bulk_wanted(action: Action) -> BulkWanted {
+    BulkWanted {
+        action,
+        filter: OrdersFilter::default(),
+        intervention: Intervention { actor: "operator-7".to_owned(), reason: "Fire".to_owned() },
+        per_second: 2,
+    }
 }

@@ -1,10 +1,12 @@
 //! No question for a page reads a whole table or sorts without a bound: SQLite says how it will go.
 
+use super::super::copy::{columns, select};
 use super::super::read::open_tasks_sql;
 use super::super::write::COUNT_UNDER_WAY;
 use super::tables;
 use crate::store::OrdersQuery;
 use crate::store::contract::questions::every_question;
+use crate::store::copy::COPIED;
 use crate::store::listing::late::NOT_INDEXED;
 use crate::store::listing::sql::{MOST_LOOKED_AT, Statement, count, count_of, may_be_narrow, page};
 use crate::store::listing::{Dialect, Question};
@@ -109,6 +111,17 @@ fn what_a_customer_has_under_way_is_counted_without_what_is_over() {
     let covering = "USING COVERING INDEX orders_under_way (customer_id=?)";
     let found = steps.iter().any(|(_, step)| step.contains(index) || step.contains(covering));
     assert!(found, "{steps:?}");
+}
+
+#[test]
+fn nothing_is_sorted_to_be_copied() {
+    let conn = tables();
+    for table in COPIED {
+        let columns = columns(&conn, table).expect("a table");
+        let steps = plan(&conn, &select(table, &columns));
+        assert_eq!(steps.len(), 1, "{table}: {steps:#?}");
+        assert!(steps[0].1.starts_with(&format!("SCAN {table}")), "{table}: {steps:#?}");
+    }
 }
 
 #[test]
