@@ -44,7 +44,7 @@ pub fn every_question() -> Vec<OrdersQuery> {
     let mut all = OrdersFilter::default();
     parts.iter().for_each(|part| part(&mut all));
     filters.push(all);
-    let usual_ms = vec![(Status::Placed, 20_000), (Status::Notified, 5_000)];
+    let usual_ms = [(Status::Placed, 20_000), (Status::Notified, 5_000)];
     let asked = |filter: OrdersFilter, sort: OrdersSort, usual_ms: &[(Status, i64)]| OrdersQuery {
         sort,
         usual_ms: usual_ms.to_vec(),
