@@ -76,7 +76,7 @@ pub async fn run(
     let listener = TcpListener::bind(config.listen).await;
     let listener = listener.with_context(|| format!("cannot listen on {}", config.listen))?;
     let mut leases = Leases::new(Arc::clone(&store), UuidV7Ids.next().to_string());
-    let (watched, archived, told) = (Arc::clone(&store), Arc::clone(&store), store.for_loops());
+    let (watched, archived, told) = (Arc::clone(&store), Arc::clone(&store), store);
 
     // What others rely on is started first and stopped last.
     let mut loops = Supervisor::new();
@@ -85,13 +85,8 @@ pub async fn run(
     relays.add_to(&mut leases);
     loops.spawn("relays", |stop| relays.count(stop));
     let (channels, started) = (Arc::new(channels), Arc::new(Mutex::new(started)));
+    tell_endpoints(telling(&config, &app, told, &channels), tests, &mut leases, &mut loops);
     let carrying_out = app.for_loops();
-    tell_endpoints(
-        telling(&config, &carrying_out, told, &channels),
-        tests,
-        &mut leases,
-        &mut loops,
-    );
     leases.add("tasks", move |held, stop| {
         let (channels, started) = (Arc::clone(&channels), Arc::clone(&started));
         tasks::run(carrying_out.clone(), channels, started, held, stop)
@@ -166,8 +161,8 @@ fn telling(
     channels: &Channels,
 ) -> deliveries::Parts {
     deliveries::Parts {
-        app: app.clone(),
-        store,
+        app: app.for_loops(),
+        store: store.for_loops(),
         poster: Arc::clone(&channels.poster),
         mailer: channels.mailer.clone(),
         pause_after_ms: config.endpoint_pause_after_ms,

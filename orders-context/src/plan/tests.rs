@@ -72,22 +72,6 @@ async fn those_without_a_place_are_named() {
     assert!(plan.to_string().contains("0 orders would move"), "{plan}");
 }
 
-#[tokio::test]
-async fn those_that_cannot_be_read_are_told_of() {
-    let folder = tempfile::TempDir::new().unwrap();
-    let path = folder.path().join("orders.db");
-    let store = Sqlite::open(&path).unwrap();
-    commit(&store, (10..35).map(|number| placed(&format!("order-{number}"))).collect()).await;
-    let spoil = "UPDATE orders SET state = '{' WHERE order_id > 'order-10'";
-    rusqlite::Connection::open(&path).unwrap().execute(spoil, []).unwrap();
-    let plan = plan(&store, &evening(), after(MINUTE)).await.expect("the store answers");
-    let Unreadable { count, order_ids } = &plan.unreadable;
-    assert_eq!((*count, order_ids.len(), &*order_ids[0]), (24, NAMED, "order-11"));
-    let told = plan.to_string();
-    assert!(told.contains("24 cannot be read, such as order-11, order-12"), "{told}");
-    assert!(told.contains("1 orders would move"), "{told}");
-}
-
 /// By how much the event moves a deadline, in milliseconds.
 fn moved_ms(from: Timestamp, to: Timestamp) -> i64 {
     (to.0 - from.0) / 1_000

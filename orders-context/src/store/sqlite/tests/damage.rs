@@ -7,9 +7,10 @@ use crate::check::{check, violations};
 use crate::conformance::look;
 use crate::domain::conformance::BreachKind as B;
 use crate::domain::tests::mother::{
-    MINUTE, SECOND, after, order_accepted, restaurant_notified, user_notified,
+    MINUTE, SECOND, after, evening, order_accepted, restaurant_notified, user_notified,
 };
 use crate::domain::{Action, Intervention, Notification, Policy};
+use crate::plan::{Unreadable, plan};
 use crate::store::contract::{commit, damage, moved, placed, placed_at};
 use crate::store::sqlite::Sqlite;
 use chassis::clock::ManualClock;
@@ -246,6 +247,20 @@ async fn a_damaged_task_is_told_and_fails_no_dry_run() {
     let tried = app.try_bulk(bulk_wanted(Action::RetryNow)).await.expect("an answer");
     assert_eq!(tried.tally.refused["unreadable"].order_ids, ["order-1"]);
     assert_eq!(tried.tally.refused["no_open_task"].order_ids, ["order-2"]);
+}
+
+#[tokio::test]
+async fn a_plan_counts_and_names_orders_that_cannot_be_read() {
+    let folder = TempDir::new().expect("a folder");
+    let (store, spoil) = spoilable(&folder);
+    commit(&*store, (10..35).map(|number| placed(&format!("order-{number}"))).collect()).await;
+    spoil("UPDATE orders SET state = '{' WHERE order_id > 'order-10'").await;
+    let plan = plan(&*store, &evening(), after(MINUTE)).await.expect("the store answers");
+    let Unreadable { count, order_ids } = &plan.unreadable;
+    assert_eq!((*count, order_ids.len(), &*order_ids[0]), (24, 20, "order-11"));
+    let told = plan.to_string();
+    assert!(told.contains("24 cannot be read, such as order-11, order-12"), "{told}");
+    assert!(told.contains("1 orders would move"), "{told}");
 }
 
 fn app_over(store: Sqlite) -> (App, Group) {
