@@ -8,6 +8,7 @@ mod attempt;
 pub mod envelope;
 pub mod kitchen_letter;
 mod lane;
+mod lanes;
 pub mod mail;
 pub mod post;
 mod push;
@@ -22,7 +23,8 @@ use crate::leases::{Held, STOP_WITHIN};
 pub use attempt::Failed;
 use attempt::Known;
 use chassis::shutdown::Shutdown;
-use lane::{Entry, Key, Lane};
+use lane::Key;
+use lanes::{Lanes, Way};
 use mail::Mailer;
 use post::Poster;
 use std::sync::Arc;
@@ -34,9 +36,9 @@ use tokio::time::{Instant, sleep_until};
 /// How often the store is asked for tasks that are due.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// How many first attempts may be under way at once to restaurants, and as many to customers: a mail server
-/// that is slow must not keep a restaurant from hearing of an order. Nor does a restaurant that is slow keep
-/// another ([`lane`]).
+/// How many first attempts may be under way at once on each way ([`lanes`]): a mail server that is slow must not
+/// keep a restaurant with a webhook from hearing of an order. Nor does a restaurant that is slow keep another
+/// ([`lane`]).
 const AT_ONCE: usize = 128;
 
 /// How many due tasks of those to restaurants, and as many of those to customers, are read at once.
@@ -80,8 +82,8 @@ pub async fn run(
         app,
         channels,
         held,
-        to_restaurants: Side::default(),
-        to_customers: Side::default(),
+        lanes: Lanes::default(),
+        look_from: LookFrom::default(),
         attempts: JoinSet::new(),
         shutdown: shutdown.clone(),
     };
@@ -114,30 +116,29 @@ pub async fn run(
     }
 }
 
-/// The work for one kind of receiver.
+/// Where the next look at the store begins, if not with the most overdue: who stands behind as many as are read
+/// at once and may not begin is found too.
 #[derive(Default)]
-struct Side {
-    lane: Lane<(Task, Known)>,
-    /// Where the next look at the store begins, if not with the most overdue: who stands behind as many as
-    /// are read at once and may not begin is found too.
-    look_from: Option<Timestamp>,
+struct LookFrom {
+    to_restaurants: Option<Timestamp>,
+    to_customers: Option<Timestamp>,
 }
 
 struct Dispatcher {
     app: App,
     channels: Arc<Channels>,
     held: Held,
-    to_restaurants: Side,
-    to_customers: Side,
-    attempts: JoinSet<(Receiver, Key)>,
+    lanes: Lanes,
+    look_from: LookFrom,
+    attempts: JoinSet<(Way, Key)>,
     shutdown: Shutdown,
 }
 
 impl Dispatcher {
-    fn side(&mut self, to: Receiver) -> &mut Side {
+    fn look_from(&mut self, to: Receiver) -> &mut Option<Timestamp> {
         match to {
-            Receiver::Restaurant => &mut self.to_restaurants,
-            Receiver::Customer => &mut self.to_customers,
+            Receiver::Restaurant => &mut self.look_from.to_restaurants,
+            Receiver::Customer => &mut self.look_from.to_customers,
         }
     }
 
@@ -145,19 +146,23 @@ impl Dispatcher {
     async fn look(&mut self) -> bool {
         let mut has_more = false;
         for to in [Receiver::Restaurant, Receiver::Customer] {
-            self.side(to).lane.see_who_hangs(Instant::now());
-            self.begin(to);
-            if self.side(to).lane.has_room() {
+            let mut has_room = false;
+            for way in Way::all_to(to) {
+                self.lanes.of(*way).see_who_hangs(Instant::now());
+                self.begin(*way);
+                has_room |= self.lanes.of(*way).has_room();
+            }
+            if has_room {
                 has_more |= self.look_for(to).await;
             }
-            has_more |= self.side(to).lane.has_waiting();
+            has_more |= Way::all_to(to).iter().any(|way| self.lanes.of(*way).has_waiting());
         }
         has_more
     }
 
     /// Starts those to one kind of receiver; whether there may be more of them.
     async fn look_for(&mut self, to: Receiver) -> bool {
-        let from = self.side(to).look_from.take();
+        let from = self.look_from(to).take();
         match self.app.open_tasks(to, from, READ_AT_ONCE).await {
             Ok(due) => {
                 let has_more = due.len() == READ_AT_ONCE;
@@ -165,11 +170,12 @@ impl Dispatcher {
                     // More may be due at the moment of the last; where all are of it, it is passed.
                     let at = last.next_attempt_at;
                     let is_all_of_it = from == Some(at);
-                    self.side(to).look_from = Some(Timestamp(at.0 + i64::from(is_all_of_it)));
+                    *self.look_from(to) = Some(Timestamp(at.0 + i64::from(is_all_of_it)));
                 }
                 for (restaurant_id, task) in due {
-                    self.start(restaurant_id, task, Known::default());
+                    self.enter(restaurant_id, task, Known::default());
                 }
+                Way::all_to(to).iter().for_each(|way| self.begin(*way));
                 has_more
             }
             Err(failure) => {
@@ -181,32 +187,28 @@ impl Dispatcher {
 
     /// Starts the task, or lets it wait for the end of another, unless it is known already.
     fn start(&mut self, restaurant_id: String, task: Task, known: Known) {
-        let (to, key) = (task.kind.receiver(), (task.order_id.clone(), task.sequence));
-        let receiver = match to {
-            // A mail server that is slow does not make the restaurant's webhook slow.
-            Receiver::Restaurant if restaurant::is_letter(&task) => {
-                format!("{restaurant_id} by mail")
-            }
-            Receiver::Restaurant => restaurant_id,
-            Receiver::Customer => task.order_id.clone(),
-        };
-        let has_failed = task.attempts > 0;
-        let entry = Entry { key, receiver, has_failed, what: (task, known) };
-        self.side(to).lane.enter(entry, Instant::now());
-        self.begin(to);
+        let way = self.enter(restaurant_id, task, known);
+        self.begin(way);
     }
 
-    /// Begins the attempts to such receivers for which there is room.
-    fn begin(&mut self, to: Receiver) {
+    /// Lets the task wait for [`Self::begin`]; on which way.
+    fn enter(&mut self, restaurant_id: String, task: Task, known: Known) -> Way {
+        let way = Way::of(&task, self.app.has_mail_alone(&restaurant_id));
+        self.lanes.enter(way, restaurant_id, task, known, Instant::now());
+        way
+    }
+
+    /// Begins the attempts on that way for which there is room.
+    fn begin(&mut self, way: Way) {
         if !self.held.is_valid() {
             return;
         }
-        while let Some((key, (task, known))) = self.side(to).lane.next(Instant::now()) {
+        while let Some((key, (task, known))) = self.lanes.of(way).next(Instant::now()) {
             let (app, channels) = (self.app.clone(), Arc::clone(&self.channels));
             let (held, shutdown) = (self.held.clone(), self.shutdown.clone());
             self.attempts.spawn(async move {
                 attempt::run(&app, &channels, &task, known, &held, &shutdown).await;
-                (to, key)
+                (way, key)
             });
         }
     }
@@ -219,13 +221,10 @@ impl Dispatcher {
     }
 
     /// Makes room for the next, and begins it.
-    fn go_on(
-        &mut self,
-        ended: Result<(Receiver, Key), tokio::task::JoinError>,
-    ) -> anyhow::Result<()> {
-        let (to, key) = ended?;
-        self.side(to).lane.leave(&key);
-        self.begin(to);
+    fn go_on(&mut self, ended: Result<(Way, Key), tokio::task::JoinError>) -> anyhow::Result<()> {
+        let (way, key) = ended?;
+        self.lanes.of(way).leave(&key);
+        self.begin(way);
         Ok(())
     }
 }

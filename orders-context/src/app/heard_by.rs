@@ -1,7 +1,9 @@
 //! Whether endpoints have heard what a task is to tell their restaurant: its deliveries say so.
 
-use super::{App, Failure, Task};
-use crate::domain::{DeliveryState, Event, TaskKind};
+use super::{App, Failure, JournalRow, Task};
+use crate::domain::{
+    Deadline, Delivery, DeliveryState, Event, Migrated, TaskKind, TaskWas, Timestamp,
+};
 
 /// How many events of an order are looked through at most: more than one has.
 const ROWS: usize = 1_000;
@@ -13,6 +15,8 @@ pub enum HeardBy {
     Some,
     /// One of them is to hear, and none has taken it yet.
     NoneYet,
+    /// Those that were to hear have not taken it, and are told no more.
+    NoneAnyMore,
     /// It has endpoints, and none of them wants to be reminded.
     Unwanted,
     /// None of them is to hear of it.
@@ -21,8 +25,8 @@ pub enum HeardBy {
 
 impl App {
     /// Whether an endpoint of the restaurant has taken what this task, which is for the restaurant, is to
-    /// tell. What endpoints were told no more before the task ends is told again: an operator has given
-    /// the order more time.
+    /// tell. What endpoints were told no more is told again where an operator has given the order more time, or has
+    /// had the task tried again since.
     ///
     /// # Errors
     /// [`Failure::Unavailable`].
@@ -39,26 +43,56 @@ impl App {
             TaskKind::RemindRestaurant(_) => HeardBy::Unwanted,
             TaskKind::NotifyRestaurant | TaskKind::NotifyUser(_) => HeardBy::Nobody,
         };
+        let redriven_at = redriven_at(task, &rows);
+        let end = accept_by(&rows).unwrap_or(task.give_up_at).min(task.give_up_at);
         for endpoint in endpoints.iter().filter(|to| to.hears(&row.event, row.occurred_at)) {
             let delivery =
                 self.store.delivery(endpoint.endpoint_id.clone(), row.event_id.clone()).await?;
-            heard_by = HeardBy::NoneYet;
             match delivery {
                 Some(delivery) if delivery.state == DeliveryState::Done => {
                     return Ok(HeardBy::Some);
                 }
-                Some(delivery)
-                    if delivery.state == DeliveryState::GivenUp
-                        && delivery.give_up_at < task.give_up_at =>
-                {
-                    let again = delivery.replayed(self.now(), task.give_up_at);
-                    self.store.replace_delivery(again).await?;
+                Some(delivery) if delivery.state == DeliveryState::GivenUp => {
+                    let (now, until) = (self.now(), delivery.give_up_at.max(end));
+                    if now >= until || !is_told_again(&delivery, end, redriven_at) {
+                        if heard_by != HeardBy::NoneYet {
+                            heard_by = HeardBy::NoneAnyMore;
+                        }
+                        continue;
+                    }
+                    self.store.replace_delivery(delivery.replayed(now, until)).await?;
                 }
                 _ => {}
             }
+            heard_by = HeardBy::NoneYet;
         }
         Ok(heard_by)
     }
+}
+
+/// When an operator had this task tried again after it was given up, if one had.
+fn redriven_at(task: &Task, rows: &[JournalRow]) -> Option<Timestamp> {
+    let asked_by = rows.iter().find(|row| row.sequence == task.sequence)?;
+    let is_redriven = matches!(asked_by.event, Event::TaskRedriven { was: TaskWas::GivenUp, .. });
+    is_redriven.then_some(asked_by.occurred_at)
+}
+
+/// Until when the order may be answered.
+fn accept_by(rows: &[JournalRow]) -> Option<Timestamp> {
+    rows.iter().rev().find_map(|row| match &row.event {
+        Event::OrderPlaced { accept_by, .. }
+        | Event::OrderRedriven { accept_by, .. }
+        | Event::FlowMigrated(Migrated { accept_by, .. }) => Some(*accept_by),
+        Event::DeadlineExtended { deadline: Deadline::AcceptBy, to, .. } => Some(*to),
+        _ => None,
+    })
+}
+
+/// Whether a delivery that was given up is told again: where there is more time than it had, or once for whoever
+/// had the task tried again.
+fn is_told_again(delivery: &Delivery, end: Timestamp, redriven_at: Option<Timestamp>) -> bool {
+    let is_before = |at| delivery.recent.last().is_none_or(|last| last.at < at);
+    delivery.give_up_at < end || redriven_at.is_some_and(is_before)
 }
 
 /// Whether the event is what a task of this kind tells.

@@ -43,6 +43,12 @@ impl Restaurants {
         }
     }
 
+    /// The restaurant, if it is remembered, however old that is.
+    fn remembered(&self, id: &str) -> Option<Arc<Restaurant>> {
+        let menus = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        menus.kept.get(id).map(|(_, known)| Arc::clone(&known.restaurant))
+    }
+
     /// Keeps what was read, unless something was changed since: it may have been that.
     fn keep(&self, known: &Known, changes: u64) {
         let mut menus = self.0.write().unwrap_or_else(PoisonError::into_inner);
@@ -128,7 +134,14 @@ impl App {
         Ok(self.known_restaurant(id).await?.map(|known| known.restaurant))
     }
 
-    /// The same, with how it learns of new orders.
+    /// Whether letters are all that is sent to the restaurant itself, as far as this process remembers.
+    #[must_use]
+    pub fn has_mail_alone(&self, id: &str) -> bool {
+        let remembered = self.restaurants.remembered(id);
+        remembered.is_some_and(|known| known.mail.is_some() && known.webhook.is_none())
+    }
+
+    /// The restaurant as [`App::restaurant`] gives it, with how it learns of new orders.
     pub(super) async fn known_restaurant(&self, id: &str) -> Result<Option<Known>, Failure> {
         let changes = match self.restaurants.recent(id, self.store.is_shared()) {
             Ok(recent) => return Ok(Some(recent)),

@@ -3,7 +3,7 @@
 use super::schedule::next_attempt;
 use super::{Channels, Customers, mail, push, restaurant};
 use crate::app::{App, Contact, Failure, Task, TaskReport};
-use crate::domain::{Order, TaskKind, Timestamp};
+use crate::domain::{Order, Receiver, TaskKind, Timestamp};
 use crate::leases::Held;
 use chassis::backoff::Backoff;
 use chassis::shutdown::Shutdown;
@@ -82,6 +82,7 @@ pub async fn run(
             true => TaskReport::Over { error, too_late },
             false => TaskReport::GaveUp { error, too_late },
         };
+        let report = restaurant::unless_heard(app, task, &order, report).await;
         return report_until(app, task, task.attempts, report, held, shutdown).await;
     }
     let outcome = deliver(app, channels, task, &order, contact, held).await;
@@ -98,6 +99,7 @@ pub async fn run(
     };
     metrics::counter!("orders_task_attempts_total", "kind" => kind, "outcome" => word).increment(1);
     if let Some(report) = to_report(task, &order, attempts, app.now(), outcome) {
+        let report = restaurant::unless_heard(app, task, &order, report).await;
         report_until(app, task, attempts, report, held, shutdown).await;
     }
 }
@@ -159,7 +161,7 @@ async fn deliver(
                 let contact = contact_of(app, task, contact).await?;
                 let contact = contact.ok_or_else(|| Failed::ForGood("erased".to_owned()))?;
                 let letter = mail::Letter { task, order, notification, contact: &contact };
-                let turn = mailer.turn().await?;
+                let turn = mailer.turn(Receiver::Customer).await?;
                 if !held.is_valid() {
                     return Ok(Came::Nothing);
                 }

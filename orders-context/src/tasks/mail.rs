@@ -6,26 +6,33 @@ mod server;
 
 use super::attempt::Failed;
 use crate::app::{Contact, Task};
-use crate::domain::{Notification, Order};
+use crate::domain::{Notification, Order, Receiver};
 use chassis::clock::rfc3339;
 use connections::Connections;
 use lettre::message::{Mailbox, Message, header};
 pub use server::Server;
 use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::timeout;
 
 /// A letter that the mail server has not taken in this time is tried again.
 pub const LIMIT: Duration = Duration::from_secs(10);
 
-/// Letters on their way to the mail server at once, each over a connection that is kept. A letter
-/// takes about 45 ms: the library writes its end apart from its body and lets the kernel hold that
-/// back until the server has acknowledged the body.
-const AT_ONCE: usize = 96;
+/// Letters on their way to the mail server at once, to customers and to restaurants, each over a connection that is
+/// kept: neither wait for the other. A letter takes about 45 ms: the library writes its end apart from its body
+/// and lets the kernel hold that back until the server has acknowledged the body.
+const TO_CUSTOMERS: usize = 64;
+const TO_RESTAURANTS: usize = 32;
+
+/// A letter to a restaurant whose turn has not come in this time is tried again: who waits keeps the restaurant's
+/// webhook from being called again.
+const TURN_WITHIN: Duration = Duration::from_secs(1);
 
 /// Sends letters over kept connections.
 pub struct Mailer {
     connections: Connections,
-    turns: Semaphore,
+    to_customers: Semaphore,
+    to_restaurants: Semaphore,
     from: Mailbox,
 }
 
@@ -82,25 +89,36 @@ impl Mailer {
     /// When either cannot be read.
     pub fn new(url: &str, from: &str, limit: Duration) -> anyhow::Result<Self> {
         let connections = Connections::new(Server::from_url(url)?, limit);
-        Ok(Self { connections, turns: Semaphore::new(AT_ONCE), from: from.parse()? })
+        Ok(Self {
+            connections,
+            to_customers: Semaphore::new(TO_CUSTOMERS),
+            to_restaurants: Semaphore::new(TO_RESTAURANTS),
+            from: from.parse()?,
+        })
     }
 
-    /// Waits until a letter may be sent, however long that takes.
+    /// Waits until a letter may be sent: to a customer however long that takes, to a restaurant not for long.
     ///
     /// # Errors
-    /// None so far: there are turns for as long as there is a mailer.
-    pub async fn turn(&self) -> Result<Turn<'_>, Failed> {
-        let permit = self.turns.acquire().await;
-        let permit = permit.map_err(|_| Failed::ForNow("stopping".to_owned()))?;
+    /// For now: `smtp_busy`.
+    pub async fn turn(&self, to: Receiver) -> Result<Turn<'_>, Failed> {
+        let permit = match to {
+            Receiver::Customer => self.to_customers.acquire().await.ok(),
+            Receiver::Restaurant => {
+                let turn = timeout(TURN_WITHIN, self.to_restaurants.acquire()).await;
+                turn.ok().and_then(Result::ok)
+            }
+        };
+        let permit = permit.ok_or_else(|| Failed::ForNow("smtp_busy".to_owned()))?;
         Ok(Turn { mailer: self, _permit: permit })
     }
 
-    /// Hands the letter to the mail server, in its turn. Once this returns, the server has taken it.
+    /// Hands a letter for a restaurant to the mail server, in its turn. Once this returns, the server has taken it.
     ///
     /// # Errors
-    /// As [`Turn::send`].
+    /// As [`Mailer::turn`] and [`Turn::send`].
     pub async fn send(&self, letter: Addressed) -> Result<(), Failed> {
-        self.turn().await?.send(letter).await
+        self.turn(Receiver::Restaurant).await?.send(letter).await
     }
 
     fn write(&self, letter: Addressed) -> Result<Message, Failed> {

@@ -5,9 +5,10 @@
 
 use super::attempt::{Came, Failed, contact_of};
 use super::kitchen_letter::OrderLetter;
+use super::schedule::last_look;
 use super::{Channels, webhook};
-use crate::app::{App, Contact, ENDPOINT_NOT_YET as NOT_YET, HeardBy, Task};
-use crate::domain::{MailAddress, Order, Restaurant, TaskKind, Webhook};
+use crate::app::{App, Contact, ENDPOINT_NOT_YET as NOT_YET, HeardBy, Task, TaskReport};
+use crate::domain::{MailAddress, Order, Receiver, Restaurant, TaskKind, Webhook};
 use crate::leases::Held;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -21,11 +22,15 @@ const MAIL: &str = "mail";
 /// One of its endpoints.
 const ENDPOINT: &str = "endpoint";
 
-/// How long a letter may take once the webhook has taken the order: half of what it may take at all.
+/// How long a letter may take once the webhook has taken the order or is to be called again, its turn included: half
+/// of what it may take at all.
 const LETTER_AFTER_WEBHOOK: Duration = Duration::from_secs(5);
 
 /// Why no attempt helps.
 const NO_CHANNEL: &str = "no_channel";
+
+/// Why an attempt failed: each endpoint that was to hear has not taken it, and is tried no more.
+const GAVE_UP: &str = "endpoint_gave_up";
 
 /// What came of one channel.
 type Tried = (&'static str, Result<(), Failed>);
@@ -79,9 +84,24 @@ pub async fn tell(
     together(left(task), tried, heard_by)
 }
 
-/// Whether all that is left to do is a letter.
+/// The report, unless it gives up what an endpoint has taken by now; what one may still take is looked at once more,
+/// just before the end.
+pub async fn unless_heard(app: &App, task: &Task, order: &Order, report: TaskReport) -> TaskReport {
+    let TaskReport::GaveUp { error, too_late: Some(_) } = &report else { return report };
+    if task.kind.receiver() != Receiver::Restaurant {
+        return report;
+    }
+    match (app.heard_by(task, &order.restaurant_id).await, last_look(task, app.now())) {
+        (Ok(HeardBy::Some), _) => TaskReport::Delivered { channel: ENDPOINT },
+        (Ok(HeardBy::NoneYet), Some(at)) => TaskReport::TryAgain { at, error: error.clone() },
+        _ => report,
+    }
+}
+
+/// Whether all that is left to do is a letter: no other channel failed for now.
 pub fn is_letter(task: &Task) -> bool {
-    left(task) == Some(MAIL)
+    let last_error = task.last_error.as_deref().unwrap_or_default();
+    left(task) == Some(MAIL) || last_error.starts_with("smtp_")
 }
 
 struct Telling<'a> {
@@ -94,8 +114,8 @@ struct Telling<'a> {
 }
 
 impl Telling<'_> {
-    /// Tries the channels that are left, all at once. What the webhook has taken is reported while a letter is
-    /// slow: it is written once more, alone and with all its time.
+    /// Tries the channels that are left, all at once. What the webhook has said is reported while a letter is slow:
+    /// it is written once more, alone and with all its time if the webhook has taken the order.
     async fn try_directly(&self, restaurant: &Restaurant) -> Vec<Tried> {
         let is_left = |channel| left(self.task).is_none_or(|left| left == channel);
         let hook = restaurant.webhook.as_ref().filter(|_| is_left(WEBHOOK));
@@ -109,11 +129,11 @@ impl Telling<'_> {
         };
         let sent = match (sent, &posted) {
             (Some(sent), _) => sent,
-            (None, Some((_, Ok(())))) => match timeout(LETTER_AFTER_WEBHOOK, send).await {
+            (None, None | Some((_, Err(Failed::ForGood(_))))) => send.await,
+            (None, Some(_)) => match timeout(LETTER_AFTER_WEBHOOK, send).await {
                 Ok(sent) => sent,
                 Err(_) => Some((MAIL, Err(Failed::ForNow("smtp_slow".to_owned())))),
             },
-            (None, _) => send.await,
         };
         posted.into_iter().chain(sent).collect()
     }
@@ -129,7 +149,7 @@ impl Telling<'_> {
         let mailer = mailer.ok_or_else(|| Failed::ForGood("no_mail_server".to_owned()))?;
         let link = app.answer_link(order);
         let letter = OrderLetter { task, order, restaurant, note: *note, link: link.as_deref() };
-        let turn = mailer.turn().await?;
+        let turn = mailer.turn(Receiver::Restaurant).await?;
         if !held.is_valid() {
             return Err(Failed::ForNow("lease_lost".to_owned()));
         }
@@ -153,6 +173,7 @@ fn together(left: Option<&str>, tried: Vec<Tried>, heard_by: HeardBy) -> Result<
         (Some((_, failed @ Failed::ForNow(_))), _) => Err(failed),
         (None, HeardBy::Unwanted) => Ok(Came::Unwanted),
         (_, HeardBy::NoneYet) => Err(Failed::ForNow(NOT_YET.to_owned())),
+        (_, HeardBy::NoneAnyMore) => Err(Failed::ForNow(GAVE_UP.to_owned())),
         (Some((_, failed)), HeardBy::Unwanted | HeardBy::Nobody) => Err(failed),
         (None, HeardBy::Nobody) => Err(Failed::ForGood(NO_CHANNEL.to_owned())),
     }
@@ -183,7 +204,7 @@ mod tests {
 
     #[test]
     fn the_first_channel_that_takes_it_tells_the_restaurant_and_the_others_are_tried_on() {
-        use HeardBy::{Nobody, NoneYet, Some as Heard, Unwanted};
+        use HeardBy::{Nobody, NoneAnyMore, NoneYet, Some as Heard, Unwanted};
         let (hook, mail) = (|came| (WEBHOOK, came), |came| (MAIL, came));
         let (down, later) = (|| Err(now("http_503")), || Err(now("smtp_later")));
         let bad = || Err(good("bad_address"));
@@ -192,6 +213,7 @@ mod tests {
             // By endpoints alone, or beside a channel that fails.
             (None, vec![], Heard, Ok(Came::Taken(ENDPOINT))),
             (None, vec![], NoneYet, not_yet()),
+            (None, vec![], NoneAnyMore, Err(now(GAVE_UP))),
             (None, vec![], Nobody, Err(good(NO_CHANNEL))),
             (None, vec![], Unwanted, Ok(Came::Unwanted)),
             (None, vec![hook(down())], Unwanted, Err(now("http_503"))),
@@ -201,6 +223,8 @@ mod tests {
             (None, vec![hook(down())], Nobody, Err(now("http_503"))),
             (None, vec![hook(bad())], Heard, Ok(Came::Taken(ENDPOINT))),
             (None, vec![hook(bad())], NoneYet, not_yet()),
+            (None, vec![hook(down())], NoneAnyMore, Err(now("http_503"))),
+            (None, vec![hook(bad())], NoneAnyMore, Err(now(GAVE_UP))),
             (None, vec![hook(bad())], Nobody, Err(good("bad_address"))),
             (None, vec![hook(down()), mail(later())], Heard, in_part(ENDPOINT, "http_503")),
             // By one or both of those that are tried here.

@@ -10,6 +10,10 @@ const URGENT_S: &[i64] = &[1, 2, 4, 8, 16, 32, 60];
 /// For customers: a mail server that is away comes back in minutes or hours.
 const PATIENT_S: &[i64] = &[5, 30, 120, 600, 1_800, 3_600];
 
+/// How long before a task is pointless it is looked for the last time whether an endpoint has heard: long enough to
+/// say so in time.
+const LAST_LOOK_MS: i64 = 1_000;
+
 /// The moment of the attempt after number `attempts` (from 1), with `jitter` from 0 to 1 taking up to
 /// a tenth off; an error, with that moment, when the task would be pointless by then.
 pub fn next_attempt(
@@ -24,6 +28,12 @@ pub fn next_attempt(
     };
     let next = after(profile, attempts, now, jitter);
     if next < task.give_up_at { Ok(next) } else { Err(next) }
+}
+
+/// When it is looked for the last time whether an endpoint has heard, unless that has come.
+pub fn last_look(task: &Task, now: Timestamp) -> Option<Timestamp> {
+    let at = task.give_up_at.plus_ms(-LAST_LOOK_MS);
+    (now < at).then_some(at)
 }
 
 /// The moment of the attempt after number `attempts` (from 1), however late that is.
@@ -89,5 +99,15 @@ mod tests {
         assert_eq!(now(598_999_999), Ok(Timestamp(599_999_999)));
         assert_eq!(now(599_000_000), Err(Timestamp(600_000_000)));
         assert_eq!(now(599_000_001), Err(Timestamp(600_000_001)));
+    }
+
+    #[test]
+    fn the_last_look_comes_once_and_just_before_the_end() {
+        let task = task(TaskKind::NotifyRestaurant);
+        let last = Timestamp(599_000_000);
+        let before = Timestamp(last.0 - 1);
+        for (now, expected) in [(Timestamp(0), Some(last)), (before, Some(last)), (last, None)] {
+            assert_eq!(last_look(&task, now), expected, "{now:?}");
+        }
     }
 }

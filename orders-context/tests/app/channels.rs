@@ -266,18 +266,39 @@ async fn an_order_that_has_more_time_is_told_to_endpoints_when_its_restaurant_kn
     assert_eq!((heard.state, heard.give_up_at), (DeliveryState::Done, extended.accept_by));
 }
 
+/// Tasks at work for a restaurant with a webhook and a mail address, whose server never says a word.
+async fn at_work_with_mute_mail(takeaway: &Takeaway, hook: &Sink) -> (App, Shutdown) {
+    let mute = mute_mail(Duration::from_secs(600));
+    let (app, stop) = at_work_over(mute, takeaway, hook).await;
+    let mail = Some(MailAddress("kitchen@bella-napoli.example".to_owned()));
+    let house = Restaurant { mail, ..bella_napoli(Some(hook.url.clone())) };
+    app.register_restaurant(house).await.unwrap();
+    (app, stop)
+}
+
 #[tokio::test]
 async fn a_letter_that_waits_for_its_server_holds_back_no_word_of_the_webhook() {
     let hook = Sink::open(&[Answer::Status(200)]).await;
     let takeaway = Takeaway::open();
-    let mute = mute_mail(Duration::from_secs(600));
-    let (app, _stop) = at_work_over(mute, &takeaway, &hook).await;
-    let mail = Some(MailAddress("kitchen@bella-napoli.example".to_owned()));
-    let house = Restaurant { mail, ..bella_napoli(Some(hook.url.clone())) };
-    app.register_restaurant(house).await.unwrap();
+    let (app, _stop) = at_work_with_mute_mail(&takeaway, &hook).await;
     let order = placed(&app, "rosa-1").await;
     let task = attempted(&app, &order.order_id, 1).await;
     let error = task.last_error.as_deref();
     assert_eq!((task.state, error), (TaskState::Open, Some("mail:smtp_slow")));
     assert_eq!(told(&app, &order.order_id).await, ["order_placed", "restaurant_notified"]);
+}
+
+#[tokio::test]
+async fn a_letter_that_waits_for_its_server_keeps_no_webhook_from_being_called_again() {
+    let hook = Sink::open(&[Answer::Status(503), Answer::Status(200)]).await;
+    let takeaway = Takeaway::open();
+    let (app, _stop) = at_work_with_mute_mail(&takeaway, &hook).await;
+    let id = &placed(&app, "rosa-1").await.order_id;
+    let first = attempted(&app, id, 1).await;
+    assert_eq!((first.state, first.last_error.as_deref()), (TaskState::Open, Some("http_503")));
+    takeaway.clock.advance_us(SECOND);
+    let second = attempted(&app, id, 2).await;
+    let error = second.last_error.as_deref();
+    assert_eq!((second.state, error), (TaskState::Open, Some("mail:smtp_slow")));
+    assert_eq!(told(&app, id).await, ["order_placed", "restaurant_notified"]);
 }

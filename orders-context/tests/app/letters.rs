@@ -3,11 +3,11 @@
 use crate::postbox::{GREETING, Instead, Postbox, instead};
 use crate::sink::{Answer, Sink};
 use crate::support::{SECOND, Takeaway, bella_napoli, cook, lease, margherite, placed, until};
-use crate::tasks::{at_work_over, over_mail};
+use crate::tasks::{at_work_over, mute_mail, over_mail};
 use chassis::clock::BootInstant;
 use chassis::shutdown::Shutdown;
 use orders_context::app::{App, Cause, PlaceOrder};
-use orders_context::domain::{Decision, MailAddress, Restaurant};
+use orders_context::domain::{Decision, MailAddress, Receiver, Restaurant};
 use orders_context::leases::Held;
 use orders_context::store::{Task, TaskState};
 use orders_context::tasks::mail::{Addressed, Mailer};
@@ -122,19 +122,26 @@ async fn a_letter_outlives_a_password_that_is_wrong_for_a_while() {
     assert_eq!(attempted(&app, &id, 2).await.state, TaskState::Done);
 }
 
-/// More letters of `app` are due than may be on their way, and those that may take longer than the lease.
-async fn lose_the_lease_before_the_last_turn(app: &App) {
-    const TURNS: usize = 96;
+/// As many letters of `app` are due as have their `turns` at once, and those may take longer than the lease; `others`
+/// are asked for while it is held.
+async fn lose_the_lease_before_the_last_turn(
+    app: &App,
+    turns: usize,
+    others: impl Future<Output = ()>,
+) {
     let held_for = Duration::from_secs(2);
-    let mute = vec![Instead(GREETING, 20 * held_for, "220 mail.example"); 2 * TURNS];
+    let mute = vec![Instead(GREETING, 20 * held_for, "220 mail.example"); 2 * turns];
     let postbox = Postbox::open(&mute).await;
     let started = Arc::new(Mutex::new(mpsc::channel(1).1));
     let held = Held::until(lease(), BootInstant::now() + held_for);
     let channels = Arc::new(over_mail(&postbox.url, held_for + LIMIT));
     tokio::spawn(tasks::run(app.clone(), channels, started, held, Shutdown::new()));
-    until("all turns", async || (postbox.calls() == TURNS).then_some(())).await;
+    until("all turns", async || (postbox.calls() == turns).then_some(())).await;
+    // Their letters are found in half a second and wait for a second.
+    tokio::time::sleep(held_for * 6 / 10).await;
+    others.await;
     tokio::time::sleep(held_for + 2 * LIMIT).await;
-    assert_eq!(postbox.calls(), TURNS);
+    assert_eq!(postbox.calls(), turns);
 }
 
 #[tokio::test]
@@ -142,27 +149,71 @@ async fn no_customer_is_written_to_once_the_lease_is_lost() {
     let takeaway = Takeaway::open();
     let app = takeaway.app().await;
     app.register_restaurant(bella_napoli(None)).await.unwrap();
-    for number in 0..120 {
+    for number in 0..64 {
         accepted(&app, &format!("rosa-{number}")).await;
     }
-    lose_the_lease_before_the_last_turn(&app).await;
+    let other = async { drop(accepted(&app, "rosa-last").await) };
+    lose_the_lease_before_the_last_turn(&app, 64, other).await;
+}
+
+/// A restaurant that has a mail address alone, with an order.
+async fn by_mail(app: &App, house: usize) {
+    let restaurant_id = format!("bella-napoli-{house}");
+    let mail = Some(MailAddress("kitchen@bella-napoli.example".to_owned()));
+    let restaurant = Restaurant { restaurant_id, mail, ..bella_napoli(None) };
+    let restaurant_id = restaurant.restaurant_id.clone();
+    app.register_restaurant(restaurant).await.unwrap();
+    let wanted = PlaceOrder { restaurant_id, ..margherite(&format!("rosa-{house}")) };
+    app.place_order(wanted, Cause::default()).await.unwrap();
 }
 
 #[tokio::test]
 async fn no_restaurant_is_written_to_once_the_lease_is_lost() {
     let takeaway = Takeaway::open();
     let app = takeaway.app().await;
-    let mail = Some(MailAddress("kitchen@bella-napoli.example".to_owned()));
-    // More than one: each has a part of the places.
-    for house in 0..6 {
-        let restaurant_id = format!("bella-napoli-{house}");
-        let restaurant = Restaurant { restaurant_id, mail: mail.clone(), ..bella_napoli(None) };
-        app.register_restaurant(restaurant.clone()).await.unwrap();
-        for number in 0..20 {
-            let wanted = margherite(&format!("rosa-{house}-{number}"));
-            let wanted = PlaceOrder { restaurant_id: restaurant.restaurant_id.clone(), ..wanted };
-            app.place_order(wanted, Cause::default()).await.unwrap();
-        }
+    for house in 0..32 {
+        by_mail(&app, house).await;
     }
-    lose_the_lease_before_the_last_turn(&app).await;
+    lose_the_lease_before_the_last_turn(&app, 32, by_mail(&app, 32)).await;
+}
+
+/// There are more of them than restaurants are told at once.
+#[tokio::test]
+async fn restaurants_that_are_told_by_mail_keep_no_webhook_from_hearing_while_the_server_is_mute() {
+    let hook = Sink::open(&[Answer::Status(200)]).await;
+    let takeaway = Takeaway::open();
+    let mute = mute_mail(Duration::from_secs(600));
+    let (app, _stop) = at_work_over(mute, &takeaway, &hook).await;
+    for house in 0..140 {
+        by_mail(&app, house).await;
+    }
+    // All have been found by then, and none hangs yet.
+    tokio::time::sleep(2 * LIMIT).await;
+    let id = &placed(&app, "rosa-hook").await.order_id;
+    let told = until("the call", async || {
+        (app.order(id).await.unwrap().tasks[0].state == TaskState::Done).then_some(())
+    });
+    tokio::time::timeout(8 * LIMIT, told).await.expect("sooner than a letter hangs");
+    let letters = app.open_tasks(Receiver::Restaurant, None, 200).await.unwrap();
+    assert!(letters.iter().filter(|(_, task)| task.attempts == 0).count() >= 32, "they wait");
+}
+
+#[tokio::test]
+async fn a_letter_to_a_restaurant_waits_for_its_turn_not_for_long_and_for_no_customers() {
+    let postbox = Postbox::open(&[]).await;
+    let mailer = mailer(&postbox);
+    let mut to_customers = Vec::new();
+    while to_customers.len() < 64 {
+        to_customers.push(mailer.turn(Receiver::Customer).await.unwrap());
+    }
+    assert_eq!(send(&mailer, "kitchen@example.org").await, Ok(()));
+    let mut to_restaurants = Vec::new();
+    while to_restaurants.len() < 32 {
+        to_restaurants.push(mailer.turn(Receiver::Restaurant).await.unwrap());
+    }
+    assert_eq!(send(&mailer, "kitchen@example.org").await, now("smtp_busy"));
+    to_restaurants.pop();
+    assert_eq!(send(&mailer, "kitchen@example.org").await, Ok(()));
+    let waits = tokio::time::timeout(4 * LIMIT, mailer.turn(Receiver::Customer)).await;
+    assert!(waits.is_err(), "a customer's waits on");
 }
