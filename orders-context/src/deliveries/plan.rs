@@ -1,10 +1,12 @@
 //! From the journal to deliveries: which endpoint is to hear of what. Each event is one delivery for each
 //! endpoint that wants it, for rows and the position up to which they were made are one transaction. What is
-//! known to be answered later is worth telling for longer, of that same transaction.
+//! known to be answered later is worth telling for longer, and where there is less time for less long, of that
+//! same transaction.
 
 use super::body::body;
 use crate::domain::{
-    Deadline, Delivery, DeliveryState, Endpoint, Event, Fixed, Item, Migrated, Status, Timestamp,
+    Deadline, Delivery, DeliveryState, Endpoint, Event, Fixed, Item, Migrated, Profile, Status,
+    Timestamp,
 };
 use crate::store::{Error, JournalRow, Store};
 use std::collections::BTreeSet;
@@ -70,8 +72,8 @@ impl Planner {
     }
 }
 
-/// A delivery for each endpoint and each of these events that it is to hear of, and the next round of those that
-/// one of these events prolongs.
+/// A delivery for each endpoint and each of these events that it is to hear of, and the next round of those whose
+/// end one of these events moves.
 async fn told_of(store: &dyn Store, rows: &[JournalRow]) -> Result<Vec<Delivery>, Error> {
     if rows.is_empty() {
         return Ok(Vec::new());
@@ -81,8 +83,8 @@ async fn told_of(store: &dyn Store, rows: &[JournalRow]) -> Result<Vec<Delivery>
     let endpoints = store.endpoints_of(restaurants).await?;
     let mut told: Vec<Delivery> = Vec::new();
     for row in rows {
-        if let Some(accept_by) = prolongs(&row.event) {
-            prolong(store, row, &endpoints, accept_by, &mut told).await?;
+        if let Some(accept_by) = moves_end(&row.event) {
+            move_end(store, row, &endpoints, accept_by, &mut told).await?;
         }
         let hears = |endpoint: &&Endpoint| {
             endpoint.restaurant_id == row.restaurant_id
@@ -127,7 +129,7 @@ async fn about(store: &dyn Store, row: &JournalRow) -> Result<About, Error> {
 }
 
 /// Until when there is time to answer from this event on, if it says so of an order that was announced before.
-fn prolongs(event: &Event) -> Option<Timestamp> {
+fn moves_end(event: &Event) -> Option<Timestamp> {
     match event {
         Event::DeadlineExtended { deadline: Deadline::AcceptBy, to, .. } => Some(*to),
         Event::FlowMigrated(Migrated { accept_by, .. }) => Some(*accept_by),
@@ -135,8 +137,9 @@ fn prolongs(event: &Event) -> Option<Timestamp> {
     }
 }
 
-/// Lets those of these endpoints that are the restaurant's be told of the row's order, and reminded, for as long as it may be answered.
-async fn prolong(
+/// Lets those of these endpoints that are the restaurant's be told of the row's order, and reminded, for as long as it may be answered;
+/// the urgent ones no longer, once it was moved to other terms.
+async fn move_end(
     store: &dyn Store,
     row: &JournalRow,
     endpoints: &[Endpoint],
@@ -155,19 +158,25 @@ async fn prolong(
             _ => {}
         }
     }
+    let may_be_sooner = matches!(row.event, Event::FlowMigrated(_)) && row.status.awaits_answer();
     for endpoint in endpoints.iter().filter(|to| to.restaurant_id == row.restaurant_id) {
+        let may_be_sooner = may_be_sooner && endpoint.profile == Profile::Urgent;
+        let moved = |kept: &Delivery| {
+            let longer = kept.prolonged(row.occurred_at, accept_by);
+            longer.or_else(|| kept.shortened(accept_by).filter(|_| may_be_sooner))
+        };
         for event_id in &asking {
             let endpoint_id = &endpoint.endpoint_id;
             let is_it =
                 |new: &&mut Delivery| new.endpoint_id == *endpoint_id && new.event_id == *event_id;
             if let Some(new) = told.iter_mut().find(is_it) {
                 // It is not kept yet: this round is still to come.
-                new.give_up_at = new.give_up_at.max(accept_by);
+                new.give_up_at = moved(new).map_or(new.give_up_at, |moved| moved.give_up_at);
                 continue;
             }
             let kept = store.delivery(endpoint_id.clone(), event_id.clone()).await;
             let kept = readable(kept, row)?.flatten();
-            told.extend(kept.and_then(|kept| kept.prolonged(row.occurred_at, accept_by)));
+            told.extend(kept.as_ref().and_then(moved));
         }
     }
     Ok(())

@@ -121,6 +121,13 @@ impl Delivery {
         }
     }
 
+    /// The next round, worth trying no longer than until then. None where that changes nothing.
+    #[must_use]
+    pub fn shortened(&self, give_up_at: Timestamp) -> Option<Self> {
+        let is_shorter = self.state == DeliveryState::Pending && give_up_at < self.give_up_at;
+        is_shorter.then(|| Self { give_up_at, ..self.next() })
+    }
+
     fn next(&self) -> Self {
         Self { round: self.round + 1, ..self.clone() }
     }

@@ -60,6 +60,16 @@ fn what_was_not_taken_is_worth_telling_for_longer_and_told_again() {
 }
 
 #[test]
+fn what_has_not_been_taken_may_be_worth_telling_for_less_long() {
+    let pending = delivery();
+    let shorter = Delivery { give_up_at: after(MINUTE), round: 2, ..pending.clone() };
+    assert_eq!(pending.shortened(after(MINUTE)), Some(shorter));
+    assert_eq!(pending.shortened(ACCEPT_BY), None, "as it is");
+    assert_eq!(pending.shortened(after(15 * MINUTE)), None, "never longer");
+    assert_eq!(pending.given_up().shortened(after(MINUTE)), None);
+}
+
+#[test]
 fn what_asks_for_an_answer_is_urgent_until_that_is_due_and_books_are_kept_for_days() {
     let day = 24 * 60 * MINUTE;
     for (profile, answer_by, until) in [
