@@ -29,6 +29,8 @@ mod deciding;
 mod deliveries;
 #[path = "app/faults.rs"]
 mod faults;
+#[path = "app/giving_up.rs"]
+mod giving_up;
 #[path = "app/grouping.rs"]
 mod grouping;
 #[path = "app/histories.rs"]

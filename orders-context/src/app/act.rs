@@ -100,10 +100,11 @@ impl App {
         command.ok_or_else(|| Rejection::UnknownOrder.into())
     }
 
-    /// The newest open task of an order.
+    /// The open task of an order that waits longest for its next attempt; the newest of several.
     async fn waiting(&self, order_id: &str) -> Result<Waiting, Failure> {
         let found = self.order(order_id).await?;
-        let open = found.tasks.iter().rfind(|task| task.state == TaskState::Open);
+        let open = found.tasks.iter().filter(|task| task.state == TaskState::Open);
+        let open = open.max_by_key(|task| task.next_attempt_at);
         let waiting = open.map(|task| Waiting { task: task.kind, due_at: task.next_attempt_at });
         waiting.ok_or_else(|| Rejection::NoOpenTask { status: found.order.status }.into())
     }

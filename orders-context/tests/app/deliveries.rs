@@ -16,7 +16,7 @@ use orders_context::tasks::post::{Poster, Reach};
 use std::sync::Arc;
 use std::time::Duration;
 
-const HOUSE: &str = "bella-napoli";
+pub const HOUSE: &str = "bella-napoli";
 
 /// The loop, until the answer is cancelled.
 pub fn telling(takeaway: &Takeaway, app: &App, pause_after_ms: i64) -> Shutdown {

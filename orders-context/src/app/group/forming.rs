@@ -191,9 +191,11 @@ impl Forming {
 }
 
 impl Commit {
-    /// Whether writing it finds out that the order has moved since, should that matter: a report
-    /// that closes a task without a fact rests on the order and leaves its row alone.
+    /// Whether writing it finds out that the order has moved since, should that matter: a report that closes a
+    /// task without a fact, or asks how much time the order has, rests on the order and leaves its row alone.
     fn is_checked(&self, submission: &Submission) -> bool {
-        self.wake != Wake::Unchanged || submission.change.command.is_none()
+        let change = &submission.change;
+        let rests_on_order = change.command.is_some() || change.if_prolonged.is_some();
+        self.wake != Wake::Unchanged || !rests_on_order
     }
 }
