@@ -3,10 +3,10 @@
 //!
 //! A link is the order's id, the second until which it is good, and a signature of both. Where the order was
 //! given more time since, it is good for as long. It is good for one answer because an order is: once
-//! somebody has decided, the same link shows how the order stands.
+//! somebody has decided, the same link shows how the order stands, and goes on to.
 
 use super::{App, Failure};
-use crate::domain::{Order, Timestamp};
+use crate::domain::{Order, Status, Timestamp};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chassis::config::SECRET_BYTES;
@@ -32,7 +32,7 @@ pub enum BadLink {
     /// It was never made here, or not whole.
     #[error("This link is not one of ours, or not whole.")]
     Unknown,
-    /// The time to answer is over.
+    /// The time to answer is over, and nobody has decided.
     #[error("The time to answer with this link is over.")]
     Over,
     /// It is good, and the order cannot be shown now.
@@ -113,8 +113,8 @@ impl App {
         Some(links.link_to(order))
     }
 
-    /// The order that the last part of a link leads to, as it stands: until the second that was signed, and
-    /// for as long as the order has time to be answered.
+    /// The order that the last part of a link leads to, as it stands: until the second that was signed, for
+    /// as long as the order has time to be answered, and for good once somebody has decided.
     ///
     /// # Errors
     /// [`BadLink`].
@@ -122,9 +122,10 @@ impl App {
         let links = self.answer_links.as_ref().ok_or(BadLink::Unknown)?;
         let (order_id, until_s) = links.order_of(link)?;
         let order = self.order(order_id).await?.order;
-        match second(self.now()) <= until_s.max(second(order.accept_by)) {
-            true => Ok(order),
-            false => Err(BadLink::Over),
+        let is_undecided = order.status.awaits_answer() || order.status == Status::Expired;
+        match is_undecided && second(self.now()) > until_s.max(second(order.accept_by)) {
+            true => Err(BadLink::Over),
+            false => Ok(order),
         }
     }
 }

@@ -9,6 +9,7 @@ mod html;
 use super::cause;
 use super::decide_order::RejectReason;
 use super::decide_order::answer::refusal;
+use super::problem::Refusal;
 use crate::app::{App, BadLink, Failure, Said};
 use crate::domain::{Actor, Decision, Order};
 use axum::Extension;
@@ -46,7 +47,7 @@ pub fn answer_pages(app: App) -> Router {
 async fn show(State(app): State<Arc<App>>, Path(link): Path<String>) -> Response {
     match app.order_behind(&link).await {
         Ok(order) => page(StatusCode::OK, html::order(&order, app.now(), None)),
-        Err(bad) => refused(&bad),
+        Err(bad) => refused(bad),
     }
 }
 
@@ -58,7 +59,7 @@ async fn answer(
 ) -> Response {
     let order = match app.order_behind(&link).await {
         Ok(order) => order,
-        Err(bad) => return refused(&bad),
+        Err(bad) => return refused(bad),
     };
     let said = match said(&form, &app, &order) {
         Ok((decision, remark)) => Said { decision, remark, intervention: None },
@@ -77,7 +78,7 @@ async fn answer(
             let now = app.order_behind(&link).await.unwrap_or(order);
             page(StatusCode::CONFLICT, html::order(&now, app.now(), Some(&why)))
         }
-        Err(failure) => refused(&failure.into()),
+        Err(failure) => refused(failure.into()),
     }
 }
 
@@ -112,14 +113,19 @@ fn said(form: &[u8], app: &App, order: &Order) -> Result<(Decision, Option<Strin
     }
 }
 
-fn refused(bad: &BadLink) -> Response {
-    let status = match bad {
-        BadLink::Unknown => StatusCode::NOT_FOUND,
-        BadLink::Over => StatusCode::GONE,
-        BadLink::Failed(Failure::Rejected(_)) => StatusCode::NOT_FOUND,
-        BadLink::Failed(_) => StatusCode::SERVICE_UNAVAILABLE,
-    };
-    page(status, html::refusal(&bad.to_string()))
+/// Why there is nothing to see. A failure has the status that it has everywhere, and goes along for the log.
+fn refused(bad: BadLink) -> Response {
+    let html = html::refusal(&bad.to_string());
+    match bad {
+        BadLink::Unknown => page(StatusCode::NOT_FOUND, html),
+        BadLink::Over => page(StatusCode::GONE, html),
+        BadLink::Failed(failure) => {
+            let problem = Refusal::from(failure).into_problem();
+            let mut response = page(problem.status, html);
+            response.extensions_mut().insert(*problem);
+            response
+        }
+    }
 }
 
 fn page(status: StatusCode, html: String) -> Response {

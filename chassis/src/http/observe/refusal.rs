@@ -15,7 +15,7 @@ const LONGEST_TEXT: usize = 1_024;
 
 /// The refusal with path and trace in its body, and the problem it was made of. A body that is a
 /// problem already, such as one kept from an earlier answer, stays as it is; so does a page for people,
-/// which the framework never makes.
+/// which the framework never makes, also where it was made of a problem.
 pub(super) async fn complete(
     response: Response,
     method: &Method,
@@ -25,8 +25,9 @@ pub(super) async fn complete(
 ) -> (Response, Option<Problem>) {
     let (mut parts, body) = response.into_parts();
     let mut problem = match parts.extensions.remove::<Problem>() {
+        problem if is_page(&parts) => return (Response::from_parts(parts, body), problem),
         Some(problem) => problem,
-        None if is_whole(&parts) => {
+        None if parts.headers.get(CONTENT_TYPE) == Some(&PROBLEM_JSON) => {
             return (Response::from_parts(parts, body), None);
         }
         None => translate(&parts, body, method, path).await,
@@ -40,10 +41,9 @@ pub(super) async fn complete(
     (Response::from_parts(parts, body), Some(problem))
 }
 
-fn is_whole(parts: &Parts) -> bool {
-    let media_type = parts.headers.get(CONTENT_TYPE);
-    let is_page = |media_type: &HeaderValue| media_type.as_bytes().starts_with(b"text/html");
-    media_type == Some(&PROBLEM_JSON) || media_type.is_some_and(is_page)
+fn is_page(parts: &Parts) -> bool {
+    let is_html = |media_type: &HeaderValue| media_type.as_bytes().starts_with(b"text/html");
+    parts.headers.get(CONTENT_TYPE).is_some_and(is_html)
 }
 
 async fn translate(parts: &Parts, body: Body, method: &Method, path: &str) -> Problem {

@@ -1,5 +1,9 @@
 //! Each refusal, whoever makes it, says what is wrong and what to do.
 
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+
+use axum::response::{Html, IntoResponse};
 use serde_json::json;
 
 use super::*;
@@ -173,6 +177,48 @@ async fn what_is_no_refusal_or_a_problem_already_stays_as_it_is() {
         let answer = ask(get_request(path)).await;
         assert_eq!((answer.status, answer.text().as_str()), (status, body), "{path}");
     }
+}
+
+/// What is logged on this thread.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn what_has_failed_behind_a_page_is_logged_and_the_page_stays() {
+    let page = async || {
+        let page = (StatusCode::INTERNAL_SERVER_ERROR, Html("<p>Not now</p>"));
+        let mut response = page.into_response();
+        response.extensions_mut().insert(Problem::internal(anyhow::anyhow!("the oven is cold")));
+        response
+    };
+    let router = with_limits(
+        Router::new().route("/answer/{link}", get(page)),
+        Health::new(),
+        crate::metrics::install(),
+        BODY_LIMIT_BYTES,
+        Duration::from_secs(1),
+    );
+    let log = Log::default();
+    let writer = log.clone();
+    let lines = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone());
+    let _here = tracing::subscriber::set_default(lines.finish());
+    let answer = ask_at(router, get_request("/answer/whoever-has-this")).await;
+    assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(answer.headers["content-type"], "text/html; charset=utf-8");
+    assert_eq!(answer.text(), "<p>Not now</p>");
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(log.contains("the oven is cold") && log.contains("/answer/{link}"), "{log}");
+    assert!(!log.contains("whoever-has-this"), "{log}");
 }
 
 #[tokio::test]

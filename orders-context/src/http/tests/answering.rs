@@ -1,6 +1,8 @@
 //! A restaurant answers by the link in its mail, in any browser and without an account.
 
 use super::*;
+use crate::store::contract::erasing::change_row;
+use chassis::http::Problem;
 
 const MINUTE_US: i64 = 60_000_000;
 
@@ -120,4 +122,38 @@ async fn a_link_is_good_for_as_long_as_its_order_was_given_more_time() {
     takeaway.clock.advance_us(14 * MINUTE_US + 1_000_000);
     takeaway.open_link(&slow_path).await.page(410);
     takeaway.fill_in(&slow_path, "decision=accept").await.page(410);
+}
+
+#[tokio::test]
+async fn who_has_answered_is_told_so_when_the_time_to_answer_is_over() {
+    let takeaway = Takeaway::open().await;
+    let (id, silent) = (takeaway.dinner("one").await, takeaway.dinner("two").await);
+    let (path, silent_path) = (takeaway.link(&id).await, takeaway.link(&silent).await);
+    takeaway.clock.advance_us(9 * MINUTE_US);
+    assert_eq!(takeaway.fill_in(&path, "decision=accept").await.status, 303);
+    takeaway.clock.advance_us(MINUTE_US + 1_000_000);
+    assert!(takeaway.open_link(&path).await.page(200).contains("The order is accepted"));
+    assert_eq!(takeaway.fill_in(&path, "decision=accept").await.status, 303, "the same again");
+    let other = takeaway.fill_in(&path, "decision=reject&reason=closed").await;
+    assert!(other.page(409).contains("The order is accepted"));
+    takeaway.app.wake_order(silent.clone()).await.unwrap();
+    assert_eq!(takeaway.get(&format!("/v1/orders/{silent}")).await.ok()["status"], "expired");
+    takeaway.open_link(&silent_path).await.page(410);
+}
+
+#[tokio::test]
+async fn what_fails_behind_a_link_has_its_status_and_its_cause_for_the_log() {
+    let takeaway = Takeaway::open().await;
+    let id = takeaway.dinner("one").await;
+    let path = takeaway.link(&id).await;
+    let file = takeaway.folder.path().join("orders.db");
+    change_row(&file, &format!("UPDATE orders SET state = '{{' WHERE order_id = '{id}'"));
+    takeaway.open_link(&path).await.page(500);
+    takeaway.fill_in(&path, "decision=accept").await.page(500);
+    // As the layer sees it that writes the log.
+    let pages = crate::http::answer_pages(takeaway.app.clone());
+    let request = Request::get(&path).body(Body::empty()).expect("a request");
+    let response = pages.oneshot(request).await.expect("an answer");
+    let problem = response.extensions().get::<Problem>().expect("a problem");
+    assert_eq!((problem.status.as_u16(), problem.code), (500, "internal"));
 }
