@@ -117,6 +117,12 @@ pub(super) const GENERAL: &[ProblemPage] = &[
         "Ask the issuer for a new token.",
     ),
     ProblemPage::new(
+        "keys_unavailable",
+        503,
+        "The keys that tokens are checked with are not at hand: whether the token is good is not known.",
+        "Ask again after the seconds in Retry-After, with the same token.",
+    ),
+    ProblemPage::new(
         "method_not_allowed",
         405,
         "The path exists, the method does not.",

@@ -1,6 +1,7 @@
 //! The pages of problems.
 
 use super::*;
+use crate::http::auth::Denied;
 use crate::http::problem_pages::GENERAL;
 use crate::http::{ProblemPage, problem_pages};
 
@@ -45,5 +46,15 @@ fn every_page_is_plain_text_and_told_once() {
         assert!(!text.contains(['<', '>', '&']), "{text}");
         assert!(GENERAL[..at].iter().all(|other| other.code < page.code), "sorted: {}", page.code);
         assert!((400..600).contains(&page.status), "{}", page.code);
+    }
+}
+
+#[tokio::test]
+async fn whoever_is_not_let_in_is_led_to_a_page() {
+    for denied in [Denied::Missing, Denied::Invalid("it is old"), Denied::Unavailable] {
+        let Problem { code, status, .. } = Problem::from(denied);
+        let shown = page(&format!("/problems/{code}")).await;
+        assert_eq!(shown.status, StatusCode::OK, "{code}");
+        assert!(shown.text().contains(&format!("status {}", status.as_u16())), "{code}");
     }
 }
