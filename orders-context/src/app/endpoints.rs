@@ -135,6 +135,7 @@ impl App {
             events: wanted.events,
             profile: wanted.profile,
             key: new_key(wanted.signing)?,
+            key_is_first: true,
             retiring: Vec::new(),
             created_at: self.now(),
             failing_since: None,

@@ -28,6 +28,9 @@ pub struct Endpoint {
     pub profile: Profile,
     /// Signs everything.
     pub key: Key,
+    /// Whether it was made with that key. Where it is not known, it was not.
+    #[serde(default)]
+    pub key_is_first: bool,
     /// Sign too, for a while.
     pub retiring: Vec<Retiring>,
     /// It hears of what happens from then on.
@@ -176,7 +179,7 @@ impl Endpoint {
             let until = now.plus_ms(overlap_ms);
             retiring.insert(0, Retiring { key: self.key.clone(), until });
         }
-        Some(Self { key, retiring, ..self.next() })
+        Some(Self { key, key_is_first: false, retiring, ..self.next() })
     }
 
     /// The next round, paused; this one if it is paused already.

@@ -89,7 +89,11 @@ pub struct Refusal {
     items: Option<Vec<String>>,
     /// What the customer is to read, on one line; required with `other`. It is in no event, and
     /// erased with the customer's address.
-    #[schema(min_length = 1, max_length = 500)]
+    #[schema(
+        min_length = 1,
+        max_length = 500,
+        pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*[^\\s\\x00-\\x1f\\x7f-\\x9f][^\\x00-\\x1f\\x7f-\\x9f]*$"
+    )]
     note: Option<String>,
     /// Why, in the operator's words, which name nobody; only from operators, and
     /// required of them.

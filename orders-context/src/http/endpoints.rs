@@ -16,14 +16,14 @@ use axum::extract::State;
 use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use chassis::http::auth::Principal;
 use chassis::http::{Json, Path};
 use request::NewEndpoint;
 use sha2::{Digest, Sha256};
 use view::{EndpointView, EndpointsView};
 
 /// Makes an endpoint. It hears of what happens to the restaurant's orders from now on, signed as
-/// Standard Webhooks 1.0 has it, with a key of its own: its secret is in this answer and in no later one.
+/// Standard Webhooks 1.0 has it, with a key of its own: its secret is in this answer and, until it has
+/// another key, in the answer to the same request again, and in no other.
 #[utoipa::path(
     post,
     path = "/v1/restaurants/{id}/webhook-endpoints",
@@ -58,7 +58,7 @@ pub async fn add(
 ) -> Answer<Response> {
     judge_restaurant(&caller.actor, &id)?;
     let scope = format!("POST /v1/restaurants/{id}/webhook-endpoints");
-    let key = key(&headers, &scope, caller.subject())?;
+    let key = key(&headers, &scope, &caller.key())?;
     // Text keys only: nothing in it can fail to be written.
     let request_hash = Sha256::digest(serde_json::to_vec(&new).unwrap_or_default()).to_vec();
     let wanted = new.wanted(id, app.reach())?;
@@ -67,8 +67,12 @@ pub async fn add(
         "/v1/restaurants/{}/webhook-endpoints/{}",
         endpoint.restaurant_id, endpoint.endpoint_id
     );
-    let view = Json(EndpointView::new(&endpoint, app.now()));
-    Ok((StatusCode::CREATED, [(LOCATION, location)], view).into_response())
+    let view = match endpoint.key_is_first {
+        true => EndpointView::new(&endpoint, app.now()),
+        // Another request made its present key.
+        false => EndpointView::of(&endpoint, app.now()),
+    };
+    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(view)).into_response())
 }
 
 /// Lists the endpoints of a restaurant.

@@ -12,7 +12,6 @@ use axum::extract::State;
 use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use chassis::http::auth::Principal;
 use chassis::http::{Json, Path, Problem};
 use receipt::ReceiptView;
 use serde::Deserialize;
@@ -38,7 +37,9 @@ pub struct NewErasure {
 /// Asks for a person to be erased.
 ///
 /// Once this answers 202, it will be done, also after a crash: everything that can be read, and what
-/// cannot is told as `unreadable`. `Location` leads to the receipt.
+/// cannot is told as `unreadable`. `Location` leads to the receipt. The same request under the same key is the
+/// same erasure; another person under a used key is another erasure, and no 422, for nothing is kept by which
+/// an erased person could be compared.
 #[utoipa::path(
     post,
     path = "/v1/erasure-requests",
@@ -64,9 +65,9 @@ pub async fn request(
     headers: HeaderMap,
     Json(new): Json<NewErasure>,
 ) -> Answer<Response> {
-    let key = idempotency::key(&headers, SCOPE, caller.subject())?;
+    let key = idempotency::key(&headers, SCOPE, &caller.key())?;
     let (person, named) = person(new)?;
-    // The same request under the same key is the same erasure.
+    // The same request under the same key is the same erasure; of whom it was, nothing else is kept.
     let hash = Sha256::digest(format!("{key}\n{named}"));
     let id = Builder::from_custom_bytes(std::array::from_fn(|at| hash[at])).into_uuid().to_string();
     let erasure = app.ask_erasure(&id, person).await?;

@@ -37,7 +37,11 @@ pub struct NewOrder {
     #[schema(min_items = 1, max_items = 50)]
     items: Vec<NewItem>,
     /// What the restaurant should know.
-    #[schema(max_length = 500, example = "Second floor, the bell says Byron.")]
+    #[schema(
+        max_length = 500,
+        example = "Second floor, the bell says Byron.",
+        pattern = "^[^\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f]*$"
+    )]
     note: Option<String>,
 }
 

@@ -14,6 +14,7 @@ fn endpoint(profile: Profile) -> Endpoint {
         events: Heard::ALL.to_vec(),
         profile,
         key: Key::Hmac("whsec_0".to_owned()),
+        key_is_first: true,
         retiring: Vec::new(),
         created_at: EVENING,
         failing_since: None,

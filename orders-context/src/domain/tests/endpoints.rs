@@ -15,6 +15,7 @@ fn endpoint(events: &[Heard]) -> Endpoint {
         events: events.to_vec(),
         profile: Profile::Urgent,
         key: secret(0),
+        key_is_first: true,
         retiring: Vec::new(),
         created_at: EVENING,
         failing_since: None,

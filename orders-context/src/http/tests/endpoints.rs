@@ -4,6 +4,7 @@ use super::*;
 use crate::app::{EndpointTest, Reach, Tried};
 use crate::domain::{Attempt, Delivery, DeliveryState, Timestamp};
 use crate::store::Deliveries;
+use crate::store::contract::erasing::change_row;
 use tokio::sync::mpsc;
 
 const PATH: &str = "/v1/restaurants/nino/webhook-endpoints";
@@ -18,7 +19,11 @@ impl Takeaway {
     }
 
     async fn add(&self, key: &str, body: &Value) -> Answer {
-        let token = self.token(Role::Restaurant, "chef");
+        self.add_as(Role::Restaurant, key, body).await
+    }
+
+    async fn add_as(&self, role: Role, key: &str, body: &Value) -> Answer {
+        let token = self.token(role, "chef");
         let request = Request::post(PATH)
             .header("authorization", format!("Bearer {token}"))
             .header("content-type", "application/json")
@@ -66,6 +71,37 @@ async fn an_endpoint_is_made_once_for_each_key_and_its_secret_is_shown_once() {
     assert_eq!(listed, json!({ "endpoints": [shown] }));
     let keyless = takeaway.as_chef(Method::POST, PATH, Some(hooks())).await;
     assert_eq!(keyless.refused(400)["code"], "idempotency_key_required");
+}
+
+#[tokio::test]
+async fn a_request_again_shows_no_secret_but_the_one_it_made() {
+    let takeaway = Takeaway::open().await;
+    let (made, path) = takeaway.added("hooks", &hooks()).await;
+    takeaway.do_to(&path, "pause").await.ok();
+    assert_eq!(takeaway.add("hooks", &hooks()).await.ok()["secret"], made["secret"]);
+    takeaway.do_to(&path, "rotate-secret").await.ok();
+    takeaway.do_to(&path, "resume").await.ok();
+    let again = takeaway.add("hooks", &hooks()).await;
+    assert_eq!(again.status, 201);
+    let again = again.ok();
+    assert_eq!((&again["id"], &again["secret"]), (&made["id"], &Value::Null));
+
+    let (older, _) = takeaway.added("older", &hooks()).await;
+    let forget = "UPDATE endpoints SET data = json_remove(data, '$.key_is_first')
+         WHERE endpoint_id = ";
+    let file = takeaway.folder.path().join("orders.db");
+    change_row(&file, &format!("{forget}'{}'", older["id"].as_str().unwrap()));
+    let again = takeaway.add("older", &hooks()).await.ok();
+    assert_eq!(again["secret"], Value::Null, "nobody knows whether it was rotated");
+}
+
+#[tokio::test]
+async fn a_key_is_of_one_role() {
+    let takeaway = Takeaway::open().await;
+    let of_chef = takeaway.add("hooks", &hooks()).await.ok();
+    let of_operator = takeaway.add_as(Role::Operator, "hooks", &hooks()).await.ok();
+    assert_ne!(of_operator["id"], of_chef["id"]);
+    assert_ne!(of_operator["secret"], of_chef["secret"]);
 }
 
 #[tokio::test]

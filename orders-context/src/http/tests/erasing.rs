@@ -78,6 +78,12 @@ async fn somebody_is_named_once_and_rightly() {
     assert_eq!(first.header("location"), again.header("location"), "the same request");
     let other = ask_as(&takeaway, Role::Operator, Some("two"), &by_mail).await;
     assert_ne!(first.header("location"), other.header("location"));
+    let of_service = ask_as(&takeaway, Role::Service, Some("one"), &by_mail).await;
+    assert_ne!(first.header("location"), of_service.header("location"), "a key is of one role");
+    let luca =
+        ask_as(&takeaway, Role::Operator, Some("one"), &json!({ "customer_id": "c-2" })).await;
+    assert_eq!(luca.status, 202, "another person is another erasure under a used key too");
+    assert_ne!(first.header("location"), luca.header("location"));
     for (key, body, status) in [
         (None, by_mail, 400),
         (Some("k"), json!({}), 422),

@@ -5,6 +5,9 @@ use super::*;
 use crate::app::Failure;
 use crate::domain::Rejection;
 use axum::response::IntoResponse;
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::string::string_regex;
+use proptest::test_runner::TestRunner;
 
 #[tokio::test]
 async fn what_does_not_exist_is_not_found() {
@@ -141,5 +144,31 @@ async fn not_now_says_when_to_come_back() {
         let response = answer(failure);
         assert_eq!(response.status().as_u16(), status, "{name}");
         assert_eq!(response.headers().contains_key("retry-after"), retry, "{name}");
+    }
+}
+
+/// What the document allows to be said is taken, whatever it is.
+#[tokio::test]
+async fn notes_that_the_document_allows_are_taken() {
+    let takeaway = Takeaway::open().await;
+    let schemas = takeaway.get("/openapi.json").await.ok()["components"]["schemas"].take();
+    let notes_of = |schema: &str| {
+        let pattern = schemas[schema]["properties"]["note"]["pattern"].as_str();
+        // It makes whole texts, and knows no ends.
+        let pattern = pattern.expect("a pattern").trim_start_matches('^').trim_end_matches('$');
+        let notes = string_regex(pattern).expect("a pattern that texts can be made of");
+        let mut runner = TestRunner::deterministic();
+        (0..64).map(move |_| notes.new_tree(&mut runner).expect("a text").current())
+    };
+    for (at, note) in notes_of("NewOrder").enumerate() {
+        let mut order = dinner();
+        order["note"] = json!(note);
+        assert_eq!(takeaway.place(&format!("note-{at}"), &order).await.status, 201, "{note:?}");
+    }
+    for (at, note) in notes_of("Refusal").enumerate() {
+        let id = takeaway.dinner(&format!("reject-{at}")).await;
+        let body = json!({ "reason": "other", "note": note });
+        let rejected = takeaway.post(&format!("/v1/orders/{id}/reject"), body).await;
+        assert_eq!(rejected.status, 200, "{note:?}");
     }
 }

@@ -18,6 +18,7 @@ pub fn endpoint(endpoint_id: &str) -> Endpoint {
         events: Heard::ALL.to_vec(),
         profile: Profile::Urgent,
         key: Key::Hmac("whsec_Rm9yIHRlc3RzIG9ubHksIG5vIHNlY3JldCE=".to_owned()),
+        key_is_first: true,
         retiring: Vec::new(),
         created_at: EVENING,
         failing_since: None,
