@@ -48,9 +48,10 @@ impl MigrateFlow {
             return super::plan(&self.policy, form).await;
         }
         let api = self.acting.api()?;
-        let bulk = match under_way(&api, &to).await? {
+        let wanted = wanted(&to);
+        let bulk = match under_way(&api, &wanted).await? {
             Some(bulk) => bulk,
-            None => self.start(&api, &to).await?,
+            None => self.start(&api, wanted).await?,
         };
         tokio::select! {
             followed = follow(&api, bulk.clone(), form) => followed,
@@ -61,30 +62,37 @@ impl MigrateFlow {
         }
     }
 
-    async fn start(&self, api: &Api, to: &Terms) -> anyhow::Result<Value> {
-        let status = plan::under_way().status;
-        let body = self.acting.with(json!({
-            "action": { "type": "migrate", "policy": body(to) },
-            "filter": { "status": status },
-            "per_second": self.per_second,
-        }));
+    async fn start(&self, api: &Api, mut wanted: Value) -> anyhow::Result<Value> {
+        wanted["per_second"] = json!(self.per_second);
+        let body = self.acting.with(wanted);
         api.post_once("/v1/bulk-actions", &UuidV7Ids.next().to_string(), &body).await
     }
 }
 
-fn body(to: &Terms) -> Value {
-    let mut body = json!(to.policy);
-    body["flow"] = json!(to.flow);
-    body
+/// What is done, and to which orders: to all under way.
+fn wanted(to: &Terms) -> Value {
+    let mut policy = json!(to.policy);
+    policy["flow"] = json!(to.flow);
+    json!({
+        "action": { "type": "migrate", "policy": policy },
+        "filter": { "status": plan::under_way().status },
+    })
 }
 
-/// The bulk action that moves orders to these terms already, if one does.
-async fn under_way(api: &Api, to: &Terms) -> anyhow::Result<Option<Value>> {
+/// The bulk action that does what is wanted already, if one does.
+async fn under_way(api: &Api, wanted: &Value) -> anyhow::Result<Option<Value>> {
     let mut page = api.get(&format!("/v1/bulk-actions?limit={LOOKED_AT}")).await?;
-    let action = json!({ "type": "migrate", "policy": body(to) });
     let bulks = page["bulk_actions"].as_array_mut().map(std::mem::take).unwrap_or_default();
-    let is_open = |bulk: &Value| matches!(bulk["state"].as_str(), Some("running" | "paused"));
-    Ok(bulks.into_iter().find(|bulk| is_open(bulk) && bulk["action"] == action))
+    Ok(bulks.into_iter().find(|bulk| is_ours(bulk, wanted)))
+}
+
+/// Whether a bulk action is open, and does this to all orders that were there at its start, as one that
+/// this command has started does.
+fn is_ours(bulk: &Value, wanted: &Value) -> bool {
+    let is_open = matches!(bulk["state"].as_str(), Some("running" | "paused"));
+    let mut filter = wanted["filter"].clone();
+    filter["placed_before"] = bulk["created_at"].clone();
+    is_open && bulk["action"] == wanted["action"] && bulk["filter"] == filter
 }
 
 /// Shows how it comes on until it has ended.
@@ -130,8 +138,32 @@ mod tests {
     /// What is sent is what comes back: by it a repetition finds what it started.
     #[test]
     fn the_terms_are_those_of_the_file() {
-        let sent = body(&evening());
+        let sent = &wanted(&evening())["action"]["policy"];
         assert_eq!((&sent["flow"], &sent["version"]), (&json!(1), &json!(2)));
         assert_eq!(sent["remind_after_ms"], json!([240_000]));
+    }
+
+    #[test]
+    fn a_bulk_action_is_ours_that_moves_the_same_orders_to_the_same_terms() {
+        let wanted = wanted(&evening());
+        let mut bulk = wanted.clone();
+        bulk["state"] = json!("running");
+        bulk["created_at"] = json!("2026-09-21T18:00:00.000000Z");
+        bulk["filter"]["placed_before"] = bulk["created_at"].clone();
+        assert!(is_ours(&bulk, &wanted));
+        for (pointer, value, is_still_ours) in [
+            ("/state", json!("paused"), true),
+            ("/state", json!("done"), false),
+            ("/state", json!("cancelled"), false),
+            ("/action/policy/version", json!(3), false),
+            ("/filter/status", json!(["placed"]), false),
+            ("/filter/placed_before", json!("2026-09-21T17:00:00.000000Z"), false),
+        ] {
+            let mut other = bulk.clone();
+            *other.pointer_mut(pointer).expect(pointer) = value;
+            assert_eq!(is_ours(&other, &wanted), is_still_ours, "{pointer}");
+        }
+        bulk["filter"]["restaurant_id"] = json!("nino");
+        assert!(!is_ours(&bulk, &wanted), "those of one restaurant");
     }
 }
