@@ -67,7 +67,8 @@ pub async fn check(
 }
 
 /// Counters that do not say what was counted.
-fn wrong_counters(Counted { kept, found }: &Counted) -> Vec<Violation> {
+#[must_use]
+pub fn wrong_counters(Counted { kept, found }: &Counted) -> Vec<Violation> {
     let mut difference = kept.clone();
     found.iter().for_each(|(counter, count)| difference.add(counter, -count));
     let wrong = difference.iter().map(|(counter, _)| {

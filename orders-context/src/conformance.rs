@@ -1,5 +1,8 @@
-//! The check of `orders check` beside the running context: the orders whose journal has grown are
-//! looked at again, at a gentle pace. It stops nothing; it counts and tells.
+//! The check of `orders check` beside the running context, at a gentle pace: the orders whose journal has
+//! grown are looked at again, and round by round all that there are (`conformance/rounds.rs`). It
+//! stops nothing; it counts and tells.
+
+pub(crate) mod rounds;
 
 use crate::check::{Violation, check_orders};
 use crate::domain::conformance::BreachKind;
@@ -7,9 +10,9 @@ use crate::store::{Error, JournalReader, JournalRow, Store};
 use chassis::clock::Clock;
 use chassis::shutdown::Shutdown;
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-/// Counts what was told of.
+/// Counts what was told of, by its kind.
 const VIOLATIONS: &str = "orders_conformance_violations_total";
 
 /// How often it looks, in microseconds.
@@ -40,11 +43,24 @@ pub async fn run(
     clock: Arc<dyn Clock>,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
-    metrics::counter!(VIOLATIONS).increment(0);
+    for kind in BreachKind::ALL {
+        counter_of(*kind).increment(0);
+    }
+    let told = Told::default();
+    let (store, clock) = (&*store, &*clock);
+    tokio::join!(
+        follow(store, clock, &told, &shutdown),
+        rounds::go_round(store, clock, &told, &shutdown),
+    );
+    Ok(())
+}
+
+/// Looks at what moves until `shutdown`.
+async fn follow(store: &dyn Store, clock: &dyn Clock, told: &Told, shutdown: &Shutdown) {
     let mut watch = None;
     loop {
         let began_us = clock.now_us();
-        let full = match look(&*store, &mut watch).await {
+        let full = match look(store, told, &mut watch).await {
             Ok(rows) => rows == PORTION,
             Err(error) => {
                 tracing::warn!(error = %error, "the journal was not checked against the flow");
@@ -56,14 +72,18 @@ pub async fn run(
         let least_us = if full { SHORTEST_PAUSE_US } else { LOOK_EVERY_US };
         tokio::select! {
             biased;
-            () = shutdown.cancelled() => return Ok(()),
+            () = shutdown.cancelled() => return,
             () = clock.sleep_until(now_us.saturating_add(pause_us.max(least_us))) => {}
         }
     }
 }
 
 /// One look, from where the first one found the journal's end; how many of its rows it took.
-pub(crate) async fn look(store: &dyn Store, watch: &mut Option<Watch>) -> Result<usize, Error> {
+pub(crate) async fn look(
+    store: &dyn Store,
+    told: &Told,
+    watch: &mut Option<Watch>,
+) -> Result<usize, Error> {
     let watch = match watch {
         Some(watch) => watch,
         None => watch.insert(Watch::begin(store).await?),
@@ -73,25 +93,24 @@ pub(crate) async fn look(store: &dyn Store, watch: &mut Option<Watch>) -> Result
     let order_ids: HashSet<&String> = watch.rows.iter().map(|row| &row.order_id).collect();
     let order_ids = order_ids.into_iter().cloned().collect();
     let (_, violations) = check_orders(store, order_ids).await?;
-    watch.tell(violations);
+    told.tell(violations);
     watch.position = position;
     metrics::gauge!("orders_conformance_position").set(position as f64);
     Ok(watch.rows.len())
 }
 
-/// Where the check stands in the journal, and what it has told of.
+/// Where the check stands in the journal.
 pub(crate) struct Watch {
     journal: Box<dyn JournalReader>,
     position: i64,
     rows: Vec<JournalRow>,
-    told: HashSet<(Option<String>, Option<i64>, BreachKind)>,
 }
 
 impl Watch {
     /// At a position below which nothing commits any more: who is under way now is looked at too.
     async fn begin(store: &dyn Store) -> Result<Self, Error> {
         let (journal, position) = (store.journal_reader()?, store.settled_end().await?);
-        Ok(Self { journal, position, rows: Vec::new(), told: HashSet::new() })
+        Ok(Self { journal, position, rows: Vec::new() })
     }
 
     /// What lies before a row that cannot be read is looked at first. That row is told of and passed over:
@@ -108,7 +127,7 @@ impl Watch {
                         return Ok(());
                     };
                     tracing::error!(position, error = %cause, "a row of the journal cannot be read");
-                    metrics::counter!(VIOLATIONS).increment(1);
+                    counter_of(BreachKind::Unreadable).increment(1);
                     self.position = position;
                     limit = PORTION;
                 }
@@ -116,23 +135,42 @@ impl Watch {
             }
         }
     }
+}
 
-    /// Each violation once: an order is looked at again after each of its events.
-    fn tell(&mut self, mut violations: Vec<Violation>) {
-        if self.told.len() > REMEMBERED {
-            self.told.clear();
+/// What was told of, in which order, at which event of it.
+#[derive(Default)]
+pub(crate) struct Told(Mutex<HashSet<(String, Option<i64>, BreachKind)>>);
+
+impl Told {
+    /// Each violation of an order once, for it is looked at again after each of its events and in each
+    /// round; a counter that is off whenever it is.
+    fn tell(&self, mut violations: Vec<Violation>) {
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.len() > REMEMBERED {
+            told.clear();
         }
-        violations
-            .retain(|each| self.told.insert((each.order_id.clone(), each.sequence, each.kind)));
-        metrics::counter!(VIOLATIONS).increment(violations.len() as u64);
+        violations.retain(|Violation { order_id, sequence, kind, .. }| match order_id {
+            Some(order_id) => told.insert((order_id.clone(), *sequence, *kind)),
+            None => true,
+        });
+        violations.iter().for_each(|violation| counter_of(violation.kind).increment(1));
         for violation in violations.iter().take(TOLD) {
             let Violation { order_id, sequence, kind, what } = violation;
-            tracing::error!(order.id = order_id.as_deref(), sequence, %kind, what, "an order breaks the flow");
+            match order_id {
+                Some(id) => {
+                    tracing::error!(order.id = id, sequence, %kind, what, "an order breaks the flow");
+                }
+                None => tracing::error!(%kind, what, "a counter is off"),
+            }
         }
         if let Some(left @ 1..) = violations.len().checked_sub(TOLD) {
-            tracing::error!(left, "more orders break the flow; `orders check` tells of each");
+            tracing::error!(left, "there are more violations; `orders check` tells of each");
         }
     }
+}
+
+fn counter_of(kind: BreachKind) -> metrics::Counter {
+    metrics::counter!(VIOLATIONS, "kind" => kind.as_str())
 }
 
 #[cfg(test)]
@@ -146,10 +184,10 @@ mod tests {
     async fn an_order_that_breaks_the_flow_is_told_once() {
         let folder = tempfile::TempDir::new().expect("a folder");
         let store = Sqlite::open(&folder.path().join("orders.db")).expect("a database");
-        let mut watch = None;
+        let (known, mut watch) = (Told::default(), None);
         let mut told = async || {
-            let rows = look(&store, &mut watch).await.expect("the store answers");
-            (rows, watch.as_ref().map_or(0, |watch| watch.told.len()))
+            let rows = look(&store, &known, &mut watch).await.expect("the store answers");
+            (rows, known.0.lock().expect("nobody has panicked").len())
         };
         assert_eq!(told().await, (0, 0));
         let (good, bad) = (placed("order-1"), placed("order-2"));

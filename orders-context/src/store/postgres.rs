@@ -69,6 +69,9 @@ const LOOPS: usize = 2;
 /// The connection on which leases are prolonged. Whoever waits too long for it has lost them all.
 const LEASES: usize = 1;
 
+/// The connection for counting everything again, which takes as long as it takes.
+const COUNTS: usize = 1;
+
 /// How long an answer may take, a lost server included. Longer than the server lets a statement run.
 const ANSWER_LIMIT: Duration = Duration::from_secs(15);
 
@@ -86,6 +89,7 @@ pub struct Postgres {
     readers: Arc<Pool>,
     loops: Arc<Pool>,
     leases: Arc<Pool>,
+    counts: Arc<Pool>,
 }
 
 impl Postgres {
@@ -113,6 +117,7 @@ impl Postgres {
             readers: pool(READERS)?,
             loops: pool(LOOPS)?,
             leases: pool(LEASES)?,
+            counts: pool(COUNTS)?,
         })
     }
 
@@ -366,7 +371,7 @@ impl Store for Postgres {
     }
 
     fn counted(&self) -> Answer<'_, Counted> {
-        Box::pin(counters::counted(&self.readers))
+        Box::pin(counters::counted(&self.counts))
     }
 
     fn journal_reader(&self) -> Result<Box<dyn JournalReader>, Error> {

@@ -330,7 +330,12 @@ impl Store for Sqlite {
     }
 
     fn counted(&self) -> Answer<'_, Counted> {
-        self.read(counters::counted)
+        // On a connection of its own: it takes long, and nobody waits for it.
+        Box::pin(async move {
+            let conn = chassis::sqlite::open_reader(&self.path)?;
+            let own = Threads::start("orders-counts", vec![conn]);
+            own.map_err(|cause| Error::Unavailable(cause.into()))?.ask(counters::counted).await
+        })
     }
 
     fn journal_reader(&self) -> Result<Box<dyn JournalReader>, Error> {

@@ -12,6 +12,7 @@ mod server;
 mod versions;
 
 use super::{Postgres, READERS};
+use crate::conformance::rounds::tests::what_is_damaged_and_rests_raises_the_metric;
 use crate::domain::tests::mother::{EVENING, after};
 use crate::domain::{MailAddress, Restaurant};
 use crate::store::contract::endpoints::{add, endpoint, house};
@@ -166,6 +167,13 @@ async fn a_damaged_restaurant_stops_no_erasure_of_anothers_address() {
     assert_eq!(pass(&store, &theirs).await.1, ["restaurant-7"]);
     let erased = store.restaurant("restaurant-8".to_owned()).await.unwrap().expect("it is there");
     assert_eq!(erased.mail, None);
+}
+
+#[tokio::test]
+async fn what_rests_is_looked_at_too() {
+    let place = Place::migrated();
+    let spoil = async |sql: &str| place.client().await.batch_execute(sql).await.unwrap();
+    what_is_damaged_and_rests_raises_the_metric(|| Arc::new(place.store()), spoil).await;
 }
 
 #[tokio::test]

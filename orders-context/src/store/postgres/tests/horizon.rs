@@ -93,10 +93,14 @@ async fn who_begins_at_the_end_looks_at_what_commits_late() {
     let late = place.client().await;
     late.batch_execute(&format!("BEGIN; {}", write_late())).await.unwrap();
     commit(&store, vec![placed("order-2")]).await;
-    let mut watch = None;
-    assert_eq!(conformance::look(&store, &mut watch).await.unwrap(), 0);
+    let (told, mut watch) = (conformance::Told::default(), None);
+    assert_eq!(conformance::look(&store, &told, &mut watch).await.unwrap(), 0);
     late.batch_execute("COMMIT").await.unwrap();
-    assert_eq!(conformance::look(&store, &mut watch).await.unwrap(), 2, "below the end, and above");
+    assert_eq!(
+        conformance::look(&store, &told, &mut watch).await.unwrap(),
+        2,
+        "below the end, and above"
+    );
 }
 
 #[tokio::test]

@@ -4,13 +4,15 @@ use super::{new_place, one, spoiled};
 use crate::app::group::Limits;
 use crate::app::{App, BulkState, BulkWanted, Group, OrdersFilter};
 use crate::check::{check, violations};
-use crate::conformance::look;
+use crate::conformance::rounds::tests::what_is_damaged_and_rests_raises_the_metric;
+use crate::conformance::{Told, look};
 use crate::domain::conformance::BreachKind as B;
 use crate::domain::tests::mother::{
     MINUTE, SECOND, after, evening, order_accepted, restaurant_notified, user_notified,
 };
 use crate::domain::{Action, Intervention, Notification, Policy};
 use crate::plan::{Unreadable, plan};
+use crate::store::contract::erasing::change_row;
 use crate::store::contract::{commit, damage, moved, placed, placed_at};
 use crate::store::sqlite::Sqlite;
 use chassis::clock::ManualClock;
@@ -165,14 +167,14 @@ async fn what_lies_behind_a_row_that_cannot_be_read_is_looked_at() {
     let folder = TempDir::new().expect("a folder");
     let path = folder.path().join("orders.db");
     let store = Sqlite::open(&path).expect("a database");
-    let mut watch = None;
-    look(&store, &mut watch).await.expect("the store answers");
+    let (told, mut watch) = (Told::default(), None);
+    look(&store, &told, &mut watch).await.expect("the store answers");
     commit(&store, (1..=9).map(|number| placed(&format!("order-{number}"))).collect()).await;
     let sql = "UPDATE journal SET data = 'no JSON' WHERE order_id = 'order-3'";
     Connection::open(&path).and_then(|conn| conn.execute(sql, [])).expect("damage");
     let mut rows = 0;
     for _ in 0..5 {
-        rows += look(&store, &mut watch).await.expect("the store answers");
+        rows += look(&store, &told, &mut watch).await.expect("the store answers");
     }
     assert_eq!(rows, 8, "all but one, and none twice");
 }
@@ -277,4 +279,13 @@ fn bulk_wanted(action: Action) -> BulkWanted {
         intervention: Intervention { actor: "operator-7".to_owned(), reason: "Fire".to_owned() },
         per_second: 2,
     }
+}
+
+#[tokio::test]
+async fn what_rests_is_looked_at_too() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("orders.db");
+    let spoil = async |sql: &str| change_row(&path, sql);
+    let open = || Arc::new(Sqlite::open(&path).expect("a database")) as _;
+    what_is_damaged_and_rests_raises_the_metric(open, spoil).await;
 }
