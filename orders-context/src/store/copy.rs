@@ -47,9 +47,11 @@ pub const LEFT: &[&str] = &[
     // What went to compact history: all that was written, for whoever asks the copy.
     "journal_archived",
     "sqlite_sequence",
-    // An index of what is copied: each has its own.
+    // Indexes of what is copied: each has its own.
     "restaurant_orders",
-    "restaurant_orders_end",
+    "customer_orders",
+    "customer_runs",
+    "indexed_to",
     // Which tables it has.
     "schema_versions",
 ];

@@ -12,7 +12,7 @@ pub struct Question<'a>(pub &'a OrdersQuery, pub Dialect);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
     /// Its merge takes from each run as much as it needs; were a run's end stated, it would read all of it.
-    /// What restaurants have is indexed late: see [`super::late`].
+    /// What restaurants and customers have is indexed late: see [`super::late`].
     Sqlite,
     /// Merges so where each run's end is stated; elsewhere it may sort a whole table.
     Postgres,
@@ -192,7 +192,7 @@ impl Question<'_> {
                     .map(|status| format!("status = '{status}'{}", self.stuck(status, statement)));
                 format!("({})", of_each.collect::<Vec<_>>().join(" OR "))
             }
-            Part::Customer => format!("customer_id = {}", named(&filter.customer_id, statement)),
+            Part::Customer => format!("customer_id = {}", self.customer(statement)),
             Part::Restaurant => format!("restaurant_id = {}", self.restaurant(statement)),
             Part::Flow => {
                 let flow = filter.flow_version.map_or(0, crate::domain::FlowVersion::number);
@@ -209,6 +209,11 @@ impl Question<'_> {
                 )
             }
         }
+    }
+
+    /// The customer asked for, as a value.
+    pub fn customer(self, statement: &mut Statement) -> String {
+        named(&self.0.filter.customer_id, statement)
     }
 
     /// The restaurant asked for, as a value.

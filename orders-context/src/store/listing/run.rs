@@ -1,8 +1,9 @@
 //! Runs: orders that stand in one index in the order in which a page lists them.
 
-use super::question::{Column, Part, Question};
+use super::Place;
+use super::late::Whose;
+use super::question::{Column, Dialect, Part, Question};
 use super::sql::{Statement, awake, beyond};
-use super::{Place, late};
 use crate::domain::Status;
 
 /// Orders that stand in one index as they are asked for.
@@ -68,12 +69,12 @@ impl Run {
         written
     }
 
-    /// Its orders, with the columns that `judged` reads.
+    /// Its orders, with the columns that `judged` reads; at least the first `looked_at`.
     pub fn rows(
         self,
         question: Question<'_>,
         judged: &[Part],
-        end: &str,
+        looked_at: usize,
         statement: &mut Statement,
     ) -> String {
         let column = question.column();
@@ -81,10 +82,19 @@ impl Run {
             judged.iter().flat_map(|part| part.columns()).copied().collect();
         columns.sort_unstable();
         columns.dedup();
-        if self == Self::Restaurant && late::is_asked(question) {
-            let restaurant = question.restaurant(statement);
-            return late::run(question, &restaurant, &self.span(question, statement), &columns);
+        let part = match self {
+            Self::Customer => Some(Part::Customer),
+            Self::Restaurant => Some(Part::Restaurant),
+            _ => None,
+        };
+        if let Some(whose) = part.and_then(|part| Whose::of(part, question)) {
+            let span = |statement: &mut Statement| self.span(question, statement);
+            return whose.run(question, looked_at, &columns, span, statement);
         }
+        let end = match question.1 {
+            Dialect::Sqlite => String::new(),
+            Dialect::Postgres => format!(" LIMIT {looked_at}"),
+        };
         let columns: String = columns.iter().map(|name| format!(", {name}")).collect();
         let mut conditions = match self {
             Self::All => "true".to_owned(),

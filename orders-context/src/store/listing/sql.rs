@@ -6,8 +6,8 @@
 //! ([`may_be_narrow`]), all of these are taken and sorted instead. So no page costs more than so many
 //! orders, whatever is asked, and no statement reads a whole table or sorts without a bound.
 
-use super::late;
-use super::question::{Column, Dialect, Part, Question};
+use super::late::Whose;
+use super::question::{Column, Part, Question};
 use super::run::{Run, runs};
 
 /// How many orders one page judges at most. Few in tests, so that all ways are gone there.
@@ -69,12 +69,19 @@ pub fn count(question: Question<'_>, narrow: Option<Part>) -> Statement {
         Some(narrow) => {
             (found(question, narrow, &mut statement), "found", "found WHERE".to_owned())
         }
-        None if late::is_asked(question) => {
-            let ids = late::of_restaurant(&question.restaurant(&mut statement));
-            let joined = "AS part CROSS JOIN orders WHERE orders.order_id = part.order_id AND";
-            (String::new(), "orders", format!("({ids}) {joined}"))
+        None => {
+            let whose = question.parts().into_iter().find_map(|part| Whose::of(part, question));
+            let from = whose.map_or_else(
+                || "orders WHERE".to_owned(),
+                |whose| {
+                    let ids = whose.ids(&whose.name(question, &mut statement));
+                    format!(
+                        "({ids}) AS part CROSS JOIN orders WHERE orders.order_id = part.order_id AND"
+                    )
+                },
+            );
+            (String::new(), "orders", from)
         }
-        None => (String::new(), "orders", "orders WHERE".to_owned()),
     };
     let conditions = conditions(question, &question.parts(), table, &mut statement);
     statement.sql = format!("{with} SELECT count(*) FROM {from} {conditions}");
@@ -102,12 +109,8 @@ fn page_along(question: Question<'_>, runs: &[Run], looked_at: usize) -> Stateme
     judged.retain(|part| !runs.iter().all(|run| run.holds(*part, question.column())));
     let wanted = question.0.limit + 1;
     let looked_at = if judged.is_empty() { wanted } else { looked_at.max(wanted) };
-    let end = match question.1 {
-        Dialect::Sqlite => String::new(),
-        Dialect::Postgres => format!(" LIMIT {looked_at}"),
-    };
     let rows: Vec<_> =
-        runs.iter().map(|run| run.rows(question, &judged, &end, &mut statement)).collect();
+        runs.iter().map(|run| run.rows(question, &judged, looked_at, &mut statement)).collect();
     let (word, _) = question.direction();
     let sorted = format!("ORDER BY moment {word}, order_id {word}");
     let conditions = conditions(question, &judged, "looked", &mut statement);
@@ -157,6 +160,9 @@ fn found(question: Question<'_>, part: Part, statement: &mut Statement) -> Strin
 
 /// The ids of the orders that `part` leaves, from an index that holds them side by side.
 fn ids(question: Question<'_>, part: Part, statement: &mut Statement) -> String {
+    if let Some(whose) = Whose::of(part, question) {
+        return whose.ids(&whose.name(question, statement));
+    }
     let each: Vec<String> = match part {
         Part::Tasks => {
             let standings = question.task_standings().iter();
@@ -184,9 +190,6 @@ fn ids(question: Question<'_>, part: Part, statement: &mut Statement) -> String 
                     format!("SELECT order_id FROM orders WHERE status = '{status}'{rest}")
                 })
                 .collect()
-        }
-        Part::Restaurant if late::is_asked(question) => {
-            vec![late::of_restaurant(&question.restaurant(statement))]
         }
         _ => {
             let condition = question.condition(part, "orders", statement);

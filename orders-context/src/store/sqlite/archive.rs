@@ -96,14 +96,18 @@ fn move_one(
     let Packed { order_id, version, status, attempts, data, .. } = packed;
     let stood = tx
         .prepare_cached(
-            "SELECT restaurant_id, placed_at FROM orders
+            "SELECT restaurant_id, customer_id, placed_at FROM orders
              WHERE order_id = ?1 AND version = ?2 AND wake_at IS NULL
              AND ?3 = (SELECT coalesce(sum(attempts), 0) FROM tasks WHERE order_id = ?1)",
         )?
-        .query_row(params![order_id, version, attempts], |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row(params![order_id, version, attempts], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
         .optional()?;
-    let Some((restaurant_id, placed_at)): Option<(String, i64)> = stood else { return Ok(None) };
-    late::went(tx, &restaurant_id, placed_at, order_id)?;
+    let Some(stood) = stood else { return Ok(None) };
+    let (restaurant_id, customer_id, placed_at): (String, String, i64) = stood;
+    late::Entry { restaurant_id: &restaurant_id, customer_id: &customer_id, placed_at, order_id }
+        .remove(tx)?;
     tx.prepare_cached("DELETE FROM orders WHERE order_id = ?1")?.execute([order_id])?;
     let last = tx
         .prepare_cached("SELECT coalesce(max(position), 0) FROM journal WHERE order_id = ?1")?

@@ -3,7 +3,7 @@
 use super::rows::{JOURNAL, journal_row};
 use super::{Sqlite, copy};
 use crate::store::feed::{FeedStore, MOST_ORDERS, Stretch};
-use crate::store::listing::late::of_restaurant;
+use crate::store::listing::late::Whose;
 use crate::store::{Answer, Error, JournalRow};
 use rusqlite::{Connection, Transaction, params};
 
@@ -31,7 +31,7 @@ fn read_stretch(
         "SELECT {JOURNAL} FROM journal WHERE +position > ?2 AND +position <= ?3 AND order_id IN
              ({})
          ORDER BY position LIMIT ?4",
-        of_restaurant("?1")
+        Whose::Restaurant.ids("?1")
     );
     let Stretch { restaurant_id, after, up_to, most } = stretch;
     let mut statement = tx.prepare_cached(&sql)?;
@@ -42,7 +42,7 @@ fn read_stretch(
 }
 
 fn has_too_many_orders(tx: &Transaction<'_>, restaurant_id: &str) -> Result<bool, Error> {
-    let sql = format!("SELECT count(*) FROM ({} LIMIT ?2)", of_restaurant("?1"));
+    let sql = format!("SELECT count(*) FROM ({} LIMIT ?2)", Whose::Restaurant.ids("?1"));
     let mut statement = tx.prepare_cached(&sql)?;
     let one_more = MOST_ORDERS as i64 + 1;
     let orders: i64 = statement.query_row(params![restaurant_id, one_more], |row| row.get(0))?;

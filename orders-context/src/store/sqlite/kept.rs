@@ -36,10 +36,14 @@ fn kept_of(tx: &Transaction<'_>, order_id: String) -> Result<Kept, Error> {
     for row in rows.query_map([&order_id], kept_row)? {
         kept.row = readable(row, "the row", &mut kept.unreadable)?;
     }
-    if let Some(KeptRow { restaurant_id, placed_at, .. }) = &kept.row
-        && !late::is_found(tx, restaurant_id, placed_at.0, &order_id)?
-    {
-        kept.unreadable.push("the row: listings of its restaurant do not find it".to_owned());
+    let row = kept.row.as_ref();
+    if let Some(KeptRow { restaurant_id, customer_id: Some(customer_id), placed_at, .. }) = row {
+        let placed_at = placed_at.0;
+        let entry = late::Entry { restaurant_id, customer_id, placed_at, order_id: &order_id };
+        if !entry.is_found(tx)? {
+            let cause = "the row: listings of its restaurant or its customer do not find it";
+            kept.unreadable.push(cause.to_owned());
+        }
     }
     for row in journal.query_map([&order_id], journal_row)? {
         kept.journal.extend(readable(row, "an event", &mut kept.unreadable)?);

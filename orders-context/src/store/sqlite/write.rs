@@ -230,7 +230,9 @@ pub fn insert_order(
             order.flow_version.number()
         ])?;
     if inserted == 1 {
-        late::came(tx, order)?;
+        let Order { restaurant_id, customer_id, order_id, .. } = order;
+        late::Entry { restaurant_id, customer_id, placed_at: order.placed_at.0, order_id }
+            .insert(tx)?;
     }
     Ok(inserted == 1)
 }

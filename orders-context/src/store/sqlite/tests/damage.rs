@@ -120,10 +120,18 @@ async fn a_damaged_row_is_told() {
     ] {
         assert_eq!(found_after(&of_first(set)).await, [(None, kind)], "{set}");
     }
-    let not_listed = "UPDATE restaurant_orders_end SET placed_at = 9223372036854775807;
-        INSERT INTO restaurant_orders SELECT restaurant_id, placed_at, order_id FROM orders
-        WHERE order_id = 'order-2'";
-    assert_eq!(found_after(not_listed).await, [(None, B::Unreadable)]);
+    let by_restaurant =
+        "INSERT INTO restaurant_orders SELECT restaurant_id, placed_at, order_id FROM orders";
+    let by_customer = "INSERT INTO customer_orders SELECT from_at, customer_id, placed_at, order_id
+        FROM customer_runs CROSS JOIN orders";
+    for not_listed in [[by_restaurant, by_customer], [by_customer, by_restaurant]] {
+        let [wholly, partly] = not_listed;
+        let sql = format!(
+            "UPDATE indexed_to SET placed_at = 9223372036854775807;
+             {wholly}; {partly} WHERE order_id = 'order-2'"
+        );
+        assert_eq!(found_after(&sql).await, [(None, B::Unreadable)]);
+    }
     let gone = "DELETE FROM orders WHERE order_id = 'order-1'";
     assert_eq!(found_after(gone).await, [(None, B::Missing)]);
 }

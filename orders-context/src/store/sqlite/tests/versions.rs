@@ -82,10 +82,15 @@ async fn orders_of_the_first_version_are_whole_in_this_one() {
     });
     assert_eq!(checked.await.expect("it is read").orders, Written::all().len() as u64);
     assert_eq!(found, []);
-    let restaurant_id = Some(Written::order(Status::Placed).order.restaurant_id);
-    let filter = OrdersFilter { restaurant_id, ..OrdersFilter::default() };
-    let page = store.orders(OrdersQuery::newest(filter, 100, EVENING)).await.expect("a page");
-    assert_eq!(page.orders.len(), Written::all().len());
+    let order = Written::order(Status::Placed).order;
+    let (restaurant_id, customer_id) = (Some(order.restaurant_id), Some(order.customer_id));
+    for filter in [
+        OrdersFilter { restaurant_id, ..OrdersFilter::default() },
+        OrdersFilter { customer_id, ..OrdersFilter::default() },
+    ] {
+        let page = store.orders(OrdersQuery::newest(filter, 100, EVENING)).await.expect("a page");
+        assert_eq!(page.orders.len(), Written::all().len());
+    }
     let wanted = Wanted { idempotency_keys: vec!["POST / ada 7".to_owned()], ..Wanted::default() };
     let remembered = store.load(wanted).await.expect("the store answers").remembered;
     assert_eq!(remembered["POST / ada 7"].order_id, "order-7");
