@@ -7,6 +7,7 @@ mod canary;
 mod idempotency;
 mod language;
 mod letters;
+mod operating;
 mod poison;
 mod registry;
 mod restart;
