@@ -200,7 +200,7 @@ pub async fn open_store(database: &Database) -> anyhow::Result<Arc<dyn Store>> {
 }
 
 /// The store that the configuration names, for whoever looks at it, perhaps beside a running context: it
-/// is there and has the tables of this version.
+/// is there and has tables that this version can use.
 ///
 /// # Errors
 /// When it is not, with what to do.

@@ -148,11 +148,19 @@ impl Republish {
     /// what was published cannot be read, or Kafka does not answer.
     pub fn run(&self, request: &Request) -> anyhow::Result<usize> {
         let Division { active, next } = self.runtime.block_on(self.store.division())?;
-        ensure!(next.is_none(), "the number of relays is being changed: wait for its end");
+        // Where Kafka was lost meanwhile, relays wait for this run; they are not at the end of their generation yet.
+        let may_go_on = match next {
+            None => true,
+            Some(next) => {
+                let published = crate::relay::shards::published(&self.kafka, active)?;
+                request.into.is_none() && published.iter().all(|at| *at < next.begins_after)
+            }
+        };
+        ensure!(may_go_on, "the number of relays is being changed: wait for its end");
         self.check_target(request, active)?;
         match request.into {
             Some(_) => self.run_beside(request, active),
-            None => self.run_instead(request, active),
+            None => self.run_instead(request, active, next),
         }
     }
 
@@ -201,11 +209,22 @@ impl Republish {
     }
 
     /// Into the relays' topic, in their place.
-    fn run_instead(&self, request: &Request, generation: Generation) -> anyhow::Result<usize> {
+    fn run_instead(
+        &self,
+        request: &Request,
+        generation: Generation,
+        next: Option<Generation>,
+    ) -> anyhow::Result<usize> {
         let shards = 0..generation.shards;
         let relays: Vec<RelayConfig> =
             shards.map(|shard| relay_config(&self.kafka, shard)).collect();
-        let otherwise = place::otherwise(&self.kafka, &*self.store)?;
+        let lost = place::lost_up_to(&self.kafka, &*self.store)?;
+        if let Some(newest) = lost {
+            self.require_everything(request, newest)?;
+        }
+        // Below its end, so that relays take over here before they open the next generation.
+        let most = next.map_or(i64::MAX, |next| next.begins_after - 1);
+        let otherwise = lost.unwrap_or(0).min(most);
         let claim = |relay| {
             let position = claim(relay, &self.owner, otherwise)?.max(generation.begins_after);
             Ok((relay, position))
@@ -223,6 +242,20 @@ impl Republish {
             records += self.publish(request, Some(shard), entries, name)?;
         }
         Ok(records)
+    }
+
+    /// What counts as published from the claim on is all there is, and can be read.
+    fn require_everything(&self, request: &Request, newest: i64) -> anyhow::Result<()> {
+        ensure!(
+            request.from.is_none() && request.to.is_none(),
+            "Kafka holds no position of what was published: publish everything, without --from and --to"
+        );
+        self.entries(request, |_, position| position <= newest)?;
+        tracing::warn!(
+            newest,
+            "Kafka holds no position: everything up to here counts as published"
+        );
+        Ok(())
     }
 
     fn entries(

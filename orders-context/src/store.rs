@@ -221,8 +221,8 @@ pub trait Store:
     fn bulks(&self, before: Option<String>, limit: usize) -> Answer<'_, Vec<bulk::Bulk>>;
 
     /// Bulk actions that have something left to do or to write down, the oldest first. Those that cannot be read
-    /// are passed over, and told of in the log.
-    fn open_bulks(&self) -> Answer<'_, Vec<bulk::Bulk>>;
+    /// are counted, and told of in the log.
+    fn open_bulks(&self) -> Answer<'_, bulk::OpenBulks>;
 
     /// Ids after `after` that an order or a journal has, each once, at most `limit`, ascending.
     fn known_ids(&self, after: String, limit: usize) -> Answer<'_, Vec<String>>;

@@ -85,8 +85,9 @@ pub trait Journal: Send + 'static {
         Ok(position.saturating_sub(i64::try_from(rows)?))
     }
 
-    /// Asked when Kafka holds no position of any shard: whether all that there ever was to publish can be read here, so that
-    /// it may be published from the beginning. An error, which ends the relay, says what to do instead.
+    /// Asked when Kafka holds no position of this shard: whether all that there ever was to publish can be read here, so that
+    /// it may be published from the beginning. An error says what to do instead; it ends the relay where Kafka holds the
+    /// position of no other shard either.
     fn begin_anew(&mut self) -> anyhow::Result<()> {
         Ok(())
     }

@@ -15,7 +15,7 @@ pub use progress::{Interrupt, Outcome};
 use super::list_orders::usual_ms;
 use super::{Acted, App, Cause, Failure};
 use crate::domain::{Action, Intervention, Timestamp};
-use crate::store::bulk::{Ahead, Bulk, BulkState, NewBulk, Portion, Started, Tally};
+use crate::store::bulk::{Ahead, Bulk, BulkState, NewBulk, OpenBulks, Portion, Started, Tally};
 use crate::store::{OrdersFilter, OrdersQuery, OrdersSort, Place, Remembered, Wanted};
 use std::collections::HashMap;
 use tokio::task::JoinSet;
@@ -131,7 +131,7 @@ impl App {
     /// # Errors
     /// [`Failure::Unavailable`].
     pub async fn open_bulks(&self) -> Result<Vec<Bulk>, Failure> {
-        Ok(self.store.open_bulks().await?)
+        Ok(self.store.open_bulks().await?.bulks)
     }
 
     /// Pauses, resumes or cancels a bulk action, durably. Orders that are being acted on at this
@@ -290,10 +290,14 @@ impl App {
         Err(Failure::Contended)
     }
 
-    /// Forgets nothing that a portion still needs: the moment of the oldest one.
+    /// Forgets nothing that a portion still needs: the moment of the oldest one, which may be any where one cannot
+    /// be read.
     pub(super) async fn oldest_portion(&self) -> Result<Option<Timestamp>, Failure> {
-        let open = self.open_bulks().await?;
-        let taken = open.into_iter().filter(|bulk| !bulk.portion.order_ids.is_empty());
+        let OpenBulks { bulks, unreadable } = self.store.open_bulks().await?;
+        if unreadable > 0 {
+            return Ok(Some(Timestamp(i64::MIN)));
+        }
+        let taken = bulks.into_iter().filter(|bulk| !bulk.portion.order_ids.is_empty());
         Ok(taken.map(|bulk| bulk.portion.taken_at).min())
     }
 }

@@ -4,6 +4,7 @@ use super::{App, Failure, JournalRow, Task};
 use crate::domain::{
     Deadline, Delivery, DeliveryState, Event, Migrated, TaskKind, TaskWas, Timestamp,
 };
+use crate::store::Error;
 
 /// How many events of an order are looked through at most: more than one has.
 const ROWS: usize = 1_000;
@@ -31,7 +32,7 @@ impl App {
     /// # Errors
     /// [`Failure::Unavailable`].
     pub async fn heard_by(&self, task: &Task, restaurant_id: &str) -> Result<HeardBy, Failure> {
-        let endpoints = self.store.endpoints(restaurant_id.to_owned()).await?;
+        let endpoints = self.endpoints_to_tell(restaurant_id).await?;
         if endpoints.is_empty() {
             return Ok(HeardBy::Nobody);
         }
@@ -46,8 +47,18 @@ impl App {
         let redriven_at = redriven_at(task, &rows);
         let end = accept_by(&rows).unwrap_or(task.give_up_at).min(task.give_up_at);
         for endpoint in endpoints.iter().filter(|to| to.hears(&row.event, row.occurred_at)) {
-            let delivery =
-                self.store.delivery(endpoint.endpoint_id.clone(), row.event_id.clone()).await?;
+            let (endpoint_id, event_id) = (endpoint.endpoint_id.clone(), row.event_id.clone());
+            let delivery = match self.store.delivery(endpoint_id, event_id).await {
+                // It is told by nobody, and others may have heard.
+                Err(error @ Error::Corrupt(_)) => {
+                    tracing::error!(order.id = %task.order_id, %error, "a delivery cannot be read");
+                    if heard_by != HeardBy::NoneYet {
+                        heard_by = HeardBy::NoneAnyMore;
+                    }
+                    continue;
+                }
+                found => found?,
+            };
             match delivery {
                 Some(delivery) if delivery.state == DeliveryState::Done => {
                     return Ok(HeardBy::Some);

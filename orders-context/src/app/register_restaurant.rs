@@ -1,7 +1,7 @@
 //! Register a restaurant or change its menu, and look it up on the way to each order.
 
 use super::{App, Failure};
-use crate::domain::{Announce, Heard, Restaurant};
+use crate::domain::{Announce, Endpoint, Heard, Restaurant};
 use crate::store;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -156,6 +156,15 @@ impl App {
         Ok(Some(known))
     }
 
+    /// The endpoints of a restaurant, but those that cannot be read, unless that is all of them.
+    pub(super) async fn endpoints_to_tell(&self, id: &str) -> Result<Vec<Endpoint>, Failure> {
+        let readable = self.store.endpoints_of(vec![id.to_owned()]).await?;
+        Ok(match readable.is_empty() {
+            true => self.store.endpoints(id.to_owned()).await?,
+            false => readable,
+        })
+    }
+
     /// A paused endpoint is a channel all the same: it may be resumed at any moment.
     async fn announcing_to(&self, restaurant: &Restaurant) -> Result<Announce, Failure> {
         if restaurant.webhook.is_some() {
@@ -164,7 +173,7 @@ impl App {
         if restaurant.mail.is_some() {
             return Ok(Announce::ByMailOrEndpoint);
         }
-        let endpoints = self.store.endpoints(restaurant.restaurant_id.clone()).await?;
+        let endpoints = self.endpoints_to_tell(&restaurant.restaurant_id).await?;
         Ok(match endpoints.iter().any(|to| to.events.contains(&Heard::OrderPlaced)) {
             true => Announce::ByMailOrEndpoint,
             false => Announce::NotAtAll,

@@ -53,12 +53,14 @@ impl MigrateFlow {
             Some(bulk) => bulk,
             None => self.start(&api, wanted).await?,
         };
+        // Heard from before anything is said.
         tokio::select! {
-            followed = follow(&api, bulk.clone(), form) => followed,
+            biased;
             stopped = tokio::signal::ctrl_c() => {
                 stopped?;
                 say(&format!("It goes on: orders bulk show {}", text(&bulk["id"])))
             }
+            followed = follow(&api, bulk.clone(), form) => followed,
         }
     }
 

@@ -5,11 +5,14 @@
 //! however much has come to rest. Counting everything again reads all that is stored, in bounded
 //! memory; it comes once a round, whose length grows with what is stored.
 
-use super::Told;
+use super::{Told, counter_of};
 use crate::check::{check_orders, wrong_counters};
+use crate::domain::conformance::BreachKind;
 use crate::store::{Error, Store};
 use chassis::clock::Clock;
 use chassis::shutdown::Shutdown;
+use std::time::Duration;
+use tokio::time::timeout;
 use uuid::Builder;
 
 /// Counts rounds that have come to their end.
@@ -27,6 +30,10 @@ const SHORTEST_PAUSE_US: i64 = 500_000;
 
 /// A round begins no sooner after the one before, in microseconds.
 const ROUND_EVERY_US: i64 = 3_600_000_000;
+
+/// How long counters are counted at most: a reader of all that is stored keeps SQLite's log of changes from being
+/// used again, and PostgreSQL from cleaning up.
+const COUNT_WITHIN: Duration = Duration::from_secs(60);
 
 /// Whose orders a round begins with: those placed within two days, in microseconds.
 const YOUNG_US: i64 = 2 * 24 * 3_600_000_000;
@@ -101,8 +108,15 @@ impl Round {
         let order_ids = store.known_ids(self.after.clone(), PORTION).await?;
         match (order_ids.last().cloned(), &self.looks_at) {
             (Some(last), _) => {
-                let (_, violations) = check_orders(store, order_ids).await?;
-                told.tell(violations);
+                match check_orders(store, order_ids).await {
+                    Ok((_, violations)) => told.tell(violations),
+                    Err(Error::Corrupt(cause)) => {
+                        let cause = format!("{cause:#}");
+                        tracing::error!(up_to = last, cause, "orders cannot be checked");
+                        counter_of(BreachKind::Unreadable).increment(1);
+                    }
+                    Err(error) => return Err(error),
+                }
                 self.after = last;
                 Ok(Step::Further)
             }
@@ -111,10 +125,11 @@ impl Round {
                 Ok(Step::Further)
             }
             (None, Orders::All) => {
-                match store.counted().await {
-                    Ok(counted) => told.tell(wrong_counters(&counted)),
+                match timeout(COUNT_WITHIN, store.counted()).await {
+                    Ok(Ok(counted)) => told.tell(wrong_counters(&counted)),
                     // Not at once again: it takes too long for that.
-                    Err(error) => tracing::warn!(error = %error, "counters were not checked"),
+                    Ok(Err(error)) => tracing::warn!(error = %error, "counters were not checked"),
+                    Err(_) => tracing::info!("there is too much to count: `orders check` does it"),
                 }
                 metrics::counter!(ROUNDS).increment(1);
                 Ok(Step::Round)

@@ -33,10 +33,17 @@ pub async fn give_up(parts: &Parts) -> Result<(), Error> {
     Ok(())
 }
 
-/// Tells the owners of paused endpoints who have not been told, after a crash too.
+/// Tells the owners of paused endpoints who have not been told, after a crash too. One whose restaurant cannot be
+/// read keeps nobody from hearing.
 pub async fn tell_owners(parts: &Parts) -> Result<(), Failure> {
     for endpoint in parts.store.untold_pauses(PORTION).await? {
-        tell_owner(parts, &endpoint).await?;
+        match tell_owner(parts, &endpoint).await {
+            Err(Failure::Unreadable(cause)) => {
+                let (id, error) = (&endpoint.endpoint_id, format!("{cause:#}"));
+                tracing::error!(endpoint.id = %id, error, "the owner of a paused endpoint cannot be found");
+            }
+            told => told?,
+        }
     }
     Ok(())
 }

@@ -67,15 +67,13 @@ impl Place {
     }
 }
 
-/// Where a relay goes on of which Kafka holds no position: at the beginning, but behind the whole journal if not even the
-/// first shard's is there. Then Kafka was lost, and everything is published again. Blocks.
-pub(super) fn otherwise(kafka: &KafkaConfig, store: &dyn Store) -> anyhow::Result<i64> {
-    if read_progress(kafka, ORDERS_RELAY.name, 0)?.is_some() {
-        return Ok(0);
+/// The end of the journal, where not even the first shard's position is in Kafka: it was lost, and everything up to there is to
+/// be published again. Blocks.
+pub(super) fn lost_up_to(kafka: &KafkaConfig, store: &dyn Store) -> anyhow::Result<Option<i64>> {
+    match read_progress(kafka, ORDERS_RELAY.name, 0)? {
+        Some(_) => Ok(None),
+        None => Ok(Some(store.journal_reader()?.newest()?)),
     }
-    let newest = store.journal_reader()?.newest()?;
-    tracing::warn!(newest, "Kafka holds no position: everything up to here counts as published");
-    Ok(newest)
 }
 
 /// Asks until there is an answer, with these pauses before each further attempt.

@@ -10,6 +10,23 @@ use crate::domain::{Action, Intervention, Status, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// Those that are not at their end.
+#[derive(Debug, Default)]
+pub struct OpenBulks {
+    /// The oldest first.
+    pub bulks: Vec<Bulk>,
+    /// How many more there are that cannot be read. What they have done, nobody knows.
+    pub unreadable: usize,
+}
+
+impl OpenBulks {
+    /// One more, if it can be read.
+    pub(in crate::store) fn add(&mut self, read: Option<Bulk>) {
+        self.unreadable += usize::from(read.is_none());
+        self.bulks.extend(read);
+    }
+}
+
 /// A bulk action.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bulk {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 /// How often the log tells of the same row: loops meet it several times a second.
 const TELL_EVERY: Duration = Duration::from_secs(600);
 
-/// How many rows are remembered; beyond that all are told of anew.
+/// How many rows are remembered; of more than these the log does not tell.
 const REMEMBERED: usize = 1_000;
 
 static TOLD: Mutex<Option<HashMap<String, Instant>>> = Mutex::new(None);
@@ -38,8 +38,11 @@ fn is_news(row: String) -> bool {
         return false;
     }
     if told.len() >= REMEMBERED {
-        told.clear();
+        told.retain(|_, at| at.elapsed() < TELL_EVERY);
     }
-    told.insert(row, Instant::now());
-    true
+    let has_room = told.len() < REMEMBERED;
+    if has_room {
+        told.insert(row, Instant::now());
+    }
+    has_room
 }

@@ -37,7 +37,7 @@ mod tombstones;
 mod under_way;
 mod write;
 
-use super::bulk::{Bulk, NewBulk, Started};
+use super::bulk::{Bulk, NewBulk, OpenBulks, Started};
 use super::{
     Answer, Archived, Claim, Commit, Contact, Counted, Counters, Division, Due, Erasure, Error,
     FlowFigures, Found, Generation, JournalReader, JournalRow, Kept, Lease, Loaded, LookedAt,
@@ -342,7 +342,7 @@ impl Store for Postgres {
         }))
     }
 
-    fn open_bulks(&self) -> Answer<'_, Vec<Bulk>> {
+    fn open_bulks(&self) -> Answer<'_, OpenBulks> {
         Box::pin(ask(&self.loops, async move |client| bulk::open(client).await))
     }
 

@@ -5,6 +5,7 @@ mod availability;
 mod bulk;
 pub mod copy;
 mod counters;
+mod counting;
 mod deliveries;
 mod endpoints;
 mod erasure;
@@ -26,7 +27,7 @@ mod tickets;
 mod tombstones;
 mod write;
 
-use super::bulk::{Bulk, NewBulk, Started};
+use super::bulk::{Bulk, NewBulk, OpenBulks, Started};
 use super::{
     Answer, Archived, Claim, Commit, Contact, Counted, Counters, Division, Due, Erasure, Error,
     FlowFigures, Found, Generation, JournalReader, JournalRow, Kept, Lease, Loaded, LookedAt,
@@ -35,6 +36,7 @@ use super::{
 use crate::domain::{Availability, Receiver, Restaurant, Timestamp};
 use anyhow::{Context, ensure};
 use chassis::sqlite::MigrateError;
+use counting::Counting;
 use late::Late;
 use rusqlite::{Connection, ErrorCode};
 use std::ops::RangeInclusive;
@@ -60,6 +62,7 @@ pub struct Sqlite {
     /// Readers for what goes on by itself (deadlines, tasks, deliveries): however many questions wait, it does not.
     loops: Threads,
     late: Arc<Late>,
+    counting: Arc<Counting>,
 }
 
 impl Sqlite {
@@ -92,6 +95,7 @@ impl Sqlite {
             readers: Threads::start("orders-reader", readers(READERS)?)?,
             loops: Threads::start("orders-loops", readers(LOOPS)?)?,
             late: Arc::new(Late::new()),
+            counting: Arc::default(),
         })
     }
 
@@ -235,6 +239,8 @@ impl Store for Sqlite {
     }
 
     fn close_erasures(&self, erasure_ids: Vec<String>, at: Timestamp) -> Answer<'_, ()> {
+        // It empties the log.
+        self.counting.end();
         self.write(move |conn| erasure::close(conn, &erasure_ids, at))
     }
 
@@ -305,7 +311,7 @@ impl Store for Sqlite {
         self.read(move |conn| bulk::list(conn, before.as_deref(), limit))
     }
 
-    fn open_bulks(&self) -> Answer<'_, Vec<Bulk>> {
+    fn open_bulks(&self) -> Answer<'_, OpenBulks> {
         self.read_for_loops(bulk::open)
     }
 
@@ -333,6 +339,7 @@ impl Store for Sqlite {
         // On a connection of its own: it takes long, and nobody waits for it.
         Box::pin(async move {
             let conn = chassis::sqlite::open_reader(&self.path)?;
+            let _ends_with_this = self.counting.begin(&conn);
             let own = Threads::start("orders-counts", vec![conn]);
             own.map_err(|cause| Error::Unavailable(cause.into()))?.ask(counters::counted).await
         })

@@ -83,6 +83,7 @@ pub async fn run(
             false => TaskReport::GaveUp { error, too_late },
         };
         let report = restaurant::unless_heard(app, task, &order, report).await;
+        let Some(report) = report else { return };
         return report_until(app, task, task.attempts, report, held, shutdown).await;
     }
     let outcome = deliver(app, channels, task, &order, contact, held).await;
@@ -98,8 +99,9 @@ pub async fn run(
         Err(Failed::ForGood(_)) => "hopeless",
     };
     metrics::counter!("orders_task_attempts_total", "kind" => kind, "outcome" => word).increment(1);
-    if let Some(report) = to_report(task, &order, attempts, app.now(), outcome) {
-        let report = restaurant::unless_heard(app, task, &order, report).await;
+    if let Some(report) = to_report(task, &order, attempts, app.now(), outcome)
+        && let Some(report) = restaurant::unless_heard(app, task, &order, report).await
+    {
         report_until(app, task, attempts, report, held, shutdown).await;
     }
 }

@@ -113,6 +113,16 @@ impl Mailer {
         Ok(Turn { mailer: self, _permit: permit })
     }
 
+    /// The turn of a letter to a restaurant, if there is one now: nobody waits for it in a place that a webhook has.
+    ///
+    /// # Errors
+    /// For now: `smtp_busy`.
+    pub fn turn_now(&self) -> Result<Turn<'_>, Failed> {
+        let permit = self.to_restaurants.try_acquire();
+        let permit = permit.map_err(|_| Failed::ForNow("smtp_busy".to_owned()))?;
+        Ok(Turn { mailer: self, _permit: permit })
+    }
+
     /// Hands a letter for a restaurant to the mail server, in its turn. Once this returns, the server has taken it.
     ///
     /// # Errors

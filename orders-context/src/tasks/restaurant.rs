@@ -7,7 +7,7 @@ use super::attempt::{Came, Failed, contact_of};
 use super::kitchen_letter::OrderLetter;
 use super::schedule::last_look;
 use super::{Channels, webhook};
-use crate::app::{App, Contact, ENDPOINT_NOT_YET as NOT_YET, HeardBy, Task, TaskReport};
+use crate::app::{App, Contact, ENDPOINT_NOT_YET as NOT_YET, Failure, HeardBy, Task, TaskReport};
 use crate::domain::{MailAddress, Order, Receiver, Restaurant, TaskKind, Webhook};
 use crate::leases::Held;
 use std::time::Duration;
@@ -85,16 +85,24 @@ pub async fn tell(
 }
 
 /// The report, unless it gives up what an endpoint has taken by now; what one may still take is looked at once more,
-/// just before the end.
-pub async fn unless_heard(app: &App, task: &Task, order: &Order, report: TaskReport) -> TaskReport {
-    let TaskReport::GaveUp { error, too_late: Some(_) } = &report else { return report };
+/// just before the end. None where nobody can say now: the task is found again.
+pub async fn unless_heard(
+    app: &App,
+    task: &Task,
+    order: &Order,
+    report: TaskReport,
+) -> Option<TaskReport> {
+    let TaskReport::GaveUp { error, too_late: Some(_) } = &report else { return Some(report) };
     if task.kind.receiver() != Receiver::Restaurant {
-        return report;
+        return Some(report);
     }
     match (app.heard_by(task, &order.restaurant_id).await, last_look(task, app.now())) {
-        (Ok(HeardBy::Some), _) => TaskReport::Delivered { channel: ENDPOINT },
-        (Ok(HeardBy::NoneYet), Some(at)) => TaskReport::TryAgain { at, error: error.clone() },
-        _ => report,
+        (Ok(HeardBy::Some), _) => Some(TaskReport::Delivered { channel: ENDPOINT }),
+        (Ok(HeardBy::NoneYet) | Err(Failure::Unavailable(_)), Some(at)) => {
+            Some(TaskReport::TryAgain { at, error: error.clone() })
+        }
+        (Err(Failure::Unavailable(_)), None) => None,
+        _ => Some(report),
     }
 }
 
@@ -149,7 +157,10 @@ impl Telling<'_> {
         let mailer = mailer.ok_or_else(|| Failed::ForGood("no_mail_server".to_owned()))?;
         let link = app.answer_link(order);
         let letter = OrderLetter { task, order, restaurant, note: *note, link: link.as_deref() };
-        let turn = mailer.turn(Receiver::Restaurant).await?;
+        let turn = match restaurant.webhook.is_some() && !is_letter(task) {
+            true => mailer.turn_now()?,
+            false => mailer.turn(Receiver::Restaurant).await?,
+        };
         if !held.is_valid() {
             return Err(Failed::ForNow("lease_lost".to_owned()));
         }

@@ -3,7 +3,7 @@
 use orders_context::domain::{
     Availability, Delivery, DeliveryState, Endpoint, Receiver, Restaurant, Timestamp,
 };
-use orders_context::store::bulk::{Bulk, NewBulk, Started};
+use orders_context::store::bulk::{Bulk, NewBulk, OpenBulks, Started};
 use orders_context::store::feed::{FeedStore, Stretch};
 use orders_context::store::presence::{Attendance, Connected, PresenceStore};
 use orders_context::store::ticket::{Ticket, TicketStore};
@@ -323,7 +323,7 @@ impl Store for Faulty {
         self.inner.bulks(before, limit)
     }
 
-    fn open_bulks(&self) -> Answer<'_, Vec<Bulk>> {
+    fn open_bulks(&self) -> Answer<'_, OpenBulks> {
         self.inner.open_bulks()
     }
 

@@ -134,7 +134,7 @@ async fn lose_the_lease_before_the_last_turn(
     let postbox = Postbox::open(&mute).await;
     let started = Arc::new(Mutex::new(mpsc::channel(1).1));
     let held = Held::until(lease(), BootInstant::now() + held_for);
-    let channels = Arc::new(over_mail(&postbox.url, held_for + LIMIT));
+    let channels = Arc::new(over_mail(&postbox.url, held_for + LIMIT / 4));
     tokio::spawn(tasks::run(app.clone(), channels, started, held, Shutdown::new()));
     until("all turns", async || (postbox.calls() == turns).then_some(())).await;
     // Their letters are found in half a second and wait for a second.

@@ -59,6 +59,10 @@ async fn a_lost_kafka_is_filled_again_before_anybody_goes_on() -> Result<()> {
     ensure!(log.contains("Kafka holds less than was published"), "{log}");
     ensure!(seen(addresses, ORDER_EVENTS.name).await?.is_empty(), "it published a part");
 
+    ensure!(
+        orders(addresses, &["republish", "--from", "2"]).is_err(),
+        "the rest would be left out"
+    );
     orders(addresses, &["republish", "--state"])?;
     orders(addresses, &["republish"])?;
     ensure!(seen(addresses, ORDER_EVENTS.name).await? == before, "everything, as it was");

@@ -171,6 +171,8 @@ struct Attempts {
     misfits: u32,
     /// Whether the inbox failed and has not recovered yet.
     inbox_failed: bool,
+    /// Whether the log has told of this trouble.
+    is_told: bool,
     /// Where it could not take a batch, each until it has taken that partition beyond where the batch began.
     left: Vec<Span>,
 }
@@ -189,6 +191,7 @@ impl Attempts {
     fn recover(&mut self) {
         self.failures = 0;
         self.inbox_failed = !self.left.is_empty();
+        self.is_told &= self.inbox_failed;
     }
 
     /// Says that the consumer is ready, if it is more than a moment until the inbox fails again.
@@ -199,9 +202,9 @@ impl Attempts {
     }
 
     /// The first failure is a warning; those that follow it are the same trouble.
-    fn report(&self, group: &str, reason: &str) {
+    fn report(&mut self, group: &str, reason: &str) {
         counter!("consumer_failures_total", "group" => group.to_string()).increment(1);
-        if self.failures == 0 {
+        if !std::mem::replace(&mut self.is_told, true) {
             warn!(group, reason, "The consumer begins again");
         } else {
             debug!(group, reason, "The consumer still cannot go on");

@@ -106,7 +106,7 @@ pub async fn bulk_actions_are_listed_the_newest_first(open: impl Fn() -> Arc<dyn
     ] {
         assert!(store.replace_bulk(bulk).await.unwrap());
     }
-    let open = ids(store.open_bulks().await.unwrap());
+    let open = ids(store.open_bulks().await.unwrap().bulks);
     assert_eq!(open, ["bulk-3", "bulk-4", "bulk-5"], "the oldest first");
 }
 

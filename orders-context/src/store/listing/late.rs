@@ -18,6 +18,10 @@ use super::sql::Statement;
 /// What is not in the indexes.
 pub const NOT_INDEXED: &str = "placed_at > (SELECT placed_at FROM indexed_to)";
 
+/// A hand may have left an entry where it took the order; it would count for one on the page.
+const STANDS: &str =
+    "EXISTS (SELECT 1 FROM orders AS stands WHERE stands.order_id = entries.order_id)";
+
 /// Whose orders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whose {
@@ -67,9 +71,11 @@ impl Whose {
 
     fn indexed(self, name: &str) -> String {
         match self {
-            Self::Restaurant => format!("restaurant_orders WHERE restaurant_id = {name}"),
+            Self::Restaurant => {
+                format!("restaurant_orders AS entries WHERE restaurant_id = {name}")
+            }
             Self::Customer => format!(
-                "customer_runs CROSS JOIN customer_orders WHERE run = from_at AND customer_id = {name}"
+                "customer_runs CROSS JOIN customer_orders AS entries WHERE run = from_at AND customer_id = {name}"
             ),
         }
     }
@@ -97,7 +103,7 @@ impl Whose {
         let listed =
             |of: &str| columns.iter().map(|name| format!(", {of}{name}")).collect::<String>();
         let indexed = format!(
-            "(SELECT order_id, {moment} AS moment FROM {}{span} ORDER BY {along}) AS indexed",
+            "(SELECT order_id, {moment} AS moment FROM {}{span} AND {STANDS} ORDER BY {along}) AS indexed",
             self.indexed(&name)
         );
         let indexed = if columns.is_empty() {

@@ -1,9 +1,10 @@
 //! Bulk actions: one row each, and each change compared with the round before.
 
 use super::read::select;
-use super::rows::{get, json, readable, text, to_json};
+use super::rows::{get, json, text, to_json};
 use crate::store::Error;
-use crate::store::bulk::{Bulk, NewBulk, Started};
+use crate::store::bulk::{Bulk, NewBulk, OpenBulks, Started};
+use crate::store::damage::pass_over;
 use chassis::postgres::Client;
 
 /// Of those who come with the same key at once, the first is kept and the others are told of it.
@@ -54,7 +55,11 @@ pub async fn list(client: &Client, before: Option<&str>, limit: usize) -> Result
     rows.iter().map(|row| json(row, 0)).collect()
 }
 
-pub async fn open(client: &Client) -> Result<Vec<Bulk>, Error> {
+pub async fn open(client: &Client) -> Result<OpenBulks, Error> {
     let sql = "SELECT data, bulk_id FROM bulk_actions WHERE is_open ORDER BY bulk_id";
-    readable("bulk_actions", &select(client, sql, &[]).await?, |row| json(row, 0))
+    let mut open = OpenBulks::default();
+    for row in select(client, sql, &[]).await? {
+        open.add(pass_over("bulk_actions", get(&row, 1)?, json(&row, 0))?);
+    }
+    Ok(open)
 }

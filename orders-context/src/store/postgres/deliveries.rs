@@ -211,10 +211,11 @@ async fn due(
     each: usize,
     limit: usize,
 ) -> Result<Vec<(Endpoint, Delivery)>, Error> {
-    let sql = "SELECT due.data, due.event_id, due.next_attempt_at, endpoints.data FROM endpoints
-            CROSS JOIN LATERAL (SELECT data, event_id, next_attempt_at FROM deliveries
+    let sql =
+        "SELECT due.data, endpoint_id || ' ' || due.event_id, due.next_attempt_at, endpoints.data
+         FROM endpoints CROSS JOIN LATERAL (SELECT data, event_id, next_attempt_at FROM deliveries
                 WHERE endpoint_id = endpoints.endpoint_id AND state = 'pending'
-                    AND next_attempt_at <= $1
+                    AND next_attempt_at <= $1 AND data LIKE '{%}'
                 ORDER BY next_attempt_at LIMIT $2) AS due
          WHERE endpoints.is_active AND $4 = (endpoints.data ~ '\"failing_since\":-?[0-9]')
          ORDER BY due.next_attempt_at LIMIT $3";

@@ -2,7 +2,7 @@
 
 use super::rows::json;
 use crate::store::Error;
-use crate::store::bulk::{Bulk, NewBulk, Started};
+use crate::store::bulk::{Bulk, NewBulk, OpenBulks, Started};
 use crate::store::damage::pass_over;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
@@ -63,13 +63,13 @@ pub fn list(conn: &mut Connection, before: Option<&str>, limit: usize) -> Result
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-pub fn open(conn: &mut Connection) -> Result<Vec<Bulk>, Error> {
+pub fn open(conn: &mut Connection) -> Result<OpenBulks, Error> {
     let mut statement = conn
         .prepare_cached("SELECT data, bulk_id FROM bulk_actions WHERE is_open ORDER BY bulk_id")?;
-    let (mut rows, mut found) = (statement.query([])?, Vec::new());
+    let (mut rows, mut open) = (statement.query([])?, OpenBulks::default());
     while let Some(row) = rows.next()? {
         let bulk_id: String = row.get(1).unwrap_or_default();
-        found.extend(pass_over("bulk_actions", &bulk_id, json(row, 0))?);
+        open.add(pass_over("bulk_actions", &bulk_id, json(row, 0))?);
     }
-    Ok(found)
+    Ok(open)
 }

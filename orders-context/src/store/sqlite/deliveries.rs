@@ -193,7 +193,7 @@ fn add(conn: &mut Connection, from: i64, to: i64, new: &[Delivery]) -> Result<bo
     Ok(true)
 }
 
-/// One look at an index for each endpoint.
+/// One look at an index for each endpoint. What is no JSON takes nobody's place.
 fn due(
     conn: &mut Connection,
     (now, health): (Timestamp, Health),
@@ -201,10 +201,11 @@ fn due(
     limit: usize,
 ) -> Result<Vec<(Endpoint, Delivery)>, Error> {
     let mut statement = conn.prepare_cached(
-        "SELECT deliveries.data, event_id, next_attempt_at, endpoints.data FROM endpoints
+        "SELECT deliveries.data, deliveries.endpoint_id || ' ' || event_id, next_attempt_at, endpoints.data
+         FROM endpoints
             JOIN deliveries ON deliveries.rowid IN (SELECT one.rowid FROM deliveries AS one
                 WHERE one.endpoint_id = endpoints.endpoint_id AND one.state = 'pending'
-                    AND one.next_attempt_at <= ?1
+                    AND one.next_attempt_at <= ?1 AND json_valid(one.data)
                 ORDER BY one.next_attempt_at LIMIT ?2)
          WHERE endpoints.is_active
             AND ?4 = (CASE WHEN json_valid(endpoints.data)

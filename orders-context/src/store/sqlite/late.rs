@@ -45,12 +45,11 @@ pub struct Entry<'a> {
 }
 
 /// The run in which an order stands that was placed at `?1`.
-const RUN_OF: &str = "SELECT max(from_at) FROM customer_runs WHERE from_at <= ?1";
-
-const INSERT_OF_CUSTOMER: &str =
-    "INSERT INTO customer_orders (run, placed_at, customer_id, order_id)
-    VALUES ((SELECT max(from_at) FROM customer_runs WHERE from_at <= ?1), ?1, ?2, ?3)
-    ON CONFLICT DO NOTHING";
+macro_rules! run {
+    () => {
+        "(SELECT max(from_at) FROM customer_runs WHERE from_at <= ?1)"
+    };
+}
 
 impl Entry<'_> {
     /// An order that was placed before some that are indexed already goes there at once: it waited for long, or
@@ -66,11 +65,12 @@ impl Entry<'_> {
                  ON CONFLICT DO NOTHING",
             )?
             .execute(params![self.placed_at, self.restaurant_id, self.order_id])?;
-            tx.prepare_cached(INSERT_OF_CUSTOMER)?.execute(params![
-                self.placed_at,
-                self.customer_id,
-                self.order_id
-            ])?;
+            tx.prepare_cached(concat!(
+                "INSERT INTO customer_orders (run, placed_at, customer_id, order_id) VALUES (",
+                run!(),
+                ", ?1, ?2, ?3) ON CONFLICT DO NOTHING"
+            ))?
+            .execute(params![self.placed_at, self.customer_id, self.order_id])?;
         }
         Ok(())
     }
@@ -81,9 +81,10 @@ impl Entry<'_> {
             "DELETE FROM restaurant_orders WHERE placed_at = ?1 AND restaurant_id = ?2 AND order_id = ?3",
         )?
         .execute(params![self.placed_at, self.restaurant_id, self.order_id])?;
-        tx.prepare_cached(&format!(
-            "DELETE FROM customer_orders WHERE run = ({RUN_OF}) AND placed_at = ?1
-             AND customer_id = ?2 AND order_id = ?3"
+        tx.prepare_cached(concat!(
+            "DELETE FROM customer_orders WHERE run = ",
+            run!(),
+            " AND placed_at = ?1 AND customer_id = ?2 AND order_id = ?3"
         ))?
         .execute(params![self.placed_at, self.customer_id, self.order_id])?;
         Ok(())
@@ -91,12 +92,14 @@ impl Entry<'_> {
 
     /// Whether the order is where listings of its restaurant and its customer look for it.
     pub fn is_found(self, tx: &Connection) -> rusqlite::Result<bool> {
-        let mut statement = tx.prepare_cached(&format!(
+        let mut statement = tx.prepare_cached(concat!(
             "SELECT ?1 > (SELECT placed_at FROM indexed_to)
              OR EXISTS (SELECT 1 FROM restaurant_orders
                 WHERE restaurant_id = ?2 AND placed_at = ?1 AND order_id = ?4)
              AND EXISTS (SELECT 1 FROM customer_orders
-                WHERE run = ({RUN_OF}) AND customer_id = ?3 AND placed_at = ?1 AND order_id = ?4)"
+                WHERE customer_id = ?3 AND placed_at = ?1 AND order_id = ?4 AND run = ",
+            run!(),
+            ")"
         ))?;
         let Self { restaurant_id, customer_id, placed_at, order_id } = self;
         statement
@@ -130,18 +133,18 @@ pub fn index(tx: &Transaction<'_>, but: usize) -> rusqlite::Result<()> {
         return Ok(());
     };
     begin_run(tx)?;
-    let into = |table: &str, columns: &str, selected: &str| {
-        tx.prepare_cached(&format!(
-            "INSERT INTO {table} ({columns}) SELECT {selected} FROM orders
-             WHERE {NOT_INDEXED} AND placed_at <= ?1 ORDER BY {columns} ON CONFLICT DO NOTHING"
-        ))?
-        .execute([last])
-    };
-    let columns = "restaurant_id, placed_at, order_id";
-    into("restaurant_orders", columns, columns)?;
-    let columns = "run, customer_id, placed_at, order_id";
-    let run = format!("({NEWEST_RUN}) AS run");
-    into("customer_orders", columns, &columns.replace("run", &run))?;
+    let of_these = format!("FROM orders WHERE {NOT_INDEXED} AND placed_at <= ?1");
+    tx.prepare_cached(&format!(
+        "INSERT INTO restaurant_orders (restaurant_id, placed_at, order_id)
+         SELECT restaurant_id, placed_at, order_id {of_these} ORDER BY 1, 2, 3 ON CONFLICT DO NOTHING"
+    ))?
+    .execute([last])?;
+    tx.prepare_cached(&format!(
+        "INSERT INTO customer_orders (run, customer_id, placed_at, order_id)
+         SELECT ({NEWEST_RUN}), customer_id, placed_at, order_id {of_these}
+         ORDER BY 2, 3, 4 ON CONFLICT DO NOTHING"
+    ))?
+    .execute([last])?;
     tx.prepare_cached("UPDATE indexed_to SET placed_at = ?1")?.execute([last])?;
     Ok(())
 }

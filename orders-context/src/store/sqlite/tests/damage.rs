@@ -15,6 +15,7 @@ use crate::plan::{Unreadable, plan};
 use crate::store::contract::erasing::change_row;
 use crate::store::contract::{commit, damage, moved, placed, placed_at};
 use crate::store::sqlite::Sqlite;
+use crate::store::{OrdersQuery, OrdersSort, Store};
 use chassis::clock::ManualClock;
 use chassis::ids::SequentialIds;
 use chassis::shutdown::Shutdown;
@@ -271,6 +272,37 @@ async fn a_plan_counts_and_names_orders_that_cannot_be_read() {
     let told = plan.to_string();
     assert!(told.contains("24 cannot be read, such as order-11, order-12"), "{told}");
     assert!(told.contains("1 orders would move"), "{told}");
+}
+
+#[tokio::test]
+async fn an_order_that_a_hand_took_ends_no_listing_early() {
+    let folder = TempDir::new().expect("a folder");
+    let (store, spoil) = spoilable(&folder);
+    for number in 1..=12 {
+        commit(&*store, vec![placed_at(&format!("order-{number:02}"), after(number))]).await;
+    }
+    spoil("DELETE FROM orders WHERE order_id IN ('order-02', 'order-03', 'order-04')").await;
+    let order = placed_at("order-01", after(1)).order;
+    let (customer_id, restaurant_id) = (order.customer_id.clone(), order.restaurant_id.clone());
+    for filter in [
+        OrdersFilter { customer_id: Some(customer_id), ..OrdersFilter::default() },
+        OrdersFilter { restaurant_id: Some(restaurant_id), ..OrdersFilter::default() },
+    ] {
+        let mut query = OrdersQuery {
+            sort: OrdersSort::Oldest,
+            ..OrdersQuery::newest(filter, 3, after(MINUTE))
+        };
+        let mut listed = 0;
+        loop {
+            let page = store.orders(query.clone()).await.expect("a page");
+            listed += page.orders.len();
+            query.after = page.next;
+            if query.after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(listed, 9, "{query:?}");
+    }
 }
 
 fn app_over(store: Sqlite) -> (App, Group) {
