@@ -87,7 +87,7 @@ soak: ## load for SOAK_MINUTES (30), then compare journal, rows and topic
 storm: ## 125 blows (INSTANCES_KILLS) to three instances, then compare everything; a quarter of an hour
 	@deploy/step 'Install what is missing' deploy/setup --tests
 	@deploy/step 'Build orders' cargo build $(locked) --workspace --bin orders
-	@INSTANCES_KILLS=$${INSTANCES_KILLS:-125} deploy/step 'Storm' \
+	@INSTANCES_KILLS=$${INSTANCES_KILLS:-125} TAKEAWAY_MAIL_HEAP=1g deploy/step 'Storm' \
 	  cargo test $(locked) --workspace --test instances -- --nocapture
 
 .PHONY: check

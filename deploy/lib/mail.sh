@@ -4,7 +4,7 @@
 
 start_mail() {
   spawn mail "$java" "-Djava.io.tmpdir=$(fresh_tmp mail)" \
-    -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:+ExitOnOutOfMemoryError \
+    "-Xmx${TAKEAWAY_MAIL_HEAP:-256m}" -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:+ExitOnOutOfMemoryError \
     -Dgreenmail.smtp.hostname=127.0.0.1 "-Dgreenmail.smtp.port=$(port mail-smtp)" \
     -Dgreenmail.imap.hostname=127.0.0.1 "-Dgreenmail.imap.port=$(port mail-imap)" \
     -Dgreenmail.api.hostname=127.0.0.1 "-Dgreenmail.api.port=$(port mail)" \
