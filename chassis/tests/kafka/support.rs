@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -87,6 +87,14 @@ impl Drop for Broker {
     }
 }
 
+/// The broker that the tests share, while one of them uses it.
+static SHARED: Mutex<Weak<Broker>> = Mutex::new(Weak::new());
+
+/// Held while a broker starts or stops: nobody starts one where another is still being stopped.
+fn shared() -> MutexGuard<'static, Weak<Broker>> {
+    SHARED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// The broker that the tests share, and names in it that no other test uses.
 pub struct Kafka {
     pub config: KafkaConfig,
@@ -96,12 +104,11 @@ pub struct Kafka {
 
 impl Kafka {
     pub fn shared() -> Self {
-        static SHARED: Mutex<Weak<Broker>> = Mutex::new(Weak::new());
         let run = uuid::Uuid::now_v7().simple().to_string();
         if let Ok(bootstrap) = std::env::var("KAFKA_BOOTSTRAP") {
             return Self { config: KafkaConfig::for_testing(&bootstrap), run, broker: None };
         }
-        let mut shared = SHARED.lock().unwrap();
+        let mut shared = shared();
         let broker = shared.upgrade().unwrap_or_else(|| {
             let broker = Arc::new(Broker::start("kafka-test-var", 4000));
             *shared = Arc::downgrade(&broker);
@@ -151,6 +158,13 @@ impl Kafka {
     pub fn relay_config(&self) -> RelayConfig {
         let progress = self.topic("progress", 1);
         RelayConfig::new(self.config.clone(), &self.name("relay"), &progress, &[])
+    }
+}
+
+impl Drop for Kafka {
+    fn drop(&mut self) {
+        let _shared = shared();
+        self.broker = None;
     }
 }
 
