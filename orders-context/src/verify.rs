@@ -4,23 +4,22 @@
 //! `read_committed`. The journal itself must have no gap. And the last state of each order on the topic of states
 //! must be what its journal makes of it.
 
-mod reader;
 mod states;
 
 use crate::relay::{shards::published, to_event};
 use crate::store::{Division, Generation, JournalRow, Kept, Store, ToPublish};
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use chassis::kafka::scan::{Isolation, scan, settles};
 use chassis::kafka::{Incoming, KafkaConfig};
-use reader::Reader;
 use schemas::order_events::OrderEvent;
-use schemas::registry::RegistryClient;
+use schemas::registry::{RecordReader, RegistryClient};
 use schemas::topics::{ORDER_EVENTS, ORDER_STATES};
-use schemas::{EncodeError, Encoder};
+use schemas::{EncodeError, Encoder, Event};
 use states::States;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
 
 /// How many orders are read at once.
 const PAGE: usize = 1_000;
@@ -62,7 +61,7 @@ pub fn verify(
     registry: &RegistryClient,
     store: &dyn Store,
     wait: Duration,
-    runtime: &tokio::runtime::Handle,
+    runtime: &Handle,
 ) -> anyhow::Result<Report> {
     let published = wait_for_relays(kafka, store, wait, runtime)?;
     for topic in [ORDER_EVENTS.name, ORDER_STATES.name] {
@@ -124,7 +123,7 @@ fn wait_for_relays(
     kafka: &KafkaConfig,
     store: &dyn Store,
     wait: Duration,
-    runtime: &tokio::runtime::Handle,
+    runtime: &Handle,
 ) -> anyhow::Result<Published> {
     let began = Instant::now();
     let newest = store.journal_reader()?.newest()?;
@@ -166,7 +165,8 @@ fn have_come_to(
 
 /// The topic's events per order, the next one first.
 struct Topic {
-    reader: Reader<OrderEvent>,
+    reader: RecordReader<OrderEvent>,
+    runtime: Handle,
     encoder: Encoder<OrderEvent>,
     seen: HashMap<String, VecDeque<Seen>>,
     events: usize,
@@ -174,9 +174,10 @@ struct Topic {
 }
 
 impl Topic {
-    fn new(registry: &RegistryClient, runtime: &tokio::runtime::Handle) -> anyhow::Result<Self> {
+    fn new(registry: &RegistryClient, runtime: &Handle) -> anyhow::Result<Self> {
         Ok(Self {
-            reader: Reader::new(registry, runtime),
+            reader: RecordReader::new(registry),
+            runtime: runtime.clone(),
             encoder: Encoder::new(0)?,
             seen: HashMap::new(),
             events: 0,
@@ -187,7 +188,7 @@ impl Topic {
     fn take(&mut self, record: &Incoming) -> anyhow::Result<()> {
         let at = format!("partition {} offset {}", record.partition, record.offset);
         let payload = record.payload.as_deref().unwrap_or_default();
-        let event = match self.reader.read(payload)? {
+        let event = match read(&mut self.reader, &self.runtime, payload)? {
             Ok(event) => event,
             Err(cause) => {
                 self.report.differs(format!("{at}: not an order event: {cause}"));
@@ -204,6 +205,16 @@ impl Topic {
         }
         Ok(())
     }
+}
+
+/// The record, or why it is none. Fails when the registry cannot be asked.
+fn read<E: Event>(
+    reader: &mut RecordReader<E>,
+    runtime: &Handle,
+    payload: &[u8],
+) -> anyhow::Result<Result<E, String>> {
+    let read = runtime.block_on(reader.read(payload));
+    read.context("the schema of a record cannot be looked up")
 }
 
 fn fingerprint(encoder: &Encoder<OrderEvent>, event: &OrderEvent) -> Result<Seen, EncodeError> {

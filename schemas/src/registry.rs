@@ -17,10 +17,12 @@ use serde_json::{Value, json};
 
 mod apply;
 mod error;
+mod reader;
 mod trust;
 
 pub use apply::{Applied, Outcome, apply};
 pub use error::RegistryError;
+pub use reader::RecordReader;
 
 /// Time for an answer. A registry that has just been started needs seconds for its first ones.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);

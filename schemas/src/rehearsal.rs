@@ -1,7 +1,11 @@
 //! A version that does not exist yet, so that readers can show before it does that they will live with it: the
 //! latest version of a record with one more column, one more block and so one more event type.
 //!
-//! For tests. A registry that has been shown it keeps it, so never show it to one that others rely on.
+//! For tests. A registry that has been shown it keeps it, so never show it to one that others rely on; [`registry`] is
+//! one that knows nothing else.
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
 
 use apache_avro::Schema;
 use apache_avro::types::Value as Avro;
@@ -55,4 +59,41 @@ pub fn encode(subject: &Subject, schema_id: u32, record: &Value) -> Result<Vec<u
     let mut message = [&[0][..], &schema_id.to_be_bytes()].concat();
     writer.write_value(&mut message, record).map_err(|error| unfit(&error))?;
     Ok(message)
+}
+
+/// A registry that knows the latest version of one subject, under this id, and takes every subject for known: its
+/// address. It listens for as long as the process lives.
+///
+/// # Errors
+/// When it cannot listen.
+pub fn registry(subject: &Subject, schema_id: u32) -> io::Result<String> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = format!("http://{}/", listener.local_addr()?);
+    let schema = json!({ "schema": subject.latest() }).to_string();
+    let registered = json!({ "id": schema_id, "version": 1 }).to_string();
+    let of_id = format!("/ids/{schema_id} ");
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            // Whoever hangs up has asked for nothing.
+            let _ = answer(stream, |first| match first {
+                post if post.starts_with("POST") => Some(&registered),
+                get if get.contains(&of_id) => Some(&schema),
+                _ => None,
+            });
+        }
+    });
+    Ok(address)
+}
+
+/// Answers one request by its first line.
+fn answer<'a>(stream: TcpStream, body: impl FnOnce(&str) -> Option<&'a String>) -> io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    let (mut first, mut line) = (String::new(), String::new());
+    stream.read_line(&mut first)?;
+    while stream.read_line(&mut line)? > 2 {
+        line.clear();
+    }
+    let (status, body) = body(&first).map_or((404, "{}"), |body| (200, body));
+    let head = format!("connection: close\r\ncontent-length: {}", body.len());
+    write!(stream.get_mut(), "HTTP/1.1 {status} X\r\n{head}\r\n\r\n{body}")
 }

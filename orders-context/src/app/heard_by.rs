@@ -1,9 +1,7 @@
 //! Whether endpoints have heard what a task is to tell their restaurant: its deliveries say so.
 
 use super::{App, Failure, JournalRow, Task};
-use crate::domain::{
-    Deadline, Delivery, DeliveryState, Event, Migrated, TaskKind, TaskWas, Timestamp,
-};
+use crate::domain::{Delivery, DeliveryState, Event, TaskKind, TaskWas, Timestamp};
 use crate::store::Error;
 
 /// How many events of an order are looked through at most: more than one has.
@@ -45,7 +43,8 @@ impl App {
             TaskKind::NotifyRestaurant | TaskKind::NotifyUser(_) => HeardBy::Nobody,
         };
         let redriven_at = redriven_at(task, &rows);
-        let end = accept_by(&rows).unwrap_or(task.give_up_at).min(task.give_up_at);
+        let accept_by = rows.iter().rev().find_map(|row| row.event.accept_by());
+        let end = accept_by.unwrap_or(task.give_up_at).min(task.give_up_at);
         for endpoint in endpoints.iter().filter(|to| to.hears(&row.event, row.occurred_at)) {
             let (endpoint_id, event_id) = (endpoint.endpoint_id.clone(), row.event_id.clone());
             let delivery = match self.store.delivery(endpoint_id, event_id).await {
@@ -86,17 +85,6 @@ fn redriven_at(task: &Task, rows: &[JournalRow]) -> Option<Timestamp> {
     let asked_by = rows.iter().find(|row| row.sequence == task.sequence)?;
     let is_redriven = matches!(asked_by.event, Event::TaskRedriven { was: TaskWas::GivenUp, .. });
     is_redriven.then_some(asked_by.occurred_at)
-}
-
-/// Until when the order may be answered.
-fn accept_by(rows: &[JournalRow]) -> Option<Timestamp> {
-    rows.iter().rev().find_map(|row| match &row.event {
-        Event::OrderPlaced { accept_by, .. }
-        | Event::OrderRedriven { accept_by, .. }
-        | Event::FlowMigrated(Migrated { accept_by, .. }) => Some(*accept_by),
-        Event::DeadlineExtended { deadline: Deadline::AcceptBy, to, .. } => Some(*to),
-        _ => None,
-    })
 }
 
 /// Whether a delivery that was given up is told again: where there is more time than it had, or once for whoever

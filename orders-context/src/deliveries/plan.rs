@@ -5,8 +5,7 @@
 
 use super::body::body;
 use crate::domain::{
-    Deadline, Delivery, DeliveryState, Endpoint, Event, Fixed, Item, Migrated, Profile, Status,
-    Timestamp,
+    Delivery, DeliveryState, Endpoint, Event, Fixed, Item, Profile, Status, Timestamp,
 };
 use crate::store::{Error, JournalRow, Store};
 use std::collections::BTreeSet;
@@ -131,9 +130,8 @@ async fn about(store: &dyn Store, row: &JournalRow) -> Result<About, Error> {
 /// Until when there is time to answer from this event on, if it says so of an order that was announced before.
 fn moves_end(event: &Event) -> Option<Timestamp> {
     match event {
-        Event::DeadlineExtended { deadline: Deadline::AcceptBy, to, .. } => Some(*to),
-        Event::FlowMigrated(Migrated { accept_by, .. }) => Some(*accept_by),
-        _ => None,
+        Event::OrderPlaced { .. } | Event::OrderRedriven { .. } => None,
+        other => other.accept_by(),
     }
 }
 

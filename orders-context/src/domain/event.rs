@@ -266,6 +266,18 @@ impl Event {
         }
     }
 
+    /// Until when the order may be answered from then on, where it says so.
+    #[must_use]
+    pub const fn accept_by(&self) -> Option<Timestamp> {
+        match self {
+            Self::OrderPlaced { accept_by, .. }
+            | Self::OrderRedriven { accept_by, .. }
+            | Self::FlowMigrated(Migrated { accept_by, .. }) => Some(*accept_by),
+            Self::DeadlineExtended { deadline: Deadline::AcceptBy, to, .. } => Some(*to),
+            _ => None,
+        }
+    }
+
     /// Who of the operators made it true, and why, if one did.
     #[must_use]
     pub const fn intervention(&self) -> Option<&Intervention> {

@@ -1,25 +1,26 @@
 //! Is the last state of each order on the topic what its journal makes of it?
 
-use super::{Published, Reader, Report};
+use super::{Published, Report, read};
 use crate::domain::{Order, evolve};
 use crate::relay::{records::to_state, times::Times, to_event};
 use crate::store::{Kept, Tombstone};
 use chassis::kafka::Incoming;
 use schemas::OrderState;
-use schemas::registry::RegistryClient;
+use schemas::registry::{RecordReader, RegistryClient};
 use std::collections::HashMap;
 use tokio::runtime::Handle;
 
 /// The last record of each key, tombstones aside.
 pub(super) struct States {
-    reader: Reader<OrderState>,
+    reader: RecordReader<OrderState>,
+    runtime: Handle,
     last: HashMap<String, OrderState>,
 }
 
 impl States {
     /// Of a topic that has not been read.
     pub(super) fn new(registry: &RegistryClient, runtime: &Handle) -> Self {
-        Self { reader: Reader::new(registry, runtime), last: HashMap::new() }
+        Self { reader: RecordReader::new(registry), runtime: runtime.clone(), last: HashMap::new() }
     }
 
     /// Takes the next record of the topic.
@@ -31,7 +32,7 @@ impl States {
             self.last.remove(&key);
             return Ok(());
         };
-        match self.reader.read(&payload)? {
+        match read(&mut self.reader, &self.runtime, &payload)? {
             Ok(state) if state.order_id == key => drop(self.last.insert(key, state)),
             Ok(state) => {
                 let order_id = state.order_id;

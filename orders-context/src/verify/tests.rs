@@ -2,8 +2,7 @@
 
 use super::*;
 use schemas::golden::{self, Golden};
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
+use schemas::rehearsal;
 use tokio::runtime::Runtime;
 
 /// The id of the latest schema of events.
@@ -11,29 +10,8 @@ const EVENTS: u32 = 7;
 
 /// A registry that knows that schema by its id, and every subject.
 fn registry() -> RegistryClient {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/", listener.local_addr().unwrap());
-    let latest = ORDER_EVENTS.subject.unwrap().latest();
-    let known = serde_json::json!({ "schema": latest }).to_string();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = BufReader::new(stream.unwrap());
-            let mut first = String::new();
-            stream.read_line(&mut first).unwrap();
-            let mut line = String::new();
-            while stream.read_line(&mut line).unwrap() > 2 {
-                line.clear();
-            }
-            let (status, body) = match &*first {
-                post if post.starts_with("POST") => (200, r#"{"id":7,"version":1}"#),
-                get if get.contains("/ids/7 ") => (200, &*known),
-                _ => (404, "{}"),
-            };
-            let head = format!("connection: close\r\ncontent-length: {}", body.len());
-            write!(stream.get_mut(), "HTTP/1.1 {status} X\r\n{head}\r\n\r\n{body}").unwrap();
-        }
-    });
-    RegistryClient::new(&url).unwrap()
+    let events = ORDER_EVENTS.subject.unwrap();
+    RegistryClient::new(&rehearsal::registry(&events, EVENTS).unwrap()).unwrap()
 }
 
 fn record(payload: Vec<u8>) -> Incoming {

@@ -1,12 +1,9 @@
 //! The events on the topic of vouchers, and what is there beside them.
 
-use std::collections::HashSet;
-use std::sync::Arc;
-
 use anyhow::Context;
 use chassis::kafka::Incoming;
-use schemas::topics::VOUCHER_EVENTS_VALUE;
-use schemas::{DecodeError, Decoder, RegistryClient, RegistryError, VoucherEvent};
+use schemas::registry::RecordReader;
+use schemas::{RegistryClient, VoucherEvent};
 use tokio::runtime::Handle;
 
 use super::compare::Facts;
@@ -17,10 +14,8 @@ pub struct Topic {
     pub facts: Facts,
     /// What is no event of ours, one sentence each.
     pub strange: Vec<String>,
-    decoder: Decoder<VoucherEvent>,
-    registry: RegistryClient,
+    reader: RecordReader<VoucherEvent>,
     runtime: Handle,
-    missing: HashSet<u32>,
 }
 
 impl Topic {
@@ -29,10 +24,8 @@ impl Topic {
         Self {
             facts: Facts::default(),
             strange: Vec::new(),
-            decoder: Decoder::new(),
-            registry: registry.clone(),
+            reader: RecordReader::new(registry),
             runtime: runtime.clone(),
-            missing: HashSet::new(),
         }
     }
 
@@ -43,8 +36,9 @@ impl Topic {
     pub fn take(&mut self, record: &Incoming) -> anyhow::Result<()> {
         let at = format!("{}/{} offset {}", record.topic, record.partition, record.offset);
         let payload = record.payload.as_deref().unwrap_or_default();
-        self.learn(payload).with_context(|| at.clone())?;
-        match self.decoder.decode(payload) {
+        let read = self.runtime.block_on(self.reader.read(payload));
+        let read = read.context("the schema of a record cannot be looked up");
+        match read.with_context(|| at.clone())? {
             Ok(event) => {
                 if record.key.as_deref() != Some(event.voucher_id.as_bytes()) {
                     let id = &event.voucher_id;
@@ -52,41 +46,9 @@ impl Topic {
                 }
                 self.facts.add_event(event);
             }
-            Err(DecodeError::UnknownSchema(id)) => {
-                self.strange.push(format!("{at}: the registry has no schema {id}"));
-            }
-            Err(error) => self.strange.push(format!("{at}: not a voucher event: {error}")),
+            Err(cause) => self.strange.push(format!("{at}: not a voucher event: {cause}")),
         }
         Ok(())
-    }
-
-    /// Asks for the schema of a record, once for each.
-    fn learn(&mut self, payload: &[u8]) -> anyhow::Result<()> {
-        if let Err(DecodeError::UnknownSchema(id)) = self.decoder.decode(payload)
-            && !self.missing.contains(&id)
-        {
-            let schema = self.runtime.block_on(self.schema(id));
-            match schema.context("the schema of a record cannot be looked up")? {
-                // A schema that is not ours is remembered, and decoding says so.
-                Some(schema) => drop(self.decoder.add(id, &schema)),
-                None => drop(self.missing.insert(id)),
-            }
-        }
-        Ok(())
-    }
-
-    /// The schema of this id. That there is none is believed of a registry that knows ours: one at the wrong
-    /// address knows nothing at all.
-    async fn schema(&self, id: u32) -> Result<Option<Arc<str>>, RegistryError> {
-        match self.registry.schema_by_id(id).await {
-            Ok(schema) => Ok(Some(schema)),
-            Err(RegistryError::NotFound { .. }) => {
-                let ours = VOUCHER_EVENTS_VALUE;
-                self.registry.id_of(ours.name, ours.latest()).await?;
-                Ok(None)
-            }
-            Err(error) => Err(error),
-        }
     }
 }
 

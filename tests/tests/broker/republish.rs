@@ -137,9 +137,14 @@ async fn a_lost_topic_is_published_again_byte_for_byte() -> Result<()> {
     orders(addresses, &["republish", "--state"])?;
     ensure!(last_of_each(addresses).await? == states, "the last states are what they were");
 
+    relays_go_on(&stack, &api).await
+}
+
+/// Orders starts, and what it publishes of another order stands behind what was published again.
+pub(super) async fn relays_go_on(stack: &Stack, api: &Api) -> Result<()> {
     block_in_place(|| stack.up(&["orders"]))?;
-    order(&api, &["accept", "complete"]).await?;
-    let said = orders(addresses, &["verify"])?;
+    order(api, &["accept", "complete"]).await?;
+    let said = orders(stack.addresses(), &["verify"])?;
     ensure!(said.contains("clean") && said.contains("4 states"), "{said}");
     Ok(())
 }

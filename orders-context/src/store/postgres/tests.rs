@@ -15,11 +15,12 @@ use super::{Postgres, READERS};
 use crate::conformance::rounds::tests::what_is_damaged_and_rests_raises_the_metric;
 use crate::domain::tests::mother::{EVENING, after};
 use crate::domain::{MailAddress, Restaurant};
+use crate::store::contract::damage::damage_contract;
 use crate::store::contract::endpoints::{add, endpoint, house};
 use crate::store::contract::erasing::{erasure, pass, what_is_damaged_is_passed_over};
 use crate::store::contract::listing::what_is_unreadable_has_its_place;
 use crate::store::contract::reading::who_is_readable;
-use crate::store::contract::{commit, damage, placed, placed_at, rosa, store_contract};
+use crate::store::contract::{commit, placed, placed_at, rosa, store_contract};
 use crate::store::{
     Commit, Contact, Deliveries, Error, JournalReader, JournalRow, Person, Store, TaskChange,
     TaskState,
@@ -87,41 +88,7 @@ async fn spoilable() -> (Arc<Postgres>, impl AsyncFn(&str)) {
     (store, spoil)
 }
 
-#[tokio::test]
-async fn a_damaged_task_stands_in_no_order_s_way() {
-    let (store, spoil) = spoilable().await;
-    damage::a_damaged_task_stands_in_no_order_s_way(&*store, spoil).await;
-}
-
-#[tokio::test]
-async fn a_restaurant_that_makes_no_sense_spoils_no_group() {
-    let (store, spoil) = spoilable().await;
-    damage::a_restaurant_that_makes_no_sense_spoils_no_group(&*store, spoil).await;
-}
-
-#[tokio::test]
-async fn compact_history_that_makes_no_sense_spoils_no_group() {
-    let (store, spoil) = spoilable().await;
-    damage::compact_history_that_makes_no_sense_spoils_no_group(&*store, spoil, "'\\x00'").await;
-}
-
-#[tokio::test]
-async fn tasks_that_make_no_sense_keep_their_order_from_compact_history() {
-    let (store, spoil) = spoilable().await;
-    damage::tasks_that_make_no_sense_keep_their_order_from_compact_history(&*store, spoil).await;
-}
-
-#[tokio::test]
-async fn loops_pass_over_what_makes_no_sense() {
-    let (store, spoil) = spoilable().await;
-    damage::loops_pass_over_what_makes_no_sense(&*store, spoil).await;
-}
-
-#[tokio::test]
-async fn a_delivery_that_makes_no_sense_is_not_prolonged_and_the_others_are() {
-    let (store, spoil) = spoilable().await;
-    damage::a_delivery_that_makes_no_sense_is_not_prolonged_and_the_others_are(store, spoil).await;
-}
+damage_contract!(spoilable().await);
 
 #[tokio::test]
 async fn what_goes_on_by_itself_waits_for_no_question() {

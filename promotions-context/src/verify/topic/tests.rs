@@ -1,11 +1,9 @@
 //! Records that somebody else has put on the topic are told of beside everything else; a registry that is away is
 //! no difference.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
-
 use schemas::golden::{self, Golden};
-use schemas::topics::VOUCHER_EVENTS;
+use schemas::rehearsal;
+use schemas::topics::{VOUCHER_EVENTS, VOUCHER_EVENTS_VALUE};
 use tokio::runtime::Runtime;
 
 use super::*;
@@ -16,28 +14,8 @@ const VOUCHERS: u32 = 7;
 
 /// A registry that knows that schema by its id, and every subject.
 fn registry() -> RegistryClient {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/", listener.local_addr().unwrap());
-    let known = serde_json::json!({ "schema": VOUCHER_EVENTS_VALUE.latest() }).to_string();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = BufReader::new(stream.unwrap());
-            let mut first = String::new();
-            stream.read_line(&mut first).unwrap();
-            let mut line = String::new();
-            while stream.read_line(&mut line).unwrap() > 2 {
-                line.clear();
-            }
-            let (status, body) = match &*first {
-                post if post.starts_with("POST") => (200, r#"{"id":7,"version":1}"#),
-                get if get.contains("/ids/7 ") => (200, &*known),
-                _ => (404, "{}"),
-            };
-            let head = format!("connection: close\r\ncontent-length: {}", body.len());
-            write!(stream.get_mut(), "HTTP/1.1 {status} X\r\n{head}\r\n\r\n{body}").unwrap();
-        }
-    });
-    RegistryClient::new(&url).unwrap()
+    let address = rehearsal::registry(&VOUCHER_EVENTS_VALUE, VOUCHERS).unwrap();
+    RegistryClient::new(&address).unwrap()
 }
 
 /// A voucher that was issued.

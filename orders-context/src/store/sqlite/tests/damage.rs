@@ -12,8 +12,9 @@ use crate::domain::tests::mother::{
 };
 use crate::domain::{Action, Intervention, Notification, Policy};
 use crate::plan::{Unreadable, plan};
+use crate::store::contract::damage::damage_contract;
 use crate::store::contract::erasing::change_row;
-use crate::store::contract::{commit, damage, moved, placed, placed_at};
+use crate::store::contract::{commit, moved, placed, placed_at};
 use crate::store::sqlite::Sqlite;
 use crate::store::{OrdersQuery, OrdersSort, Store};
 use chassis::clock::ManualClock;
@@ -189,57 +190,20 @@ async fn what_lies_behind_a_row_that_cannot_be_read_is_looked_at() {
 }
 
 /// A new file, and a hand in it.
-fn spoilable(folder: &TempDir) -> (Arc<Sqlite>, impl AsyncFn(&str)) {
+fn spoilable() -> (Arc<Sqlite>, impl AsyncFn(&str)) {
+    let folder = TempDir::new().expect("a folder");
     let path = folder.path().join("orders.db");
     let store = Arc::new(Sqlite::open(&path).expect("a database"));
     let spoil = async move |sql: &str| {
+        // It stays as long as it may be spoiled.
+        let _folder = &folder;
         let spoiled = Connection::open(&path).and_then(|conn| conn.execute(sql, []));
         assert!(spoiled.expect(sql) > 0, "{sql}");
     };
     (store, spoil)
 }
 
-#[tokio::test]
-async fn a_damaged_task_stands_in_no_order_s_way() {
-    let folder = TempDir::new().expect("a folder");
-    let (store, spoil) = spoilable(&folder);
-    damage::a_damaged_task_stands_in_no_order_s_way(&*store, spoil).await;
-}
-
-#[tokio::test]
-async fn a_restaurant_that_makes_no_sense_spoils_no_group() {
-    let folder = TempDir::new().expect("a folder");
-    let (store, spoil) = spoilable(&folder);
-    damage::a_restaurant_that_makes_no_sense_spoils_no_group(&*store, spoil).await;
-}
-
-#[tokio::test]
-async fn compact_history_that_makes_no_sense_spoils_no_group() {
-    let folder = TempDir::new().expect("a folder");
-    let (store, spoil) = spoilable(&folder);
-    damage::compact_history_that_makes_no_sense_spoils_no_group(&*store, spoil, "x'00'").await;
-}
-
-#[tokio::test]
-async fn tasks_that_make_no_sense_keep_their_order_from_compact_history() {
-    let folder = TempDir::new().expect("a folder");
-    let (store, spoil) = spoilable(&folder);
-    damage::tasks_that_make_no_sense_keep_their_order_from_compact_history(&*store, spoil).await;
-}
-
-#[tokio::test]
-async fn loops_pass_over_what_makes_no_sense() {
-    let folder = TempDir::new().expect("a folder");
-    let (store, spoil) = spoilable(&folder);
-    damage::loops_pass_over_what_makes_no_sense(&*store, spoil).await;
-}
-
-#[tokio::test]
-async fn a_delivery_that_makes_no_sense_is_not_prolonged_and_the_others_are() {
-    let folder = TempDir::new().expect("a folder");
-    let (store, spoil) = spoilable(&folder);
-    damage::a_delivery_that_makes_no_sense_is_not_prolonged_and_the_others_are(store, spoil).await;
-}
+damage_contract!(spoilable());
 
 #[tokio::test]
 async fn a_damaged_task_is_told_and_fails_no_dry_run() {
@@ -262,8 +226,7 @@ async fn a_damaged_task_is_told_and_fails_no_dry_run() {
 
 #[tokio::test]
 async fn a_plan_counts_and_names_orders_that_cannot_be_read() {
-    let folder = TempDir::new().expect("a folder");
-    let (store, spoil) = spoilable(&folder);
+    let (store, spoil) = spoilable();
     commit(&*store, (10..35).map(|number| placed(&format!("order-{number}"))).collect()).await;
     spoil("UPDATE orders SET state = '{' WHERE order_id > 'order-10'").await;
     let plan = plan(&*store, &evening(), after(MINUTE)).await.expect("the store answers");
@@ -276,8 +239,7 @@ async fn a_plan_counts_and_names_orders_that_cannot_be_read() {
 
 #[tokio::test]
 async fn an_order_that_a_hand_took_ends_no_listing_early() {
-    let folder = TempDir::new().expect("a folder");
-    let (store, spoil) = spoilable(&folder);
+    let (store, spoil) = spoilable();
     for number in 1..=12 {
         commit(&*store, vec![placed_at(&format!("order-{number:02}"), after(number))]).await;
     }

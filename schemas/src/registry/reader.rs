@@ -1,42 +1,36 @@
 //! Records as they are on a topic, read with the schemas that they say they were written with.
 
-use anyhow::Context;
-use schemas::registry::{RegistryClient, RegistryError};
-use schemas::{DecodeError, Decoder, Event};
 use std::collections::HashSet;
 use std::sync::Arc;
-use tokio::runtime::Handle;
 
-/// Reads records and asks the registry for their schemas, once for each.
-pub(super) struct Reader<E> {
+use super::{RegistryClient, RegistryError};
+use crate::{DecodeError, Decoder, Event};
+
+/// Reads records, whoever wrote them, and asks the registry for their schemas, once for each.
+pub struct RecordReader<E> {
     decoder: Decoder<E>,
     registry: RegistryClient,
-    runtime: Handle,
     missing: HashSet<u32>,
 }
 
-impl<E: Event> Reader<E> {
+impl<E: Event> RecordReader<E> {
     /// One that has asked for nothing yet.
-    pub(super) fn new(registry: &RegistryClient, runtime: &Handle) -> Self {
-        Self {
-            decoder: Decoder::new(),
-            registry: registry.clone(),
-            runtime: runtime.clone(),
-            missing: HashSet::new(),
-        }
+    #[must_use]
+    pub fn new(registry: &RegistryClient) -> Self {
+        let (decoder, missing) = (Decoder::new(), HashSet::new());
+        Self { decoder, registry: registry.clone(), missing }
     }
 
     /// The record, or why it is none.
     ///
     /// # Errors
     /// When the registry cannot be asked. Never because of the record.
-    pub(super) fn read(&mut self, payload: &[u8]) -> anyhow::Result<Result<E, String>> {
+    pub async fn read(&mut self, payload: &[u8]) -> Result<Result<E, String>, RegistryError> {
         if let Err(DecodeError::UnknownSchema(id)) = self.decoder.decode(payload)
             && !self.missing.contains(&id)
         {
-            let schema = self.runtime.block_on(self.schema(id));
-            match schema.context("the schema of a record cannot be looked up")? {
-                // A schema that is not ours is remembered, and the next call says so.
+            match self.schema(id).await? {
+                // A schema that is not ours is remembered, and decoding says so.
                 Some(schema) => drop(self.decoder.add(id, &schema)),
                 None => drop(self.missing.insert(id)),
             }
