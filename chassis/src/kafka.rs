@@ -15,6 +15,7 @@ mod context;
 pub mod dead_letter;
 mod headers;
 mod open;
+mod questions;
 mod refusal;
 pub mod relay;
 pub mod scan;

@@ -1,11 +1,13 @@
 //! Which transactions are open: what lies behind the stable end of a partition, before its end.
 
-use super::context::Plain;
+use super::questions::{Asker, Askers};
+use super::refusal::explained;
 use super::scan::{Range, scan_ranges};
-use super::settings::{Isolation, KafkaConfig, scan_config};
-use super::topic::{partition_count, retire, watermarks};
-use rdkafka::consumer::BaseConsumer;
-use std::collections::BTreeMap;
+use super::topic::partition_count;
+use anyhow::Context as _;
+use rdkafka::consumer::Consumer as _;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 /// How long one question to Kafka may take.
@@ -19,59 +21,52 @@ pub(super) type Partition = (String, i32);
 
 /// Every partition of these topics.
 pub(super) fn partitions_of<'a>(
-    kafka: &KafkaConfig,
+    asker: &Asker,
     topics: impl IntoIterator<Item = &'a str>,
 ) -> anyhow::Result<Vec<Partition>> {
-    asking(kafka, Isolation::Committed, |consumer| {
-        let mut partitions = Vec::new();
-        for topic in topics {
-            let count = partition_count(consumer, topic, QUESTION)?;
-            partitions.extend((0..count).map(|partition| (topic.to_owned(), partition)));
-        }
-        Ok(partitions)
-    })
+    let mut partitions = Vec::new();
+    for topic in topics {
+        let count = partition_count(asker, topic, QUESTION)?;
+        partitions.extend((0..count).map(|partition| (topic.to_owned(), partition)));
+    }
+    Ok(partitions)
 }
 
 /// Those of `partitions` in which a transaction lies open, anybody's: their stable end is not their end.
-pub(super) fn open(
-    kafka: &KafkaConfig,
-    partitions: &[Partition],
-) -> anyhow::Result<Vec<Partition>> {
+pub(super) fn open(askers: &Askers, partitions: &[Partition]) -> anyhow::Result<Vec<Partition>> {
     // In this order: what is written in between looks open, never closed.
-    let stable = ends(kafka, Isolation::Committed, partitions)?;
-    let ends = ends(kafka, Isolation::Uncommitted, partitions)?;
+    let stable = ends(&askers.committed, partitions)?;
+    let ends = ends(&askers.uncommitted, partitions)?;
     Ok(before(partitions, &stable, &ends))
 }
 
 /// Those of `partitions` in which a transaction lies open and is not ended within `limit`. Others' come
 /// and go.
 pub(super) fn still_open(
-    kafka: &KafkaConfig,
+    askers: &Askers,
     partitions: &[Partition],
     limit: Duration,
 ) -> anyhow::Result<Vec<Partition>> {
     let begun = Instant::now();
-    let ends = ends(kafka, Isolation::Uncommitted, partitions)?;
-    asking(kafka, Isolation::Committed, |consumer| {
-        loop {
-            let stable = each_end(consumer, partitions)?;
-            let open = before(partitions, &stable, &ends);
-            if open.is_empty() || begun.elapsed() >= limit {
-                return Ok(open);
-            }
-            std::thread::sleep(LOOK_AGAIN);
+    let latest = ends(&askers.uncommitted, partitions)?;
+    loop {
+        let stable = ends(&askers.committed, partitions)?;
+        let open = before(partitions, &stable, &latest);
+        if open.is_empty() || begun.elapsed() >= limit {
+            return Ok(open);
         }
-    })
+        std::thread::sleep(LOOK_AGAIN);
+    }
 }
 
 /// When those of `partitions` came to their stable ends: the oldest timestamp of the records there, with each of which a
 /// transaction begins that lies open.
 pub(super) fn oldest_open(
-    kafka: &KafkaConfig,
+    askers: &Askers,
     partitions: &[Partition],
 ) -> anyhow::Result<Option<i64>> {
-    let stable = ends(kafka, Isolation::Committed, partitions)?;
-    let ends = ends(kafka, Isolation::Uncommitted, partitions)?;
+    let stable = ends(&askers.committed, partitions)?;
+    let ends = ends(&askers.uncommitted, partitions)?;
     let mut ranges: BTreeMap<&str, Vec<Range>> = BTreeMap::new();
     for ((topic, partition), (low, high)) in partitions.iter().zip(stable.into_iter().zip(ends)) {
         ranges.entry(topic).or_default().push(Range {
@@ -82,7 +77,7 @@ pub(super) fn oldest_open(
     }
     let mut oldest = None;
     for (topic, ranges) in ranges {
-        scan_ranges(kafka, topic, Isolation::Uncommitted, &ranges, |read| {
+        scan_ranges(&askers.uncommitted, topic, &ranges, |read| {
             // One that does not say when it was written may be older than any.
             let since_ms = read.timestamp_ms.unwrap_or(0);
             let known = oldest.get_or_insert(since_ms);
@@ -99,30 +94,42 @@ fn before(partitions: &[Partition], stable: &[i64], ends: &[i64]) -> Vec<Partiti
     each.filter(|(_, (stable, end))| stable < end).map(|(which, _)| which.clone()).collect()
 }
 
-/// The end of each partition, or the stable end.
-fn ends(
-    kafka: &KafkaConfig,
-    isolation: Isolation,
+/// The end of each partition, or the stable end where the one who asks sees only what is committed.
+fn ends(asker: &Asker, partitions: &[Partition]) -> anyhow::Result<Vec<i64>> {
+    bounds(asker, partitions, Offset::End)
+}
+
+/// The first offset of each partition that it still holds ([`Offset::Beginning`]), or its end as `asker` sees it
+/// ([`Offset::End`]).
+pub(super) fn bounds(
+    asker: &Asker,
     partitions: &[Partition],
+    bound: Offset,
 ) -> anyhow::Result<Vec<i64>> {
-    asking(kafka, isolation, |consumer| each_end(consumer, partitions))
+    let found = offsets(asker, partitions, bound)?.into_iter().collect::<Option<_>>();
+    found.context("Kafka tells no offset of a partition")
 }
 
-fn each_end(consumer: &BaseConsumer<Plain>, partitions: &[Partition]) -> anyhow::Result<Vec<i64>> {
-    let end =
-        |(topic, partition): &Partition| Ok(watermarks(consumer, topic, *partition, QUESTION)?.1);
-    partitions.iter().map(end).collect()
-}
-
-/// What `ask` finds out with a client of its own.
-pub(super) fn asking<T>(
-    kafka: &KafkaConfig,
-    isolation: Isolation,
-    ask: impl FnOnce(&BaseConsumer<Plain>) -> anyhow::Result<T>,
-) -> anyhow::Result<T> {
-    let consumer: BaseConsumer<Plain> =
-        scan_config(kafka, isolation).create_with_context(Plain::default())?;
-    let found = ask(&consumer);
-    retire(consumer);
-    found
+/// The first offset of each partition at or after a time, milliseconds since the Unix epoch, if there is any; or one of its
+/// bounds, for Kafka takes these in the place of a time (ListOffsets). One question to each broker.
+pub(super) fn offsets(
+    asker: &Asker,
+    partitions: &[Partition],
+    at: Offset,
+) -> anyhow::Result<Vec<Option<i64>>> {
+    let mut asked = TopicPartitionList::new();
+    for (topic, partition) in partitions {
+        asked.add_partition_offset(topic, *partition, at)?;
+    }
+    let answer = asker.offsets_for_times(asked, QUESTION).map_err(explained)?;
+    let mut found = HashMap::new();
+    for element in answer.elements() {
+        let which = (element.topic().to_owned(), element.partition());
+        let told = element.error().map_err(explained);
+        told.with_context(|| format!("cannot ask for the offsets of {}/{}", which.0, which.1))?;
+        if let Offset::Offset(offset) = element.offset() {
+            found.insert(which, offset);
+        }
+    }
+    Ok(partitions.iter().map(|which| found.get(which).copied()).collect())
 }

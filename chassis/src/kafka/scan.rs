@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
+use rdkafka::Message as _;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
@@ -12,8 +13,9 @@ use super::consumer::Incoming;
 use super::consumer::incoming;
 use super::context::Plain;
 use super::open::{partitions_of, still_open};
-use super::settings::{KafkaConfig, scan_config};
-use super::topic::{next_offsets, partition_count, retire, tolerate, watermarks};
+use super::questions::{Asker, asking, asking_both};
+use super::settings::KafkaConfig;
+use super::topic::{next_offsets, partition_count, tolerate, watermarks};
 
 pub use super::settings::Isolation;
 
@@ -48,35 +50,27 @@ pub fn scan(
     isolation: Isolation,
     each: impl FnMut(Incoming) -> anyhow::Result<()>,
 ) -> anyhow::Result<Vec<Range>> {
-    let consumer: BaseConsumer<Plain> =
-        scan_config(kafka, isolation).create_with_context(Plain::default())?;
-    let ranges = begin(&consumer, topic);
-    let outcome = ranges.and_then(|ranges| {
-        read_to_end(&consumer, topic, &ranges, each)?;
+    asking(kafka, isolation, |consumer| {
+        let ranges = begin(consumer, topic)?;
+        read_to_end(consumer, topic, &ranges, each)?;
         Ok(ranges)
-    });
-    retire(consumer);
-    outcome
+    })
 }
 
-/// Shows every record of `topic` within `ranges`, as [`scan`] does.
+/// Shows every record of `topic` within `ranges`, as [`scan`] does. The same client may read others afterwards.
 ///
 /// # Errors
 ///
 /// As [`scan`].
 pub(super) fn scan_ranges(
-    kafka: &KafkaConfig,
+    asker: &Asker,
     topic: &str,
-    isolation: Isolation,
     ranges: &[Range],
     each: impl FnMut(Incoming) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let consumer: BaseConsumer<Plain> =
-        scan_config(kafka, isolation).create_with_context(Plain::default())?;
-    let outcome =
-        assign(&consumer, topic, ranges).and_then(|()| read_to_end(&consumer, topic, ranges, each));
-    retire(consumer);
-    outcome
+    assign(asker, topic, ranges)?;
+    read_to_end(asker, topic, ranges, each)?;
+    Ok(asker.unassign()?)
 }
 
 /// Waits until readers see every transaction that is ended in `topic` by now: whether that was so within
@@ -86,8 +80,10 @@ pub(super) fn scan_ranges(
 ///
 /// When the topic is missing or Kafka does not answer.
 pub fn settles(kafka: &KafkaConfig, topic: &str, limit: Duration) -> anyhow::Result<bool> {
-    let partitions = partitions_of(kafka, [topic])?;
-    Ok(still_open(kafka, &partitions, limit)?.is_empty())
+    asking_both(kafka, |askers| {
+        let partitions = partitions_of(&askers.committed, [topic])?;
+        Ok(still_open(askers, &partitions, limit)?.is_empty())
+    })
 }
 
 /// What each partition of `topic` holds now. Blocks.
@@ -96,11 +92,7 @@ pub fn settles(kafka: &KafkaConfig, topic: &str, limit: Duration) -> anyhow::Res
 ///
 /// When the topic is missing or Kafka does not answer.
 pub fn ranges(kafka: &KafkaConfig, topic: &str) -> anyhow::Result<Vec<Range>> {
-    let consumer: BaseConsumer<Plain> =
-        scan_config(kafka, Isolation::Committed).create_with_context(Plain::default())?;
-    let ranges = begin(&consumer, topic);
-    retire(consumer);
-    ranges
+    asking(kafka, Isolation::Committed, |consumer| begin(consumer, topic))
 }
 
 /// Assigns what there is to read.
@@ -130,7 +122,7 @@ fn read_to_end(
     ranges: &[Range],
     mut each: impl FnMut(Incoming) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let topic: Arc<str> = topic.into();
+    let name: Arc<str> = topic.into();
     let is_open = |range: &&Range| range.low < range.high;
     let mut open: HashMap<i32, i64> =
         ranges.iter().filter(is_open).map(|range| (range.partition, range.high)).collect();
@@ -138,9 +130,11 @@ fn read_to_end(
     while !open.is_empty() {
         until_look -= 1;
         match consumer.poll(Duration::from_millis(20)) {
+            // What was assigned before is no longer of interest.
+            Some(Ok(message)) if message.topic() != topic => {}
             Some(Ok(message)) => {
                 moved = Instant::now();
-                let record = incoming(&message, topic.clone());
+                let record = incoming(&message, Arc::clone(&name));
                 if open.get(&record.partition).is_some_and(|high| record.offset < *high) {
                     each(record)?;
                 }

@@ -107,7 +107,9 @@ pub fn producer_config(config: &KafkaConfig, transactional_id: &str) -> ClientCo
         // Retries of a transaction's requests: the first after 20 ms instead of 100.
         .set("retry.backoff.ms", "20")
         // A topic that is missing is reported after 5 s instead of 30.
-        .set("topic.metadata.propagation.max.ms", "5000");
+        .set("topic.metadata.propagation.max.ms", "5000")
+        // It writes to all brokers soon, and one that connects only where it must may take a second to notice.
+        .set("enable.sparse.connections", "false");
     client
 }
 
@@ -140,7 +142,13 @@ pub(super) fn scan_config(config: &KafkaConfig, isolation: Isolation) -> ClientC
     };
     // librdkafka asks for a group even where none is joined.
     let mut client = consumer_config(config, "_takeaway.scan");
-    client.set("isolation.level", level);
+    client
+        .set("isolation.level", level)
+        // A client that is given other partitions asks for them once its last request is answered, which Kafka leaves
+        // waiting for so long where there is nothing to read.
+        .set("fetch.wait.max.ms", "20")
+        // As for the producer: it is asked at once.
+        .set("enable.sparse.connections", "false");
     client
 }
 

@@ -1,6 +1,7 @@
 //! What the readers share: questions about partitions and offsets, which errors pass by
 //! themselves, and the end of a consumer.
 
+use std::convert::Infallible;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -87,14 +88,20 @@ pub(super) fn next_offsets<C: ConsumerContext>(
 /// Ends a consumer. librdkafka does so only when every request is answered, which takes most of a
 /// minute when the broker is away: then that is left to a thread of its own.
 pub(super) fn retire<C: ConsumerContext + 'static>(consumer: BaseConsumer<C>) {
-    let (done, ended) = mpsc::channel();
-    let thread = std::thread::Builder::new().name("kafka-close".to_string()).spawn(move || {
+    let _ = leave(consumer).recv_timeout(FAREWELL);
+}
+
+/// The same without waiting: tells of the end when it has come.
+pub(super) fn leave<C: ConsumerContext + 'static>(
+    consumer: BaseConsumer<C>,
+) -> mpsc::Receiver<Infallible> {
+    let (open, ended) = mpsc::channel();
+    // Where there are no more threads it ends here.
+    let _ = std::thread::Builder::new().name("kafka-close".to_string()).spawn(move || {
         drop(consumer);
-        let _ = done.send(());
+        drop(open);
     });
-    if thread.is_ok() {
-        let _ = ended.recv_timeout(FAREWELL);
-    }
+    ended
 }
 
 /// Connections come and go and librdkafka makes them anew; only what it cannot mend is an error.

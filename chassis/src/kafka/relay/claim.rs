@@ -8,6 +8,7 @@ use super::progress::{Progress, find_progress};
 use super::session::{Fencing, Session};
 use super::{Page, RelayConfig};
 use crate::kafka::open::open;
+use crate::kafka::questions::asking_both;
 use crate::shutdown::Shutdown;
 
 /// How long Kafka may take to answer.
@@ -30,7 +31,7 @@ pub fn claim(config: &RelayConfig, owner: &str, otherwise: i64) -> anyhow::Resul
     }
     let (topic, shard) = (&config.progress_topic, config.shard);
     ensure!(
-        open(&config.kafka, &[(topic.clone(), shard)])?.is_empty(),
+        asking_both(&config.kafka, |askers| open(askers, &[(topic.clone(), shard)]))?.is_empty(),
         "a transaction of {} lies open: let the relay run once, it ends it",
         config.transactional_id
     );

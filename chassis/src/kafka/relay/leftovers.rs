@@ -11,10 +11,11 @@
 
 use super::RelayConfig;
 use crate::kafka::open::{Partition, partitions_of};
+use crate::kafka::questions::Asker;
 
 /// Every partition that a relay writes to, its positions' own the last.
-pub(super) fn partitions(config: &RelayConfig) -> anyhow::Result<Vec<Partition>> {
-    let mut partitions = partitions_of(&config.kafka, config.topics.iter().map(String::as_str))?;
+pub(super) fn partitions(config: &RelayConfig, asker: &Asker) -> anyhow::Result<Vec<Partition>> {
+    let mut partitions = partitions_of(asker, config.topics.iter().map(String::as_str))?;
     partitions.push((config.progress_topic.clone(), config.shard));
     Ok(partitions)
 }

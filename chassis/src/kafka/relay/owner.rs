@@ -16,6 +16,7 @@ use super::session::Session;
 use super::{Journal, Page, RelayConfig, settled};
 use crate::backoff::Backoff;
 use crate::clock::Clock;
+use crate::kafka::questions::Askers;
 use crate::shutdown::Shutdown;
 use crate::signal::Signal;
 use course::Course;
@@ -110,10 +111,20 @@ impl<J: Journal> Owner<J> {
             Ok(session) => session,
             Err(error) => return End::Again(error),
         };
-        match self.take_over(&session) {
+        let end = match self.begin(&session) {
             Ok(()) => self.publish_from(&session),
             Err(end) => end,
-        }
+        };
+        session.leave();
+        end
+    }
+
+    /// Takes over, with clients to ask with that connect while the session does.
+    fn begin(&mut self, session: &Session) -> Result<(), End> {
+        let askers = Askers::open(&self.relay.config.kafka).map_err(End::Again)?;
+        let taken = self.take_over(session, &askers);
+        askers.leave();
+        taken
     }
 
     /// Publishes on until something happens.
@@ -175,9 +186,9 @@ impl<J: Journal> Owner<J> {
     /// Publishes that the journal has come to its end at `end`.
     fn finish(&mut self, session: &Session, position: i64, end: i64) -> End {
         // Nobody would come back to what lies open here.
-        match settled::left_open(&self.relay.config) {
-            Ok(open) if open.is_empty() => {}
-            Ok(_) => return End::Again(anyhow!("Kafka has not ended the last transaction")),
+        match settled::is_left_open(&self.relay.config) {
+            Ok(false) => {}
+            Ok(true) => return End::Again(anyhow!("Kafka has not ended the last transaction")),
             Err(error) => return End::Again(error),
         }
         if position < end {

@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use rdkafka::Message as _;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::consumer::Consumer as _;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use serde::{Deserialize, Serialize};
 
-use crate::kafka::context::Plain;
-use crate::kafka::settings::{Isolation, KafkaConfig, scan_config};
-use crate::kafka::topic::{next_offsets, partition_count, retire, tolerate, watermarks};
+use crate::kafka::questions::{Asker, asking};
+use crate::kafka::settings::{Isolation, KafkaConfig};
+use crate::kafka::topic::{next_offsets, partition_count, tolerate, watermarks};
 
 /// The version of the stored form.
 const VERSION: u32 = 1;
@@ -105,30 +105,17 @@ pub fn find_progress(
     partition: i32,
     key: &str,
 ) -> anyhow::Result<Option<Progress>> {
-    find_progress_in(Isolation::Committed, kafka, progress_topic, partition, key)
+    asking(kafka, Isolation::Committed, |asker| find_last(asker, progress_topic, partition, key))
 }
 
-/// The same, or the last that was written at all, of whatever became of its transaction.
+/// The same as `consumer` sees it: one that is told of everything finds the last that was written at all, whatever
+/// became of its transaction.
 ///
 /// # Errors
 ///
 /// As [`find_progress`].
-pub(super) fn find_progress_in(
-    isolation: Isolation,
-    kafka: &KafkaConfig,
-    progress_topic: &str,
-    partition: i32,
-    key: &str,
-) -> anyhow::Result<Option<Progress>> {
-    let consumer: BaseConsumer<Plain> =
-        scan_config(kafka, isolation).create_with_context(Plain::default())?;
-    let found = find_last(&consumer, progress_topic, partition, key);
-    retire(consumer);
-    found
-}
-
-fn find_last(
-    consumer: &BaseConsumer<Plain>,
+pub(super) fn find_last(
+    consumer: &Asker,
     progress_topic: &str,
     shard: i32,
     key: &str,
@@ -144,6 +131,7 @@ fn find_last(
     loop {
         let from = (end - reach).max(low);
         let found = last_between(consumer, (progress_topic, shard), key, from..end, deadline)?;
+        consumer.unassign()?;
         if found.is_some() || from == low {
             return Ok(found.flatten());
         }
@@ -153,7 +141,7 @@ fn find_last(
 
 /// The last record of the key within `offsets`, which end at the stable end; one without a value is one too.
 fn last_between(
-    consumer: &BaseConsumer<Plain>,
+    consumer: &Asker,
     (topic, partition): (&str, i32),
     key: &str,
     offsets: std::ops::Range<i64>,

@@ -5,18 +5,12 @@
 //! takes over believes in the last transaction what can be read of it.
 
 use super::{Page, Record};
-use crate::kafka::open::asking;
+use crate::kafka::open::{bounds, offsets, partitions_of};
+use crate::kafka::questions::{Asker, Askers};
 use crate::kafka::scan::{Range, scan_ranges};
-use crate::kafka::settings::{Isolation, KafkaConfig};
-use crate::kafka::topic::{partition_count, watermarks};
-use rdkafka::consumer::Consumer as _;
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::topic_partition_list::Offset;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
-
-/// How long one question to Kafka may take.
-const QUESTION: Duration = Duration::from_secs(10);
 
 /// The headers that name a record: an event by its id (Kafka protocol binding of CloudEvents 1.0), a dead letter by where
 /// it came from besides, for its headers are those of another record.
@@ -41,17 +35,17 @@ enum Mark {
 ///
 /// # Errors
 /// When Kafka does not answer, or somebody's transaction stays open for long.
-pub(super) fn unseen(kafka: &KafkaConfig, mut rows: Page, position: i64) -> anyhow::Result<Page> {
+pub(super) fn unseen(askers: &Askers, mut rows: Page, position: i64) -> anyhow::Result<Page> {
     let Some(since_ms) = rows.iter().map(|row| row.timestamp_ms).min() else { return Ok(rows) };
     let topics: BTreeSet<Arc<str>> = rows.iter().map(|row| Arc::clone(row.topic)).collect();
     let mut times_seen: HashMap<Identity, usize> = rows.iter().map(|row| (of(&row), 0)).collect();
     let mut cut = BTreeSet::new();
     for topic in topics {
-        let held = since(kafka, &topic, since_ms)?;
+        let held = since(&askers.uncommitted, &topic, since_ms)?;
         if !held.is_whole {
             cut.insert(Arc::clone(&topic));
         }
-        scan_ranges(kafka, &topic, Isolation::Committed, &held.ranges, |read| {
+        scan_ranges(&askers.committed, &topic, &held.ranges, |read| {
             let mark = mark(read.payload, read.headers);
             let record = (Arc::clone(&topic), read.key, mark);
             if let Some(times) = times_seen.get_mut(&record) {
@@ -94,26 +88,20 @@ struct Held {
 }
 
 /// Timestamps are the rows' own: nothing of them lies before.
-fn since(kafka: &KafkaConfig, topic: &str, since_ms: i64) -> anyhow::Result<Held> {
-    asking(kafka, Isolation::Uncommitted, |consumer| {
-        let mut moments = TopicPartitionList::new();
-        for partition in 0..partition_count(consumer, topic, QUESTION)? {
-            moments.add_partition_offset(topic, partition, Offset::Offset(since_ms))?;
-        }
-        let mut held = Held { ranges: Vec::new(), is_whole: true };
-        for found in consumer.offsets_for_times(moments, QUESTION)?.elements() {
-            found.error()?;
-            let partition = found.partition();
-            let (low, high) = watermarks(consumer, topic, partition, QUESTION)?;
-            // No offset: nothing is as young.
-            let first = match found.offset() {
-                Offset::Offset(first) => first.clamp(low, high),
-                _ => high,
-            };
-            // Older ones are there yet, or nothing was ever taken away.
-            held.is_whole &= low < first || low == 0;
-            held.ranges.push(Range { partition, low: first, high });
-        }
-        Ok(held)
-    })
+fn since(asker: &Asker, topic: &str, since_ms: i64) -> anyhow::Result<Held> {
+    let partitions = partitions_of(asker, [topic])?;
+    let firsts = offsets(asker, &partitions, Offset::Offset(since_ms))?;
+    let lows = bounds(asker, &partitions, Offset::Beginning)?;
+    let highs = bounds(asker, &partitions, Offset::End)?;
+    let mut held = Held { ranges: Vec::new(), is_whole: true };
+    for (((_, partition), first), (low, high)) in
+        partitions.into_iter().zip(firsts).zip(lows.into_iter().zip(highs))
+    {
+        // None: nothing is as young.
+        let first = first.map_or(high, |first| first.clamp(low, high));
+        // Older ones are there yet, or nothing was ever taken away.
+        held.is_whole &= low < first || low == 0;
+        held.ranges.push(Range { partition, low: first, high });
+    }
+    Ok(held)
 }

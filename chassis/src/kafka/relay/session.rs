@@ -29,6 +29,9 @@ const POLL_EVERY: usize = 256;
 /// How long to wait for room in the producer's queue, or for deliveries, between two looks.
 const GLANCE: Duration = Duration::from_micros(200);
 
+/// How long it is waited in one go until a broker answers.
+const CONNECT_STEP: Duration = Duration::from_millis(10);
+
 /// How long deliveries are waited for once a stop was asked for.
 const STOP_GRACE: Duration = Duration::from_secs(1);
 
@@ -102,6 +105,13 @@ impl Session {
         self.take_turn(rows, None)
     }
 
+    /// Leaves the producers to a thread of their own: some need a second to end, and a successor waits.
+    pub(super) fn leave(self) {
+        let thread = std::thread::Builder::new().name("kafka-close".to_string());
+        // Where there are no more threads they end here.
+        let _ = thread.spawn(move || drop(self));
+    }
+
     fn take_turn(
         &self,
         rows: &Page,
@@ -135,6 +145,11 @@ impl TurnTaker {
     }
 
     fn fence(&self, limit: Duration) -> anyhow::Result<Fencing> {
+        // Who asks before there is a connection asks again only after half a second.
+        if !self.is_connected(limit) {
+            let refusal = self.refusal().last();
+            return Ok(Fencing::NotYet(refusal.unwrap_or_else(|| "Kafka is away".to_owned())));
+        }
         match self.producer.init_transactions(limit) {
             Ok(()) => Ok(Fencing::Done),
             Err(KafkaError::Transaction(error)) if error.is_retriable() => {
@@ -143,6 +158,18 @@ impl TurnTaker {
             }
             Err(error) => Err(explained(error).context("cannot begin to publish")),
         }
+    }
+
+    /// Whether a broker has told the client of its cluster, within `limit`.
+    fn is_connected(&self, limit: Duration) -> bool {
+        let begun = Instant::now();
+        // In steps, for the client may miss that it has been told.
+        while self.producer.client().fetch_cluster_id(CONNECT_STEP).is_none() {
+            if begun.elapsed() > limit {
+                return false;
+            }
+        }
+        true
     }
 
     fn publish(

@@ -10,6 +10,7 @@ use super::RelayConfig;
 use super::leftovers::partitions;
 use crate::backoff::Backoff;
 use crate::kafka::open::{Partition, still_open};
+use crate::kafka::questions::{Askers, asking_both};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
@@ -105,7 +106,7 @@ pub(super) fn look(config: &RelayConfig) -> anyhow::Result<Receiver<anyhow::Resu
     let (tell, answer) = channel();
     let config = config.clone();
     std::thread::Builder::new().name("relay-look".to_owned()).spawn(move || {
-        let found = left_open(&config).map(|open| !open.is_empty());
+        let found = is_left_open(&config);
         // Nobody waits any more when the session has ended.
         let _ = tell.send(found);
     })?;
@@ -113,8 +114,13 @@ pub(super) fn look(config: &RelayConfig) -> anyhow::Result<Receiver<anyhow::Resu
 }
 
 /// Where a relay writes, and a transaction lies open for longer than those of others do. Blocks for as long.
-pub(super) fn left_open(config: &RelayConfig) -> anyhow::Result<Vec<Partition>> {
-    still_open(&config.kafka, &partitions(config)?, OTHERS_TAKE)
+pub(super) fn left_open(config: &RelayConfig, askers: &Askers) -> anyhow::Result<Vec<Partition>> {
+    still_open(askers, &partitions(config, &askers.committed)?, OTHERS_TAKE)
+}
+
+/// Whether there is any such partition.
+pub(super) fn is_left_open(config: &RelayConfig) -> anyhow::Result<bool> {
+    asking_both(&config.kafka, |askers| Ok(!left_open(config, askers)?.is_empty()))
 }
 
 #[cfg(test)]

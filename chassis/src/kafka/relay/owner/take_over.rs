@@ -4,14 +4,14 @@
 //! only what can be read: a broker that dies while it ends one may commit it in some partitions and lose it in
 //! others. What is missing is published with the claim, and nothing that is there already.
 
-use super::super::progress::{Progress, find_progress_in};
+use super::super::progress::{Progress, find_last};
 use super::super::readback::unseen;
 use super::super::session::{Fencing, Session};
 use super::super::settled::left_open;
-use super::super::{Journal, Page, RelayConfig};
+use super::super::{Journal, Page};
 use super::{End, FENCE_LIMIT, Owner};
 use crate::kafka::open::{oldest_open, open, partitions_of};
-use crate::kafka::settings::Isolation;
+use crate::kafka::questions::{Asker, Askers};
 use anyhow::{Context as _, anyhow, ensure};
 use tracing::{info, warn};
 
@@ -39,20 +39,20 @@ impl Said {
 impl<J: Journal> Owner<J> {
     /// Fences the predecessor, closes what was left open, reads the position, publishes what is missing
     /// before it and claims it: in this order.
-    pub(super) fn take_over(&mut self, session: &Session) -> Result<(), End> {
+    pub(super) fn take_over(&mut self, session: &Session, askers: &Askers) -> Result<(), End> {
         self.fence(session)?;
         if !self.journal.is_ours() {
             return Err(End::Stopped);
         }
-        let open_since_ms = self.close_leftovers(session).map_err(End::Again)?;
-        let said = self.ask_progress().map_err(End::Again)?;
-        self.check_position(&said)?;
+        let open_since_ms = self.close_leftovers(session, askers).map_err(End::Again)?;
+        let said = self.ask_progress(askers).map_err(End::Again)?;
+        self.check_position(&said, askers)?;
         let is_claimed = self.is_own(said.committed.as_ref());
         let (after, position) = self.last_written(&said);
         self.check_journal(position).map_err(End::Refused)?;
         let after = self.reach_back(after, open_since_ms).map_err(End::Refused)?;
         let rows = self.rows_between(after, position).map_err(End::Refused)?;
-        let missing = self.missing(rows, said.position()).map_err(End::Again)?;
+        let missing = self.missing(rows, said.position(), askers).map_err(End::Again)?;
         let before = if missing.is_empty() { position } else { after };
         if !missing.is_empty() || said.position() < position || !is_claimed {
             let claim = Progress::new(before, position, &self.relay.run);
@@ -72,7 +72,7 @@ impl<J: Journal> Owner<J> {
 
     /// Where this run has published, its position is still there. Where no shard's is, Kafka has lost what was published, or
     /// never had any of it: only a journal that still has everything may go on.
-    fn check_position(&mut self, said: &Said) -> Result<(), End> {
+    fn check_position(&mut self, said: &Said, askers: &Askers) -> Result<(), End> {
         let (committed, written) = (said.committed.as_ref(), said.written.as_ref());
         let is_there = committed.or(written).is_some();
         let relay = self.relay.config.transactional_id.clone();
@@ -83,7 +83,7 @@ impl<J: Journal> Owner<J> {
         }
         if !is_there
             && let Err(cause) = self.journal.begin_anew()
-            && self.knows_no_shard().map_err(End::Again)?
+            && self.knows_no_shard(&askers.uncommitted).map_err(End::Again)?
         {
             return Err(End::Refused(cause));
         }
@@ -97,11 +97,9 @@ impl<J: Journal> Owner<J> {
     }
 
     /// Whether no shard has a position in Kafka.
-    fn knows_no_shard(&self) -> anyhow::Result<bool> {
-        let RelayConfig { kafka, progress_topic, .. } = &self.relay.config;
-        for (topic, shard) in partitions_of(kafka, [&**progress_topic])? {
-            let (isolation, key) = (Isolation::Uncommitted, shard.to_string());
-            if find_progress_in(isolation, kafka, &topic, shard, &key)?.is_some() {
+    fn knows_no_shard(&self, asker: &Asker) -> anyhow::Result<bool> {
+        for (topic, shard) in partitions_of(asker, [&*self.relay.config.progress_topic])? {
+            if find_last(asker, &topic, shard, &shard.to_string())?.is_some() {
                 return Ok(false);
             }
         }
@@ -131,21 +129,24 @@ impl<J: Journal> Owner<J> {
 
     /// After the fencing nobody has a transaction open here, unless a broker has lost its end. What is
     /// aborted then may be this run's own claim, or rows of any transaction: says how old the oldest is.
-    fn close_leftovers(&mut self, session: &Session) -> anyhow::Result<Option<i64>> {
-        let (kafka, topic) = (&self.relay.config.kafka, &self.relay.config.progress_topic);
-        let own = (topic.clone(), self.relay.config.shard);
-        let left_open = left_open(&self.relay.config)?;
+    fn close_leftovers(
+        &mut self,
+        session: &Session,
+        askers: &Askers,
+    ) -> anyhow::Result<Option<i64>> {
+        let own = (self.relay.config.progress_topic.clone(), self.relay.config.shard);
+        let left_open = left_open(&self.relay.config, askers)?;
         if left_open.is_empty() {
             return Ok(None);
         }
-        let since_ms = oldest_open(kafka, &left_open)?;
+        let since_ms = oldest_open(askers, &left_open)?;
         session.abort_in(&left_open)?;
         if left_open.contains(&own) {
             let relay = &self.relay.config.transactional_id;
             warn!(relay, "A broker left a transaction open: it is aborted");
             self.relay.claimed = false;
             ensure!(
-                open(kafka, &[own])?.is_empty(),
+                open(askers, &[own])?.is_empty(),
                 "a transaction that a broker left open is still open"
             );
         }
@@ -174,12 +175,10 @@ impl<J: Journal> Owner<J> {
         Ok(after)
     }
 
-    fn ask_progress(&self) -> anyhow::Result<Said> {
+    fn ask_progress(&self, askers: &Askers) -> anyhow::Result<Said> {
         let (config, key) = (&self.relay.config, self.relay.config.key());
-        let find = |isolation| {
-            find_progress_in(isolation, &config.kafka, &config.progress_topic, config.shard, &key)
-        };
-        Ok(Said { committed: find(Isolation::Committed)?, written: find(Isolation::Uncommitted)? })
+        let find = |asker| find_last(asker, &config.progress_topic, config.shard, &key);
+        Ok(Said { committed: find(&askers.committed)?, written: find(&askers.uncommitted)? })
     }
 
     /// The rows whose transactions may be ended in part: after the first position, up to the second.
@@ -234,13 +233,13 @@ impl<J: Journal> Owner<J> {
     }
 
     /// Those of the rows that readers do not see, who find everything up to `found` published.
-    fn missing(&self, mut rows: Page, found: i64) -> anyhow::Result<Page> {
+    fn missing(&self, mut rows: Page, found: i64, askers: &Askers) -> anyhow::Result<Page> {
         if !self.relay.config.reads_back {
             rows.retain(|row| row.position > found);
             return Ok(rows);
         }
         let unpublished = rows.iter().filter(|row| row.position > found).count();
-        let missing = unseen(&self.relay.config.kafka, rows, found)?;
+        let missing = unseen(askers, rows, found)?;
         let lost = missing.iter().filter(|row| row.position <= found).count();
         let kept = unpublished - (missing.len() - lost);
         if lost > 0 || kept > 0 {
