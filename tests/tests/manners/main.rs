@@ -5,6 +5,7 @@
 //! away, which is not orders' trouble.
 
 mod delivering;
+mod encrypted;
 mod feed;
 mod overload;
 mod schema;
