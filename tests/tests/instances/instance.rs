@@ -1,6 +1,7 @@
 //! The processes: three instances of orders with what they need beside them.
 
 use std::{
+    env,
     fs::{self, File},
     path::PathBuf,
     process::{Child, Command, Stdio},
@@ -30,6 +31,9 @@ const PORT_OFFSET: u16 = 17_000;
 
 /// How long an instance may take to become ready.
 const READY_LIMIT: Duration = Duration::from_secs(60);
+
+/// Names the program of an earlier version, which every other instance runs until the upgrade.
+const EARLIER: &str = "INSTANCES_BEFORE";
 
 /// Everything that runs.
 #[derive(Debug)]
@@ -62,10 +66,11 @@ impl Fleet {
         for step in [&["migrate"][..], &["topics", "apply"], &["schemas", "apply"]] {
             run(&addresses, "orders", step)?;
         }
-        let program = binaries()?.join("orders");
-        let instance = |number| Instance {
+        let ours = binaries()?.join("orders");
+        let earlier = env::var_os(EARLIER).map_or_else(|| ours.clone(), PathBuf::from);
+        let instance = |number: usize| Instance {
             number,
-            program: program.clone(),
+            program: if number % 2 == 0 { earlier.clone() } else { ours.clone() },
             running: None,
             since: Instant::now(),
         };

@@ -6,7 +6,8 @@
 //!
 //! `INSTANCES_SEED` repeats the blows of an earlier run (not its interleaving, which is the machine's);
 //! the seed is printed. `INSTANCES_KILLS` sets the number of blows, 25 by
-//! default; `make storm` deals 125.
+//! default; `make storm` deals 125. `INSTANCES_BEFORE` names the program of an earlier version: two of three
+//! instances run it, on the tables of this one, until the upgrade replaces them.
 
 mod blows;
 mod bulk;
