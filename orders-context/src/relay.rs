@@ -126,14 +126,17 @@ impl Journal for OrderJournal {
 
     fn begin_anew(&mut self) -> anyhow::Result<()> {
         // A generation is opened once Kafka holds positions of the one before.
-        let is_whole =
-            self.generation.begins_after == 0 && !until_available(|| self.reader.has_archived())?;
+        let is_whole = self.generation.begins_after == 0 && self.newest_gone()? == 0;
         ensure!(
             is_whole,
             "Kafka holds less than was published, no position at all: it was lost and made anew. \
              Run `orders republish` and `orders republish --state`, then start anew"
         );
         Ok(())
+    }
+
+    fn newest_gone(&mut self) -> anyhow::Result<i64> {
+        Ok(until_available(|| self.reader.newest_gone())?)
     }
 
     fn begins_after(&self) -> i64 {

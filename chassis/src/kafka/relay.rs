@@ -92,6 +92,12 @@ pub trait Journal: Send + 'static {
         Ok(())
     }
 
+    /// The newest position whose row can no longer be read here, for it was published long ago. A relay refuses to run where
+    /// Kafka says that less is published: an older Kafka was put in the place of the one that has it.
+    fn newest_gone(&mut self) -> anyhow::Result<i64> {
+        Ok(0)
+    }
+
     /// Whether this process may publish the journal, asked before and after each fencing; when it may
     /// not, the relay ends. Where several processes take turns: whoever may publish now, and fences
     /// after this one did, keeps this one from publishing ever after. So an answer from after the

@@ -11,8 +11,8 @@ use crate::support::{
 };
 use crate::topics::producer;
 
-/// A journal whose first rows went elsewhere once they were published.
-struct Shortened(Notebook);
+/// A journal whose first rows went elsewhere once they were published: those up to that position.
+struct Shortened(Notebook, i64);
 
 impl Journal for Shortened {
     fn read_after(&mut self, position: i64, limit: usize, out: &mut Page) -> anyhow::Result<()> {
@@ -23,21 +23,31 @@ impl Journal for Shortened {
         bail!("publish the others again")
     }
 
+    fn newest_gone(&mut self) -> anyhow::Result<i64> {
+        Ok(self.1)
+    }
+
     fn published(&mut self, position: i64, at_us: i64) -> anyhow::Result<()> {
         Journal::published(&mut self.0, position, at_us)
     }
 }
 
 fn run(config: &RelayConfig, notes: &Notebook) -> Running {
-    Running::relay_of(config, Shortened(notes.clone()), &notes.wake)
+    Running::relay_of(config, Shortened(notes.clone(), 2), &notes.wake)
 }
 
 /// Writes that there is no position of shard 0, as another's transaction which fences the relay.
 fn forget(config: &RelayConfig) {
+    overwrite(config, None);
+}
+
+/// Writes that as the position of shard 0.
+fn overwrite(config: &RelayConfig, position: Option<&str>) {
     let other = producer(config, "");
     other.begin_transaction().unwrap();
-    let gone = BaseRecord::<_, [u8]>::to(&config.progress_topic).partition(0).key("0");
-    other.send(gone).unwrap();
+    let mut said = BaseRecord::<_, str>::to(&config.progress_topic).partition(0).key("0");
+    said.payload = position;
+    other.send(said).unwrap();
     other.commit_transaction(Duration::from_secs(10)).unwrap();
     settle(&config.kafka, &config.progress_topic);
 }
@@ -66,7 +76,7 @@ fn a_journal_that_has_not_everything_is_not_published_from_its_beginning() {
     // A shard that is new beside others begins at its beginning.
     let name = kafka.name("relay-of-another-shard");
     let other = RelayConfig { shard: 1, transactional_id: name, ..config };
-    let relay = run(&other, &notes);
+    let relay = Running::relay_of(&other, Shortened(notes.clone(), 0), &notes.wake);
     wait_until("the new shard is published", || {
         read_position(&other.kafka, &other.progress_topic, 1).unwrap() == Some(3)
     });
@@ -86,4 +96,36 @@ fn a_running_relay_says_that_its_position_is_gone() {
     notes.write(&topic, ["edsger"]);
     let error = relay.end().unwrap_err().to_string();
     assert!(error.contains("no position of") && error.contains("made anew"), "{error}");
+}
+
+/// An older backup of a broker's disks, say.
+#[test]
+fn an_older_kafka_is_gone_on_with_only_where_all_that_it_lacks_is_still_there() {
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("orders", 1);
+    let config = kafka.relay_config();
+    let notes = Notebook::default();
+    notes.write(&topic, ["ada", "alan", "edsger"]);
+    let relay = Running::relay(&config, &notes);
+    notes.wait_published();
+    relay.stop().unwrap();
+
+    let older = |position| {
+        overwrite(
+            &config,
+            Some(&format!(r#"{{"version":1,"position":{position},"owner":"older"}}"#)),
+        );
+    };
+    older(1);
+    let refusal = run(&config, &notes).end().unwrap_err().to_string();
+    let expected = "is published up to 1, as Kafka has it, but what was published up to 2 has left the journal";
+    assert!(refusal.contains(expected), "{refusal}");
+
+    older(2);
+    notes.write(&topic, ["grace"]);
+    let relay = run(&config, &notes);
+    wait_until("it goes on", || {
+        read_position(&config.kafka, &config.progress_topic, 0).unwrap() == Some(4)
+    });
+    relay.stop().unwrap();
 }

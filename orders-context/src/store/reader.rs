@@ -65,11 +65,12 @@ pub trait JournalReader: Send {
     /// When the database does not answer.
     fn earlier(&mut self, position: i64, rows: usize) -> Result<i64, Error>;
 
-    /// Whether orders have left the journal for compact history.
+    /// The newest position of a row that has left the journal for compact history, of any shard; 0 where none has. All
+    /// shards were published up to it then.
     ///
     /// # Errors
     /// When the database does not answer.
-    fn has_archived(&mut self) -> Result<bool, Error>;
+    fn newest_gone(&mut self) -> Result<i64, Error>;
 
     /// What is known of these orders: their rows up to `position`, by order and sequence, and their
     /// tombstones, wherever these stand. Rows in compact history are not looked for.

@@ -70,7 +70,7 @@ impl Fleet {
         let earlier = env::var_os(EARLIER).map_or_else(|| ours.clone(), PathBuf::from);
         let instance = |number: usize| Instance {
             number,
-            program: if number % 2 == 0 { earlier.clone() } else { ours.clone() },
+            program: if number.is_multiple_of(2) { earlier.clone() } else { ours.clone() },
             running: None,
             since: Instant::now(),
         };

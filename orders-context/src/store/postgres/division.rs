@@ -162,7 +162,7 @@ impl JournalReader for Reader {
         self.connection.wait(async move { ask(&pool, look).await })
     }
 
-    fn has_archived(&mut self) -> Result<bool, Error> {
+    fn newest_gone(&mut self) -> Result<i64, Error> {
         wait_for_archived(&self.connection)
     }
 

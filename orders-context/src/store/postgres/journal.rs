@@ -26,7 +26,7 @@
 
 use super::read::select;
 use super::rows::{JOURNAL, get, journal_row, text};
-use super::{archive, ask, tombstones};
+use super::{archive, ask, feed, tombstones};
 use crate::store::{Error, JournalReader, JournalRow, ToPublish};
 use chassis::postgres::{Address, Client, Pool};
 use std::sync::{Arc, mpsc};
@@ -145,7 +145,7 @@ impl JournalReader for Reader {
         self.0.wait(async move { ask(&pool, look).await })
     }
 
-    fn has_archived(&mut self) -> Result<bool, Error> {
+    fn newest_gone(&mut self) -> Result<i64, Error> {
         wait_for_archived(&self.0)
     }
 
@@ -184,14 +184,10 @@ pub fn wait_for_next(connection: &Connection, position: i64) -> Result<Option<i6
     connection.wait(async move { ask(&pool, read).await })
 }
 
-/// As [`JournalReader::has_archived`] has it.
-pub fn wait_for_archived(connection: &Connection) -> Result<bool, Error> {
+/// As [`JournalReader::newest_gone`] has it.
+pub fn wait_for_archived(connection: &Connection) -> Result<i64, Error> {
     let pool = connection.pool();
-    let look = async move |client: &Client| {
-        let rows = select(client, "SELECT EXISTS (SELECT FROM archive)", &[]).await?;
-        rows.first().map_or(Ok(false), |row| get(row, 0))
-    };
-    connection.wait(async move { ask(&pool, look).await })
+    connection.wait(async move { ask(&pool, feed::archived).await })
 }
 
 pub async fn newest(client: &Client) -> Result<i64, Error> {

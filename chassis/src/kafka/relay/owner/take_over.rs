@@ -8,7 +8,7 @@ use super::super::progress::{Progress, find_last};
 use super::super::readback::unseen;
 use super::super::session::{Fencing, Session};
 use super::super::settled::left_open;
-use super::super::{Journal, Page};
+use super::super::{Journal, Page, RelayConfig};
 use super::{End, FENCE_LIMIT, Owner};
 use crate::kafka::open::{oldest_open, open, partitions_of};
 use crate::kafka::questions::{Asker, Askers};
@@ -251,7 +251,8 @@ impl<J: Journal> Owner<J> {
     }
 
     /// A position beyond the journal's end belongs to another journal; going on would silently
-    /// leave out every row up to it.
+    /// leave out every row up to it. One before what has left the journal belongs to an older Kafka; going on would
+    /// leave out what has.
     fn check_journal(&mut self, position: i64) -> anyhow::Result<()> {
         if let Some(newest) = self.journal.newest().context("the journal failed")? {
             ensure!(
@@ -261,6 +262,15 @@ impl<J: Journal> Owner<J> {
                 self.relay.config.transactional_id
             );
         }
+        let gone = self.journal.newest_gone().context("the journal failed")?;
+        let RelayConfig { transactional_id, topics, progress_topic, .. } = &self.relay.config;
+        ensure!(
+            gone <= position,
+            "{transactional_id} is published up to {position}, as Kafka has it, but what was published up to {gone} has \
+             left the journal: an older Kafka was put in the place of the one that has it. Go on with that one; or \
+             delete its topics {progress_topic}, {} and go on as where Kafka was lost",
+            topics.join(", ")
+        );
         Ok(())
     }
 }
