@@ -1,7 +1,8 @@
-//! Kafka is lost with everything in it. What had moved to compact history by then is published again too, before
-//! anybody goes on as if nothing had been there. On a stack of its own.
+//! Kafka comes back as it was once, or is lost with everything in it. What had moved to compact history by then is
+//! published again too, before anybody goes on as if nothing had been there. On a stack of its own.
 
-use std::fs::read_to_string;
+use std::fs::{read_to_string, remove_dir_all, rename};
+use std::process::Command;
 
 use anyhow::{Result, ensure};
 use schemas::topics::{ORDER_EVENTS, ORDER_STATES, ORDERS_RELAY, ORDERS_REPUBLISH};
@@ -36,13 +37,50 @@ fn lose(addresses: &Addresses) -> Result<()> {
     Ok(())
 }
 
+/// Keeps a copy of the broker's disk as it is now.
+fn back_up(stack: &Stack) -> Result<()> {
+    let var = &stack.addresses().var;
+    stack.kill("kafka")?;
+    let mut copy = Command::new("cp");
+    copy.arg("-a").args([var.join("kafka"), var.join("kafka-older")]);
+    ensure!(copy.status()?.success(), "the disk cannot be copied");
+    stack.up(&["kafka"]).map(drop)
+}
+
+/// Puts that copy in the place of the disk.
+fn restore(stack: &Stack) -> Result<()> {
+    let var = &stack.addresses().var;
+    stack.kill("kafka")?;
+    remove_dir_all(var.join("kafka"))?;
+    rename(var.join("kafka-older"), var.join("kafka"))?;
+    stack.up(&["kafka"]).map(drop)
+}
+
+/// Starts orders, which ends as soon as it was to publish, saying so.
+fn refuses(stack: &Stack, cause: &str) -> Result<()> {
+    // Ready or not.
+    let _ = stack.up(&["orders"]);
+    await_end(stack.pid("orders")?)?;
+    let log = read_to_string(stack.log("orders"))?;
+    ensure!(log.contains(cause), "{log}");
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lost_kafka_is_filled_again_before_anybody_goes_on() -> Result<()> {
+async fn a_kafka_that_was_lost_or_is_an_older_one_is_filled_again_before_anybody_goes_on()
+-> Result<()> {
     let start = || Stack::start_told("lost", 18_700, PARTS, SETTINGS);
     let stack = spawn_blocking(start).await??;
     let addresses = stack.addresses();
     let api = Api::of(addresses)?;
-    for decisions in [&["accept", "complete"][..], &["accept", "complete"], &["accept"]] {
+    order(&api, &["accept", "complete"]).await?;
+    eventually("the first order on the topic", LIMIT, async || {
+        let seen = seen(addresses, ORDER_EVENTS.name).await?;
+        Ok((seen.len() >= 3).then_some(()))
+    })
+    .await?;
+    block_in_place(|| back_up(&stack))?;
+    for decisions in [&["accept", "complete"][..], &["accept"]] {
         order(&api, decisions).await?;
     }
     archived(addresses, 2).await?;
@@ -50,13 +88,10 @@ async fn a_lost_kafka_is_filled_again_before_anybody_goes_on() -> Result<()> {
     let states = last_of_each(addresses).await?;
     ensure!(before.len() >= 8 && states.len() == 3, "{} events", before.len());
     block_in_place(|| stack.kill("orders"))?;
+    block_in_place(|| restore(&stack))?;
+    block_in_place(|| refuses(&stack, "an older Kafka was put in the place"))?;
     lose(addresses)?;
-
-    // Ready or not: it ends as soon as it was to publish.
-    let _ = block_in_place(|| stack.up(&["orders"]));
-    block_in_place(|| await_end(stack.pid("orders")?))?;
-    let log = read_to_string(stack.log("orders"))?;
-    ensure!(log.contains("Kafka holds less than was published"), "{log}");
+    block_in_place(|| refuses(&stack, "Kafka holds less than was published"))?;
     ensure!(seen(addresses, ORDER_EVENTS.name).await?.is_empty(), "it published a part");
 
     ensure!(
