@@ -126,7 +126,8 @@ impl Journal for OrderJournal {
 
     fn begin_anew(&mut self) -> anyhow::Result<()> {
         // A generation is opened once Kafka holds positions of the one before.
-        let is_whole = self.generation.begins_after == 0 && self.newest_gone()? == 0;
+        let is_whole =
+            self.generation.begins_after == 0 && !until_available(|| self.reader.has_archived())?;
         ensure!(
             is_whole,
             "Kafka holds less than was published, no position at all: it was lost and made anew. \

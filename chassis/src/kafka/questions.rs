@@ -30,12 +30,18 @@ pub(super) struct Askers {
 }
 
 impl Askers {
-    /// They connect while something else is done. [`Askers::leave`] ends them.
+    /// They connect while something else is done. [`Askers::retire`] or [`Askers::leave`] ends them.
     pub(super) fn open(kafka: &KafkaConfig) -> anyhow::Result<Self> {
         Ok(Self {
             committed: connect(kafka, Isolation::Committed)?,
             uncommitted: connect(kafka, Isolation::Uncommitted)?,
         })
+    }
+
+    /// Waits a moment for their ends, as [`retire`] does.
+    pub(super) fn retire(self) {
+        retire(self.committed);
+        retire(self.uncommitted);
     }
 
     /// Waits for nothing, whether Kafka is there or not.
@@ -52,7 +58,7 @@ pub(super) fn asking_both<T>(
 ) -> anyhow::Result<T> {
     let askers = Askers::open(kafka)?;
     let found = ask(&askers);
-    askers.leave();
+    askers.retire();
     found
 }
 

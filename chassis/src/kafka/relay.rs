@@ -106,7 +106,7 @@ pub trait Journal: Send + 'static {
         true
     }
 
-    /// Where it begins, if it continues others that were published to their ends: nothing up to this
+    /// Where it begins, if it continues others that were published to their ends, shard 0 among them: nothing up to this
     /// position is ever read, whatever was published before.
     fn begins_after(&self) -> i64 {
         0

@@ -7,7 +7,7 @@ use chassis::kafka::relay::{Journal, Page, RelayConfig, claim, read_position};
 use rdkafka::producer::{BaseRecord, Producer as _};
 
 use crate::support::{
-    Kafka, Notebook, Running, assert_exactly_once, read_committed, settle, wait_until,
+    Kafka, Notebook, Running, assert_exactly_once, read_committed, settle, text, wait_until,
 };
 use crate::topics::producer;
 
@@ -118,7 +118,8 @@ fn an_older_kafka_is_gone_on_with_only_where_all_that_it_lacks_is_still_there() 
     };
     older(1);
     let refusal = run(&config, &notes).end().unwrap_err().to_string();
-    let expected = "is published up to 1, as Kafka has it, but what was published up to 2 has left the journal";
+    let expected =
+        "published up to 1, as Kafka has it, but what was published up to 2 has left the journal";
     assert!(refusal.contains(expected), "{refusal}");
 
     older(2);
@@ -128,4 +129,53 @@ fn an_older_kafka_is_gone_on_with_only_where_all_that_it_lacks_is_still_there() 
         read_position(&config.kafka, &config.progress_topic, 0).unwrap() == Some(4)
     });
     relay.stop().unwrap();
+    let published: Vec<_> =
+        read_committed(&config.kafka, &topic).iter().map(|seen| text(&seen.payload)).collect();
+    assert_eq!(published, ["1", "2", "3", "3", "4"], "what it lacks, and what is new");
+}
+
+/// A journal that begins behind that position, where others ended.
+struct Continued(Notebook, i64);
+
+impl Journal for Continued {
+    fn read_after(&mut self, position: i64, limit: usize, out: &mut Page) -> anyhow::Result<()> {
+        self.0.read_after(position, limit, out)
+    }
+
+    fn begins_after(&self) -> i64 {
+        self.1
+    }
+
+    fn published(&mut self, position: i64, at_us: i64) -> anyhow::Result<()> {
+        Journal::published(&mut self.0, position, at_us)
+    }
+}
+
+#[test]
+fn no_shard_begins_where_an_older_kafka_lacks_what_went_before() {
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("orders", 1);
+    let progress_topic = kafka.topic("progress-of-two", 2);
+    let first = RelayConfig { progress_topic, ..kafka.relay_config() };
+    let name = kafka.name("relay-of-another-shard");
+    let second = RelayConfig { shard: 1, transactional_id: name, ..first.clone() };
+    let notes = Notebook::default();
+    notes.write(&topic, ["ada", "alan", "edsger"]);
+    let run = |config| Running::relay_of(config, Continued(notes.clone(), 2), &notes.wake);
+    let said = |position| format!(r#"{{"version":1,"position":{position},"owner":"older"}}"#);
+
+    overwrite(&first, Some(&said(1)));
+    for config in [&second, &first] {
+        let refusal = run(config).end().unwrap_err().to_string();
+        let expected = "published up to 1, as Kafka has it, but what was published up to 2";
+        assert!(refusal.contains(expected), "{refusal}");
+    }
+    assert_exactly_once(&read_committed(&first.kafka, &topic), 0);
+
+    overwrite(&first, Some(&said(2)));
+    let relay = run(&second);
+    notes.wait_published();
+    relay.stop().unwrap();
+    let published = read_committed(&first.kafka, &topic);
+    assert_eq!(published.iter().map(|seen| text(&seen.payload)).collect::<Vec<_>>(), ["3"]);
 }

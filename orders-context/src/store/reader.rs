@@ -65,8 +65,14 @@ pub trait JournalReader: Send {
     /// When the database does not answer.
     fn earlier(&mut self, position: i64, rows: usize) -> Result<i64, Error>;
 
-    /// The newest position of a row that has left the journal for compact history, of any shard; 0 where none has. All
-    /// shards were published up to it then.
+    /// Whether orders have left the journal for compact history.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    fn has_archived(&mut self) -> Result<bool, Error>;
+
+    /// The newest position of a row that has left the journal for compact history, of any shard, also where both were copied
+    /// from another database; 0 where none has. All shards were published up to it then.
     ///
     /// # Errors
     /// When the database does not answer.

@@ -111,19 +111,21 @@ impl<J: Journal> Owner<J> {
             Ok(session) => session,
             Err(error) => return End::Again(error),
         };
-        let end = match self.begin(&session) {
+        match self.begin(&session) {
             Ok(()) => self.publish_from(&session),
             Err(end) => end,
-        };
-        session.leave();
-        end
+        }
     }
 
     /// Takes over, with clients to ask with that connect while the session does.
     fn begin(&mut self, session: &Session) -> Result<(), End> {
         let askers = Askers::open(&self.relay.config.kafka).map_err(End::Again)?;
         let taken = self.take_over(session, &askers);
-        askers.leave();
+        match taken {
+            Ok(()) => askers.leave(),
+            // Who tries again and again makes no more of them than end.
+            Err(_) => askers.retire(),
+        }
         taken
     }
 

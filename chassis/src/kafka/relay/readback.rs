@@ -98,7 +98,7 @@ fn since(asker: &Asker, topic: &str, since_ms: i64) -> anyhow::Result<Held> {
         partitions.into_iter().zip(firsts).zip(lows.into_iter().zip(highs))
     {
         // None: nothing is as young.
-        let first = first.map_or(high, |first| first.clamp(low, high));
+        let first = first.map_or(high, |first| first.max(low).min(high));
         // Older ones are there yet, or nothing was ever taken away.
         held.is_whole &= low < first || low == 0;
         held.ranges.push(Range { partition, low: first, high });

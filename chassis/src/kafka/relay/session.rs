@@ -29,8 +29,8 @@ const POLL_EVERY: usize = 256;
 /// How long to wait for room in the producer's queue, or for deliveries, between two looks.
 const GLANCE: Duration = Duration::from_micros(200);
 
-/// How long it is waited in one go until a broker answers.
-const CONNECT_STEP: Duration = Duration::from_millis(10);
+/// Between two looks whether a broker has answered.
+const CONNECT_STEP: Duration = Duration::from_millis(2);
 
 /// How long deliveries are waited for once a stop was asked for.
 const STOP_GRACE: Duration = Duration::from_secs(1);
@@ -59,6 +59,8 @@ pub(super) struct Session {
 /// One producer and what became of its deliveries.
 struct TurnTaker {
     producer: BaseProducer<Deliveries>,
+    /// Whether it has ever been connected.
+    connected: Cell<bool>,
     shutdown: Shutdown,
 }
 
@@ -105,13 +107,6 @@ impl Session {
         self.take_turn(rows, None)
     }
 
-    /// Leaves the producers to a thread of their own: some need a second to end, and a successor waits.
-    pub(super) fn leave(self) {
-        let thread = std::thread::Builder::new().name("kafka-close".to_string());
-        // Where there are no more threads they end here.
-        let _ = thread.spawn(move || drop(self));
-    }
-
     fn take_turn(
         &self,
         rows: &Page,
@@ -141,16 +136,16 @@ impl TurnTaker {
         let producer = producer_config(kafka, id)
             .create_with_context(Deliveries::default())
             .context("cannot make a producer")?;
-        Ok(Self { producer, shutdown: shutdown.clone() })
+        Ok(Self { producer, connected: Cell::new(false), shutdown: shutdown.clone() })
     }
 
     fn fence(&self, limit: Duration) -> anyhow::Result<Fencing> {
+        let begun = Instant::now();
         // Who asks before there is a connection asks again only after half a second.
-        if !self.is_connected(limit) {
-            let refusal = self.refusal().last();
-            return Ok(Fencing::NotYet(refusal.unwrap_or_else(|| "Kafka is away".to_owned())));
+        while !self.is_connected() && begun.elapsed() < limit / 2 {
+            std::thread::sleep(CONNECT_STEP);
         }
-        match self.producer.init_transactions(limit) {
+        match self.producer.init_transactions(limit.saturating_sub(begun.elapsed())) {
             Ok(()) => Ok(Fencing::Done),
             Err(KafkaError::Transaction(error)) if error.is_retriable() => {
                 let refusal = self.refusal().last();
@@ -160,16 +155,12 @@ impl TurnTaker {
         }
     }
 
-    /// Whether a broker has told the client of its cluster, within `limit`.
-    fn is_connected(&self, limit: Duration) -> bool {
-        let begun = Instant::now();
-        // In steps, for the client may miss that it has been told.
-        while self.producer.client().fetch_cluster_id(CONNECT_STEP).is_none() {
-            if begun.elapsed() > limit {
-                return false;
-            }
+    /// Whether a broker has ever told the client of its cluster.
+    fn is_connected(&self) -> bool {
+        if !self.connected.get() {
+            self.connected.set(self.producer.client().fetch_cluster_id(Duration::ZERO).is_some());
         }
-        true
+        self.connected.get()
     }
 
     fn publish(

@@ -12,12 +12,12 @@ use crate::store::{
 use std::sync::Arc;
 
 /// Everything may go that rests.
-pub(super) const ALL: Portion =
+pub const ALL: Portion =
     Portion { after: 0, published: i64::MAX, before: LAST, now: LAST, limit: 1_000 };
 
 const LAST: Timestamp = Timestamp(i64::MAX);
 
-pub(super) async fn archive(store: &dyn Store, portion: Portion) -> Archived {
+pub async fn archive(store: &dyn Store, portion: Portion) -> Archived {
     store.archive(portion).await.expect("the store answers")
 }
 
@@ -37,7 +37,7 @@ pub(super) fn announcement(order_id: &str, state: TaskState) -> Task {
 }
 
 /// An order that was completed at 3, with a task in `state`, in one group.
-pub(super) fn completed(order_id: &str, state: TaskState) -> Vec<Commit> {
+pub fn completed(order_id: &str, state: TaskState) -> Vec<Commit> {
     let born = placed(order_id);
     let accepted = moved(&born.order, after(2), order_accepted());
     let completed = moved(&accepted.order, after(3), order_completed());
@@ -77,6 +77,7 @@ pub async fn an_order_at_rest_moves_and_is_found_all_the_same(open: impl Fn() ->
     commit(&*store, completed("order-1", TaskState::Done)).await;
     let before = all_of(&*store, "order-1").await;
     assert_eq!(before.1.len(), 3);
+    assert!(!store.journal_reader().unwrap().has_archived().unwrap());
     assert_eq!(store.journal_reader().unwrap().newest_gone().unwrap(), 0);
     let newest = store.journal_reader().unwrap().newest().unwrap();
     let archived = archive(&*store, ALL).await;
@@ -89,6 +90,7 @@ pub async fn an_order_at_rest_moves_and_is_found_all_the_same(open: impl Fn() ->
         assert_eq!(all_of(&*store, "order-1").await, before);
         let mut reader = store.journal_reader().unwrap();
         assert_eq!(reader.newest().unwrap(), newest, "the journal ends where it ended");
+        assert!(reader.has_archived().unwrap());
         assert_eq!(reader.newest_gone().unwrap(), newest);
     }
     let page = store.history("order-1".to_owned(), 1, 1).await.unwrap();

@@ -42,7 +42,10 @@ const MOVE: &str = "WITH asked AS (
     told AS (DELETE FROM journal USING moved WHERE journal.order_id = moved.order_id
         RETURNING position),
     noted AS (UPDATE journal_base SET archived = newest
-        FROM (SELECT max(position) AS newest FROM told) AS told WHERE archived < newest)
+        FROM (SELECT max(position) AS newest FROM told) AS told WHERE archived < newest),
+    gone AS (INSERT INTO reader_positions AS known (name, position)
+        SELECT 'archive', max(position) FROM told HAVING count(*) > 0
+        ON CONFLICT (name) DO UPDATE SET position = greatest(known.position, excluded.position))
     INSERT INTO archive (order_id, status, data)
     SELECT order_id, status, data FROM asked JOIN moved USING (order_id)
     RETURNING order_id";
@@ -106,6 +109,12 @@ pub async fn archive(
         archived.bytes += packed.data.len();
     }
     Ok(archived)
+}
+
+/// The newest position that moved here, be it in the database that this one was copied from.
+pub async fn newest_gone(client: &Client) -> Result<i64, Error> {
+    let sql = "SELECT position FROM reader_positions WHERE name = 'archive'";
+    select(client, sql, &[]).await?.first().map_or(Ok(0), |row| get(row, 0))
 }
 
 /// The order in compact history, if it is there.

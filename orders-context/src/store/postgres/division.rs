@@ -6,7 +6,9 @@
 //! any transaction that it does not show. So nobody reads beyond the bound, whether they know of it or
 //! not, and neither locks nor the consent of those who read are needed.
 
-use super::journal::{Connection, FIRST, HORIZON, newest, wait_for_archived, wait_for_next};
+use super::journal::{
+    Connection, FIRST, HORIZON, newest, wait_for_archived, wait_for_gone, wait_for_next,
+};
 use super::read::select;
 use super::rows::{JOURNAL, get, journal_row};
 use super::{ask, tombstones};
@@ -162,8 +164,12 @@ impl JournalReader for Reader {
         self.connection.wait(async move { ask(&pool, look).await })
     }
 
-    fn newest_gone(&mut self) -> Result<i64, Error> {
+    fn has_archived(&mut self) -> Result<bool, Error> {
         wait_for_archived(&self.connection)
+    }
+
+    fn newest_gone(&mut self) -> Result<i64, Error> {
+        wait_for_gone(&self.connection)
     }
 
     fn known_of(&mut self, order_ids: &[&str], position: i64) -> Result<ToPublish, Error> {

@@ -54,7 +54,7 @@ async fn has_too_many_orders(client: &Client, restaurant_id: &str) -> Result<boo
 }
 
 /// The last position that went to compact history.
-pub async fn archived(client: &Client) -> Result<i64, Error> {
+async fn archived(client: &Client) -> Result<i64, Error> {
     let rows = select(client, "SELECT archived FROM journal_base", &[]).await?;
     rows.first().map_or(Ok(0), |row| get(row, 0))
 }

@@ -26,7 +26,7 @@
 
 use super::read::select;
 use super::rows::{JOURNAL, get, journal_row, text};
-use super::{archive, ask, feed, tombstones};
+use super::{archive, ask, tombstones};
 use crate::store::{Error, JournalReader, JournalRow, ToPublish};
 use chassis::postgres::{Address, Client, Pool};
 use std::sync::{Arc, mpsc};
@@ -145,8 +145,12 @@ impl JournalReader for Reader {
         self.0.wait(async move { ask(&pool, look).await })
     }
 
-    fn newest_gone(&mut self) -> Result<i64, Error> {
+    fn has_archived(&mut self) -> Result<bool, Error> {
         wait_for_archived(&self.0)
+    }
+
+    fn newest_gone(&mut self) -> Result<i64, Error> {
+        wait_for_gone(&self.0)
     }
 
     fn known_of(&mut self, order_ids: &[&str], position: i64) -> Result<ToPublish, Error> {
@@ -184,10 +188,20 @@ pub fn wait_for_next(connection: &Connection, position: i64) -> Result<Option<i6
     connection.wait(async move { ask(&pool, read).await })
 }
 
-/// As [`JournalReader::newest_gone`] has it.
-pub fn wait_for_archived(connection: &Connection) -> Result<i64, Error> {
+/// As [`JournalReader::has_archived`] has it.
+pub fn wait_for_archived(connection: &Connection) -> Result<bool, Error> {
     let pool = connection.pool();
-    connection.wait(async move { ask(&pool, feed::archived).await })
+    let look = async move |client: &Client| {
+        let rows = select(client, "SELECT EXISTS (SELECT FROM archive)", &[]).await?;
+        rows.first().map_or(Ok(false), |row| get(row, 0))
+    };
+    connection.wait(async move { ask(&pool, look).await })
+}
+
+/// As [`JournalReader::newest_gone`] has it.
+pub fn wait_for_gone(connection: &Connection) -> Result<i64, Error> {
+    let pool = connection.pool();
+    connection.wait(async move { ask(&pool, archive::newest_gone).await })
 }
 
 pub async fn newest(client: &Client) -> Result<i64, Error> {

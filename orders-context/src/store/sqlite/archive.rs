@@ -81,10 +81,25 @@ pub fn archive(
     }
     if let Some(position) = last {
         note_archived(&tx, position)?;
+        note_gone(&tx, position)?;
     }
     counters::add(&mut Statements::on(&tx), &counters)?;
     tx.commit()?;
     Ok(archived)
+}
+
+/// The newest position that moved here, be it in the database that this one was copied from.
+pub fn newest_gone(conn: &Connection) -> Result<i64, Error> {
+    let sql = "SELECT max(position) FROM reader_positions WHERE name = 'archive'";
+    let newest: Option<i64> = conn.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+    Ok(newest.unwrap_or(0))
+}
+
+fn note_gone(tx: &Transaction<'_>, position: i64) -> Result<(), Error> {
+    let sql = "INSERT INTO reader_positions (name, position) VALUES ('archive', ?1)
+               ON CONFLICT (name) DO UPDATE SET position = max(position, excluded.position)";
+    tx.prepare_cached(sql)?.execute([position])?;
+    Ok(())
 }
 
 /// The last position of its journal, if it still stood as it was packed. None of its tasks was open.

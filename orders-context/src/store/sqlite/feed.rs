@@ -50,8 +50,8 @@ fn has_too_many_orders(tx: &Transaction<'_>, restaurant_id: &str) -> Result<bool
 }
 
 /// The last position that went to compact history.
-pub fn archived(connection: &Connection) -> Result<i64, Error> {
-    let mut statement = connection.prepare_cached("SELECT position FROM journal_archived")?;
+fn archived(tx: &Transaction<'_>) -> Result<i64, Error> {
+    let mut statement = tx.prepare_cached("SELECT position FROM journal_archived")?;
     Ok(statement.query_row([], |row| row.get(0))?)
 }
 

@@ -1,7 +1,7 @@
 //! Reading the journal. With one writer, positions are commit order.
 
 use super::rows::{JOURNAL, journal_row};
-use super::{archive, feed, tombstones};
+use super::{archive, tombstones};
 use crate::store::{Error, JournalReader, JournalRow, ToPublish};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -47,8 +47,13 @@ impl JournalReader for Reader {
         Ok(found.optional()?.unwrap_or(0))
     }
 
+    fn has_archived(&mut self) -> Result<bool, Error> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM archive)";
+        Ok(self.0.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
+    }
+
     fn newest_gone(&mut self) -> Result<i64, Error> {
-        feed::archived(&self.0)
+        archive::newest_gone(&self.0)
     }
 
     fn known_of(&mut self, order_ids: &[&str], position: i64) -> Result<ToPublish, Error> {

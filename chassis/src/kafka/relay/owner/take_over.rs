@@ -47,6 +47,7 @@ impl<J: Journal> Owner<J> {
         let open_since_ms = self.close_leftovers(session, askers).map_err(End::Again)?;
         let said = self.ask_progress(askers).map_err(End::Again)?;
         self.check_position(&said, askers)?;
+        self.check_beginning(askers)?;
         let is_claimed = self.is_own(said.committed.as_ref());
         let (after, position) = self.last_written(&said);
         self.check_journal(position).map_err(End::Refused)?;
@@ -263,14 +264,36 @@ impl<J: Journal> Owner<J> {
             );
         }
         let gone = self.journal.newest_gone().context("the journal failed")?;
-        let RelayConfig { transactional_id, topics, progress_topic, .. } = &self.relay.config;
-        ensure!(
-            gone <= position,
-            "{transactional_id} is published up to {position}, as Kafka has it, but what was published up to {gone} has \
-             left the journal: an older Kafka was put in the place of the one that has it. Go on with that one; or \
-             delete its topics {progress_topic}, {} and go on as where Kafka was lost",
+        match gone <= position {
+            true => Ok(()),
+            false => Err(self.is_older(position, gone, "has left the journal")),
+        }
+    }
+
+    /// Before a journal that begins where others ended, that Kafka knows they did: the first shard's position, which is
+    /// in each of them, never lies before that.
+    fn check_beginning(&self, askers: &Askers) -> Result<(), End> {
+        let (begins_after, topic) =
+            (self.journal.begins_after(), &self.relay.config.progress_topic);
+        if begins_after == 0 {
+            return Ok(());
+        }
+        let first = find_last(&askers.uncommitted, topic, 0, "0").map_err(End::Again)?;
+        match first.map(|first| first.position).filter(|first| *first < begins_after) {
+            None => Ok(()),
+            Some(first) => {
+                Err(End::Refused(self.is_older(first, begins_after, "is what others did before")))
+            }
+        }
+    }
+
+    fn is_older(&self, published: i64, before: i64, why: &str) -> anyhow::Error {
+        let RelayConfig { topics, progress_topic, .. } = &self.relay.config;
+        anyhow!(
+            "published up to {published}, as Kafka has it, but what was published up to {before} {why}: an older Kafka \
+             was put in the place of the one that has it. Go on with that one; or delete its topics {progress_topic}, \
+             {} and go on as where Kafka was lost",
             topics.join(", ")
-        );
-        Ok(())
+        )
     }
 }

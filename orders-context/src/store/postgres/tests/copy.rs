@@ -7,6 +7,7 @@ use crate::copy::copy;
 use crate::domain::tests::mother::{MINUTE, after, order_accepted};
 use crate::domain::{Restaurant, TaskKind, Webhook};
 use crate::relay::shards::require_whole;
+use crate::store::contract::archive::{ALL, archive, completed};
 use crate::store::contract::endpoints::house;
 use crate::store::contract::{commit, moved, placed, remembered, rosa};
 use crate::store::copy::{COPIED, Count, LEFT, Part, way};
@@ -133,6 +134,29 @@ async fn everything_comes_over_and_back_and_goes_on_behind_its_end() {
     let rows = journal(&back);
     assert!(rows.is_sorted_by(|one, next| one.position < next.position));
     assert_eq!(rows.last().map(|row| &*row.order_id), Some("order-of-the-file"));
+}
+
+/// A relay refuses a Kafka that lacks what has left the journal, and goes on with one that lacks the last rows of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_left_the_journal_is_known_there_and_nothing_else_counts_as_gone() {
+    let (folder, place) = (TempDir::new().unwrap(), Place::empty());
+    let (first, last) = (file(&folder, "first.db"), file(&folder, "last.db"));
+    let shared = Database::Postgres(Box::new(place.address()));
+    let gone = |store: &dyn Store| store.journal_reader().unwrap().newest_gone().unwrap();
+    let source = open(&first);
+    commit(&source, completed("order-1", TaskState::Done)).await;
+    let newest = source.journal_reader().unwrap().newest().unwrap();
+    archive(&source, ALL).await;
+    commit(&source, vec![placed("order-2")]).await;
+    assert_eq!(gone(&source), newest);
+    drop(source);
+
+    copy(&first, &shared).await.expect("it is copied");
+    assert_eq!(gone(&place.store()), newest);
+    copy(&shared, &last).await.expect("it is copied back");
+    let back = open(&last);
+    assert_eq!(gone(&back), newest);
+    assert!(journal(&back)[0].position > newest);
 }
 
 /// Positions rise even above rows that are gone from the journal.
