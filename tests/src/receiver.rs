@@ -1,21 +1,16 @@
 //! A receiver of webhooks in Python: it verifies what it is sent with the published library of Standard
 //! Webhooks, and spoils each delivery in every way to see that this is refused.
 
-use std::{
-    io::{BufRead, BufReader},
-    process::{Child, Command, Stdio},
-};
-
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 use reqwest::Client;
 use serde_json::Value;
 
-use crate::addresses::checkout;
+use crate::python::PythonServer;
 
 /// `tests/python/receive_webhooks.py`, on a port of this machine. It ends when this is dropped.
 #[derive(Debug)]
 pub struct Receiver {
-    process: Child,
+    _process: PythonServer,
     url: String,
     http: Client,
 }
@@ -23,21 +18,10 @@ pub struct Receiver {
 impl Receiver {
     /// Opens it. It has no key yet and takes nothing. Blocks until it listens.
     pub fn open() -> Result<Self> {
-        let program = checkout().join("var/python/bin/python");
-        ensure!(program.exists(), "{} is missing. Run: deploy/setup --tests", program.display());
-        let mut process = Command::new(&program)
-            .arg(checkout().join("tests/python/receive_webhooks.py"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("{} does not start", program.display()))?;
-        let mut port = String::new();
-        let said = process.stdout.take().context("it says nothing")?;
-        BufReader::new(said).read_line(&mut port)?;
-        ensure!(!port.is_empty(), "it ended at once. Run: deploy/setup --tests");
-        let url = format!("http://127.0.0.1:{}", port.trim());
+        let (process, port, _) = PythonServer::start("receive_webhooks.py", &[])?;
+        let url = format!("http://127.0.0.1:{port}");
         let http = Client::builder().no_proxy().build()?;
-        Ok(Self { process, url, http })
+        Ok(Self { _process: process, url, http })
     }
 
     /// Where it is delivered to.
@@ -55,12 +39,5 @@ impl Receiver {
     /// Everything that came, whether it was taken or not: `headers`, `body` and what was `found`.
     pub async fn told(&self) -> Result<Vec<Value>> {
         Ok(self.http.get(format!("{}/told", self.url)).send().await?.json().await?)
-    }
-}
-
-impl Drop for Receiver {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }

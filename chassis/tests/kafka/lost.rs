@@ -11,12 +11,18 @@ use crate::support::{
 };
 use crate::topics::producer;
 
-/// A journal whose first rows went elsewhere once they were published: those up to that position.
-struct Shortened(Notebook, i64);
+/// A journal whose first rows went elsewhere once they were published.
+struct Shortened {
+    notes: Notebook,
+    /// Those up to this position.
+    gone: i64,
+    /// Where it begins, after others.
+    begins_after: i64,
+}
 
 impl Journal for Shortened {
     fn read_after(&mut self, position: i64, limit: usize, out: &mut Page) -> anyhow::Result<()> {
-        self.0.read_after(position, limit, out)
+        self.notes.read_after(position, limit, out)
     }
 
     fn begin_anew(&mut self) -> anyhow::Result<()> {
@@ -24,16 +30,25 @@ impl Journal for Shortened {
     }
 
     fn newest_gone(&mut self) -> anyhow::Result<i64> {
-        Ok(self.1)
+        Ok(self.gone)
+    }
+
+    fn begins_after(&self) -> i64 {
+        self.begins_after
     }
 
     fn published(&mut self, position: i64, at_us: i64) -> anyhow::Result<()> {
-        Journal::published(&mut self.0, position, at_us)
+        Journal::published(&mut self.notes, position, at_us)
     }
 }
 
 fn run(config: &RelayConfig, notes: &Notebook) -> Running {
-    Running::relay_of(config, Shortened(notes.clone(), 2), &notes.wake)
+    run_with(config, notes, 2, 0)
+}
+
+fn run_with(config: &RelayConfig, notes: &Notebook, gone: i64, begins_after: i64) -> Running {
+    let journal = Shortened { notes: notes.clone(), gone, begins_after };
+    Running::relay_of(config, journal, &notes.wake)
 }
 
 /// Writes that there is no position of shard 0, as another's transaction which fences the relay.
@@ -42,11 +57,13 @@ fn forget(config: &RelayConfig) {
 }
 
 /// Writes that as the position of shard 0.
-fn overwrite(config: &RelayConfig, position: Option<&str>) {
+fn overwrite(config: &RelayConfig, position: Option<i64>) {
+    let position = position
+        .map(|position| format!(r#"{{"version":1,"position":{position},"owner":"older"}}"#));
     let other = producer(config, "");
     other.begin_transaction().unwrap();
     let mut said = BaseRecord::<_, str>::to(&config.progress_topic).partition(0).key("0");
-    said.payload = position;
+    said.payload = position.as_deref();
     other.send(said).unwrap();
     other.commit_transaction(Duration::from_secs(10)).unwrap();
     settle(&config.kafka, &config.progress_topic);
@@ -76,7 +93,7 @@ fn a_journal_that_has_not_everything_is_not_published_from_its_beginning() {
     // A shard that is new beside others begins at its beginning.
     let name = kafka.name("relay-of-another-shard");
     let other = RelayConfig { shard: 1, transactional_id: name, ..config };
-    let relay = Running::relay_of(&other, Shortened(notes.clone(), 0), &notes.wake);
+    let relay = run_with(&other, &notes, 0, 0);
     wait_until("the new shard is published", || {
         read_position(&other.kafka, &other.progress_topic, 1).unwrap() == Some(3)
     });
@@ -110,19 +127,13 @@ fn an_older_kafka_is_gone_on_with_only_where_all_that_it_lacks_is_still_there() 
     notes.wait_published();
     relay.stop().unwrap();
 
-    let older = |position| {
-        overwrite(
-            &config,
-            Some(&format!(r#"{{"version":1,"position":{position},"owner":"older"}}"#)),
-        );
-    };
-    older(1);
+    overwrite(&config, Some(1));
     let refusal = run(&config, &notes).end().unwrap_err().to_string();
     let expected =
         "published up to 1, as Kafka has it, but what was published up to 2 has left the journal";
     assert!(refusal.contains(expected), "{refusal}");
 
-    older(2);
+    overwrite(&config, Some(2));
     notes.write(&topic, ["grace"]);
     let relay = run(&config, &notes);
     wait_until("it goes on", || {
@@ -132,23 +143,6 @@ fn an_older_kafka_is_gone_on_with_only_where_all_that_it_lacks_is_still_there() 
     let published: Vec<_> =
         read_committed(&config.kafka, &topic).iter().map(|seen| text(&seen.payload)).collect();
     assert_eq!(published, ["1", "2", "3", "3", "4"], "what it lacks, and what is new");
-}
-
-/// A journal that begins behind that position, where others ended.
-struct Continued(Notebook, i64);
-
-impl Journal for Continued {
-    fn read_after(&mut self, position: i64, limit: usize, out: &mut Page) -> anyhow::Result<()> {
-        self.0.read_after(position, limit, out)
-    }
-
-    fn begins_after(&self) -> i64 {
-        self.1
-    }
-
-    fn published(&mut self, position: i64, at_us: i64) -> anyhow::Result<()> {
-        Journal::published(&mut self.0, position, at_us)
-    }
 }
 
 #[test]
@@ -161,19 +155,17 @@ fn no_shard_begins_where_an_older_kafka_lacks_what_went_before() {
     let second = RelayConfig { shard: 1, transactional_id: name, ..first.clone() };
     let notes = Notebook::default();
     notes.write(&topic, ["ada", "alan", "edsger"]);
-    let run = |config| Running::relay_of(config, Continued(notes.clone(), 2), &notes.wake);
-    let said = |position| format!(r#"{{"version":1,"position":{position},"owner":"older"}}"#);
 
-    overwrite(&first, Some(&said(1)));
+    overwrite(&first, Some(1));
     for config in [&second, &first] {
-        let refusal = run(config).end().unwrap_err().to_string();
+        let refusal = run_with(config, &notes, 0, 2).end().unwrap_err().to_string();
         let expected = "published up to 1, as Kafka has it, but what was published up to 2";
         assert!(refusal.contains(expected), "{refusal}");
     }
     assert_exactly_once(&read_committed(&first.kafka, &topic), 0);
 
-    overwrite(&first, Some(&said(2)));
-    let relay = run(&second);
+    overwrite(&first, Some(2));
+    let relay = run_with(&second, &notes, 0, 2);
     notes.wait_published();
     relay.stop().unwrap();
     let published = read_committed(&first.kafka, &topic);

@@ -2,15 +2,14 @@
 //! `SSL_CERT_FILE` or not: what is asked for is encrypted before anything is said that others should not hear.
 
 use std::{
-    io::{BufRead, BufReader},
-    process::{Child, Command, Stdio},
+    io::BufRead,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use system_tests::{addresses::checkout, api::trattoria, eventually::eventually};
+use system_tests::{api::trattoria, eventually::eventually, python::PythonServer};
 use tempfile::TempDir;
 
 use super::served::Served;
@@ -23,7 +22,7 @@ const LOGIN: &str = "rosa%40shop:tomatoes%20%26%20basil";
 
 /// `tests/python/receive_mail.py`; it ends when this is dropped.
 struct MailServer {
-    process: Child,
+    _process: PythonServer,
     ports: Value,
     taken: Arc<Mutex<Vec<Value>>>,
     folder: TempDir,
@@ -32,21 +31,9 @@ struct MailServer {
 impl MailServer {
     /// Blocks until it listens.
     fn open() -> Result<Self> {
-        let program = checkout().join("var/python/bin/python");
-        ensure!(program.exists(), "{} is missing. Run: deploy/setup --tests", program.display());
         let folder = tempfile::tempdir()?;
-        let mut process = Command::new(&program)
-            .arg(checkout().join("tests/python/receive_mail.py"))
-            .arg(folder.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("{} does not start", program.display()))?;
-        let mut said = BufReader::new(process.stdout.take().context("it says nothing")?);
-        let mut ports = String::new();
-        said.read_line(&mut ports)?;
-        let ports = serde_json::from_str(&ports);
-        let ports = ports.context("it ended at once. Run: deploy/setup --tests")?;
+        let (process, ports, said) = PythonServer::start("receive_mail.py", &[folder.path()])?;
+        let ports = serde_json::from_str(&ports)?;
         let taken = Arc::new(Mutex::new(Vec::new()));
         let heard = Arc::clone(&taken);
         std::thread::spawn(move || {
@@ -54,7 +41,7 @@ impl MailServer {
                 heard.lock().unwrap_or_else(PoisonError::into_inner).push(letter);
             }
         });
-        Ok(Self { process, ports, taken, folder })
+        Ok(Self { _process: process, ports, taken, folder })
     }
 
     /// The URL of one of its doors.
@@ -69,13 +56,6 @@ impl MailServer {
 
     fn taken(&self) -> Vec<Value> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-impl Drop for MailServer {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 

@@ -47,7 +47,7 @@ impl<J: Journal> Owner<J> {
         let open_since_ms = self.close_leftovers(session, askers).map_err(End::Again)?;
         let said = self.ask_progress(askers).map_err(End::Again)?;
         self.check_position(&said, askers)?;
-        self.check_beginning(askers)?;
+        self.check_beginning(&said, askers)?;
         let is_claimed = self.is_own(said.committed.as_ref());
         let (after, position) = self.last_written(&said);
         self.check_journal(position).map_err(End::Refused)?;
@@ -272,13 +272,16 @@ impl<J: Journal> Owner<J> {
 
     /// Before a journal that begins where others ended, that Kafka knows they did: the first shard's position, which is
     /// in each of them, never lies before that.
-    fn check_beginning(&self, askers: &Askers) -> Result<(), End> {
+    fn check_beginning(&self, said: &Said, askers: &Askers) -> Result<(), End> {
         let (begins_after, topic) =
             (self.journal.begins_after(), &self.relay.config.progress_topic);
         if begins_after == 0 {
             return Ok(());
         }
-        let first = find_last(&askers.uncommitted, topic, 0, "0").map_err(End::Again)?;
+        let first = match self.relay.config.shard {
+            0 => said.written.clone(),
+            _ => find_last(&askers.uncommitted, topic, 0, "0").map_err(End::Again)?,
+        };
         match first.map(|first| first.position).filter(|first| *first < begins_after) {
             None => Ok(()),
             Some(first) => {
