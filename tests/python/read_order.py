@@ -1,5 +1,7 @@
 """What a stock reader of the lake, DuckDB, finds in a table: its columns, and what happened to one order.
 
+All of it is of one version of the table: each `delta_scan` looks for the newest, so there is only one.
+
 Usage: read_order.py TABLE ORDER. Prints {"columns": [...], "event_types": [...], "errors": n}.
 """
 
@@ -13,12 +15,12 @@ table, order = sys.argv[1:]
 duckdb_extensions.import_extension("delta")
 connection = duckdb.connect()
 connection.load_extension("delta")
-source = f"delta_scan('{table}')"
-columns = connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
+connection.execute(f"CREATE TEMP TABLE seen AS FROM delta_scan('{table}')")
+columns = connection.execute("DESCRIBE seen").fetchall()
 happened = connection.execute(
-    f"SELECT event_type FROM {source} WHERE order_id = ? ORDER BY sequence, _offset", [order]
+    "SELECT event_type FROM seen WHERE order_id = ? ORDER BY sequence, _offset", [order]
 ).fetchall()
-errors = connection.execute(f"SELECT count(_error) FROM {source}").fetchone()
+errors = connection.execute("SELECT count(_error) FROM seen").fetchone()
 print(
     json.dumps(
         {
