@@ -82,10 +82,11 @@ class Receiver(BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["content-length"]))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        found = [judge(key, body, headers) for key in keys]
+        mine = list(keys)
+        found = [judge(key, body, headers) for key in mine]
         well = all(each["genuine"] and sum(map(bool, list(each.values())[1:])) == 1 for each in found)
         told.append({"headers": headers, "body": json.loads(body), "found": found})
-        self.answer(204 if well and keys else 401)
+        self.answer(204 if well and mine else 401)
 
     def do_PUT(self):
         keys[:] = json.loads(self.rfile.read(int(self.headers["content-length"])))

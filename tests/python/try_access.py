@@ -8,6 +8,7 @@ Usage: try_access.py FILE, with {"bootstrap": ..., "users": {NAME: PASSWORD}, "t
 import json
 import pathlib
 import sys
+import time
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer
 from confluent_kafka import TopicPartition
@@ -88,7 +89,9 @@ def stranger():
     try:
         admin.list_topics(timeout=5)
     except KafkaException:
-        admin.poll(5)
+        until = time.monotonic() + LIMIT_S
+        while "_AUTHENTICATION" not in causes and time.monotonic() < until:
+            admin.poll(1)
     return "_AUTHENTICATION" in causes
 
 

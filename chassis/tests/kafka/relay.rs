@@ -9,8 +9,8 @@ use chassis::signal::Signal;
 use rdkafka::producer::{BaseRecord, Producer as _};
 
 use crate::support::{
-    Kafka, Notebook, Running, assert_exactly_once, make_topic, read, read_committed, settle, text,
-    wait_until,
+    Kafka, LIMIT, Notebook, Running, assert_exactly_once, make_topic, read, read_committed, settle,
+    text, wait_until,
 };
 use crate::topics::producer;
 
@@ -158,7 +158,7 @@ fn what_was_lost_is_found_however_little_a_journal_gives_at_once() {
     let written = r#"{"version":1,"position":8,"after":4,"owner":"zombie"}"#;
     let progress = BaseRecord::to(&config.progress_topic).partition(0).key("0");
     zombie.send(progress.payload(written)).unwrap();
-    zombie.flush(Duration::from_secs(10)).unwrap();
+    zombie.flush(LIMIT).unwrap();
     notes.write(&topic, ["ada", "alan"]);
     let second = relay();
     notes.wait_published();
@@ -268,12 +268,12 @@ fn what_a_zombie_left_open_is_discarded_and_it_cannot_commit() {
     let zombie = producer(&config, "");
     zombie.begin_transaction().unwrap();
     zombie.send(BaseRecord::to(&topic).key("ada").payload("666")).unwrap();
-    zombie.flush(Duration::from_secs(10)).unwrap();
+    zombie.flush(LIMIT).unwrap();
     let journal = Notebook::default();
     journal.write(&topic, GUESTS);
     let relay = Running::relay(&config, &journal);
     journal.wait_published();
-    zombie.commit_transaction(Duration::from_secs(10)).unwrap_err();
+    zombie.commit_transaction(LIMIT).unwrap_err();
     relay.stop().unwrap();
     assert_exactly_once(&read_committed(&kafka.config, &topic), journal.len());
     let all = read(&kafka.config, &topic, Isolation::Uncommitted);
@@ -330,8 +330,8 @@ fn the_position_is_found_behind_many_aborted_ones() {
         let record = BaseRecord::to(&config.progress_topic).partition(0).key("0");
         zombie.send(record.payload("no progress at all")).unwrap();
     }
-    zombie.flush(Duration::from_secs(10)).unwrap();
-    zombie.abort_transaction(Duration::from_secs(10)).unwrap();
+    zombie.flush(LIMIT).unwrap();
+    zombie.abort_transaction(LIMIT).unwrap();
     assert_eq!(position(&config), Some(7));
 }
 

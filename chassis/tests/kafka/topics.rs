@@ -9,8 +9,8 @@ use chassis::kafka::settings::producer_config;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 
 use crate::support::{
-    Kafka, Notebook, Running, await_topic, block_on, make_topic, read, read_committed, settle,
-    text, wait_until,
+    Kafka, LIMIT, Notebook, Running, await_topic, block_on, make_topic, read, read_committed,
+    settle, text, wait_until,
 };
 
 fn declared(name: &str, partitions: i32, retention_ms: &str) -> TopicSpec {
@@ -125,7 +125,7 @@ fn a_scan_shows_what_is_committed_or_everything() {
     let aborted = producer(&relay, "aborts");
     aborted.begin_transaction().unwrap();
     aborted.send(BaseRecord::to(&topic).key("alan").payload("3")).unwrap();
-    aborted.flush(std::time::Duration::from_secs(10)).unwrap();
+    aborted.flush(LIMIT).unwrap();
     let open: Vec<String> = payloads(&kafka, &topic, Isolation::Committed);
     assert_eq!(open, ["1", "2"], "an open transaction is not waited for");
     aborted.abort_transaction(None).unwrap();
@@ -193,6 +193,6 @@ fn payloads(kafka: &Kafka, topic: &str, isolation: Isolation) -> Vec<String> {
 pub fn producer(relay: &RelayConfig, suffix: &str) -> BaseProducer {
     let id = format!("{}{suffix}", relay.transactional_id);
     let producer: BaseProducer = producer_config(&relay.kafka, &id).create().unwrap();
-    producer.init_transactions(std::time::Duration::from_secs(30)).unwrap();
+    producer.init_transactions(LIMIT).unwrap();
     producer
 }

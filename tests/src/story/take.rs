@@ -77,6 +77,12 @@ pub async fn take(addresses: &Addresses) -> Result<Story> {
         Ok(mails(&addresses.mail, &email).await?.pop())
     })
     .await?;
+    // A restaurant that is quick says yes, and all follows from it, before it is known that it was told.
+    eventually("the report that the restaurant was told", LIMIT, async || {
+        let history = api.history(&id).await?;
+        Ok(history.iter().any(|entry| entry.event_type == "restaurant_notified").then_some(()))
+    })
+    .await?;
     let done = api.decide(&id, "complete", &json!({})).await?;
     ensure!(done.status == 200, "complete answered {}: {}", done.status, done.body);
     let order = reached(&api, &id, "completed").await?;

@@ -30,7 +30,7 @@ const SHOWN_WITHIN: Duration = Duration::from_secs(10);
 /// How long anything may take before it counts as missing.
 pub(super) const LIMIT: Duration = Duration::from_secs(60);
 
-/// Brings an order as far as those decisions do; its id.
+/// Brings an order as far as those decisions do, and everybody who is to be told has been; its id.
 pub(super) async fn order(api: &Api, decisions: &[&str]) -> Result<String> {
     let restaurant = unique("trattoria");
     api.put_restaurant(&restaurant, &trattoria(None)).await?;
@@ -42,6 +42,11 @@ pub(super) async fn order(api: &Api, decisions: &[&str]) -> Result<String> {
         let answer = api.decide(&id, decision, &json!({})).await?;
         ensure!(answer.status == 200, "{decision}: {answer:?}");
     }
+    eventually("the end of its tasks", LIMIT, async || {
+        let tasks = api.order(&id).await?.tasks;
+        Ok(tasks.iter().all(|task| task["state"] != "open").then_some(()))
+    })
+    .await?;
     Ok(id)
 }
 

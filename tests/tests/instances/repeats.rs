@@ -39,7 +39,7 @@ pub struct Away {
 }
 
 /// What became of the leases of whoever was hit.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leases {
     /// Others have them once they have run out.
     RunOut,

@@ -33,7 +33,7 @@ async fn verify(addresses: &Addresses) -> Result<()> {
     for (context, arguments) in [
         ("orders", &["verify"][..]),
         ("orders", &["check"]),
-        ("promotions", &["verify"]),
+        ("promotions", &["verify", "--wait", "60"]),
         ("analytics", &["verify", "--wait", "60"]),
     ] {
         println!("{}", tokio::task::block_in_place(|| run(addresses, context, arguments))?.trim());

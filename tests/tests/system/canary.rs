@@ -132,7 +132,9 @@ async fn of_an_erased_person_nothing_is_left_anywhere() -> Result<()> {
         let told = on_topic(addresses, topic.name, &secrets).await?;
         assert_eq!(told, [], "{}", topic.name);
     }
-    verified(addresses, "analytics", &["verify", "--wait", "60"]).await?;
+    for context in ["promotions", "analytics"] {
+        verified(addresses, context, &["verify", "--wait", "60"]).await?;
+    }
     for topic in [ORDER_EVENTS.name, VOUCHER_EVENTS.name] {
         let words = [&[order.as_str()], secrets.as_slice()].concat();
         let found = found_in_lake(&table(addresses, topic), &words).await?;

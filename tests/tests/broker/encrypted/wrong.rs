@@ -90,7 +90,10 @@ async fn is_not_ready(context: &str, check: &str, wrong: &User, remedy: &str) ->
     })
     .await
     .with_context(|| serving.log())?;
+    // It is shown first, and logged then.
+    let is_logged = async || Ok(serving.log().contains(remedy).then_some(()));
+    eventually(remedy, LIMIT, is_logged).await.with_context(|| serving.log())?;
     let log = serving.log();
-    ensure!(log.contains(remedy) && !log.contains("guessed"), "{context}: {log}");
+    ensure!(!log.contains("guessed"), "{context}: {log}");
     Ok(())
 }
