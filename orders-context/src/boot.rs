@@ -18,7 +18,7 @@ use crate::{
     tasks,
 };
 use anyhow::Context;
-use chassis::clock::Clock;
+use chassis::clock::{Clock, SystemClock};
 use chassis::http::auth::Guard;
 use chassis::http::{Health, Tls, most_connections};
 use chassis::ids::{Ids, UuidV7Ids};
@@ -50,7 +50,9 @@ pub async fn run(
     ids: Arc<dyn Ids>,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
-    let guard = Guard::new(config.auth.verifier(Arc::clone(&clock)).await?, config.quotas.clone());
+    // Tokens are judged by the time of those who issue them, not by the one that never jumps.
+    let verifier = config.auth.verifier(Arc::new(SystemClock)).await?;
+    let guard = Guard::new(verifier, config.quotas.clone());
     let tls = config.tls.as_ref().map(Tls::load).transpose()?;
     let channels = channels(&config)?;
     let store = open_store(&config.database).await?;

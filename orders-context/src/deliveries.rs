@@ -187,7 +187,7 @@ async fn attempt(
         return Ok(());
     }
     let began = Instant::now();
-    let sent = parts.poster.send(&endpoint.url.0, &endpoint.keys(now), message, now).await;
+    let sent = parts.poster.send(&endpoint.url.0, &endpoint.keys(now), message).await;
     let duration_ms = i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);
     let (taken, hopeless) = (sent.is_ok(), matches!(sent, Err(Failed::ForGood(_))));
     let word = if taken { "delivered" } else { "failed" };

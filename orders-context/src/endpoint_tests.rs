@@ -50,7 +50,7 @@ async fn send(app: &App, poster: &Poster, test: EndpointTest) {
     let body = enveloped("webhook.test", now, data);
     let message = Message { id: format!("msg_test_{test_id}"), body, traceparent: None };
     let began = Instant::now();
-    let sent = poster.send(&endpoint.url.0, &endpoint.keys(now), message, now).await;
+    let sent = poster.send(&endpoint.url.0, &endpoint.keys(now), message).await;
     let outcome = sent.map_err(Failed::code);
     let duration_ms = i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);
     // Whoever asked may have gone.

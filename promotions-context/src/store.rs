@@ -79,6 +79,21 @@ impl Writer {
 /// A connection that only reads.
 pub struct Reader(rusqlite::Connection);
 
+impl Reader {
+    /// Whatever `read` reads is of one moment.
+    ///
+    /// # Errors
+    /// The database refuses, or `read` does.
+    pub fn of_one_moment<T>(
+        &self,
+        read: impl FnOnce(&Self) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        // What is only read is as well rolled back.
+        let _moment = self.0.unchecked_transaction()?;
+        read(self)
+    }
+}
+
 #[cfg(test)]
 pub mod testing {
     //! A store on a file of its own, for tests.

@@ -15,9 +15,9 @@ use tokio::runtime::Handle;
 
 use crate::config::DatabaseUrl;
 use crate::outbound::published_form;
-use crate::store::journal::{JournalRow, read_journal_after};
+use crate::store::journal::{JournalRow, newest_position, read_journal_after};
 use crate::store::vouchers::count_vouchers;
-use crate::store::{Reader, Store};
+use crate::store::{Error, Reader, Store};
 use compare::{Facts, Origin, differences};
 use topic::Topic;
 
@@ -39,7 +39,7 @@ pub struct Subject {
 }
 
 /// Compares until nothing differs or `patience` is over, since a running relay needs a moment;
-/// prints the outcome.
+/// prints the outcome. What is added to the journal meanwhile need not be on the topics yet.
 ///
 /// # Errors
 /// Something could not be read, which proves nothing either way.
@@ -59,12 +59,13 @@ fn run_blocking(
         .with_context(|| format!("cannot open {}: PROMOTIONS_DATABASE_URL", path.display()))?;
     let registry = RegistryClient::at(&subject.registry)?;
     let started = Instant::now();
+    let newest = newest_position(&reader)?;
     loop {
         // The topics first: whatever is on them must be in the journal by then.
         let (published, mut found) = read_topics(&subject.kafka, &registry, runtime)?;
-        let journal = read_journal(&reader)?;
+        let (journal, (vouchers, pairs)) = reader
+            .of_one_moment(|reader| Ok((read_journal(reader, newest)?, count_vouchers(reader)?)))?;
         found.extend(differences(&journal, &published));
-        let (vouchers, pairs) = count_vouchers(&reader)?;
         if vouchers != pairs {
             found.push(format!("{vouchers} vouchers for {pairs} pairs of campaign and order"));
         }
@@ -87,7 +88,8 @@ fn run_blocking(
     }
 }
 
-fn read_journal(reader: &Reader) -> anyhow::Result<Facts> {
+/// All of the journal; what lies behind the position `newest` is new.
+fn read_journal(reader: &Reader, newest: i64) -> Result<Facts, Error> {
     let mut facts = Facts::default();
     let mut position = 0;
     loop {
@@ -96,14 +98,23 @@ fn read_journal(reader: &Reader) -> anyhow::Result<Facts> {
             return Ok(facts);
         };
         position = *last;
-        for (_, row) in rows {
+        for (position, row) in rows {
             match row {
+                JournalRow::VoucherEvent(stored) if position > newest => {
+                    facts.add_new_event(published_form(&stored));
+                }
                 JournalRow::VoucherEvent(stored) => facts.add_event(published_form(&stored)),
-                JournalRow::DeadLetter(letter) => facts.dead_letters.push(Origin {
-                    topic: letter.origin.topic.to_string(),
-                    partition: letter.origin.partition.to_string(),
-                    offset: letter.origin.offset.to_string(),
-                }),
+                JournalRow::DeadLetter(letter) => {
+                    let origin = Origin {
+                        topic: letter.origin.topic.to_string(),
+                        partition: letter.origin.partition.to_string(),
+                        offset: letter.origin.offset.to_string(),
+                    };
+                    match position > newest {
+                        true => facts.add_new_letter(origin),
+                        false => facts.dead_letters.push(origin),
+                    }
+                }
             }
         }
     }

@@ -4,6 +4,7 @@
 //! a killed process comes back; the positions are the inbox's, stored with its effect in one
 //! transaction. Group offsets are committed too, for displays of lag and nothing else.
 
+pub(super) mod lags;
 mod run;
 mod session;
 mod start;

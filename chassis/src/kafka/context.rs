@@ -1,9 +1,7 @@
 //! What librdkafka tells of itself: logs, errors, delivery reports and the lag of a consumer.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use metrics::gauge;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::KafkaError;
@@ -13,6 +11,7 @@ use rdkafka::statistics::Statistics;
 use rdkafka::{ClientContext, Message as _};
 use tracing::{debug, trace, warn};
 
+use super::consumer::lags::Lags;
 use super::refusal::Refusals;
 
 /// Whoever needs Kafka reports its failures once and with what they mean; librdkafka's own lines,
@@ -55,10 +54,9 @@ impl AsRef<Refusals> for Plain {
 }
 
 /// The context of a consumer loop: shows how far it is behind.
-#[derive(Debug)]
 pub(super) struct Lag {
-    /// The consumer's name in the metrics.
-    pub(super) group: String,
+    /// Where that is shown.
+    pub(super) lags: Arc<Lags>,
     /// Why Kafka does not let it in.
     pub(super) refusals: Refusals,
 }
@@ -79,14 +77,8 @@ impl ClientContext for Lag {
                 if partition.ls_offset < 0 || partition.app_offset < 0 {
                     continue;
                 }
-                let lag = (partition.ls_offset - partition.app_offset).max(0);
-                gauge!(
-                    "consumer_lag_offsets",
-                    "group" => self.group.clone(),
-                    "topic" => topic.topic.clone(),
-                    "partition" => partition.partition.to_string()
-                )
-                .set(lag as f64);
+                let (at, end) = (partition.app_offset, partition.ls_offset);
+                self.lags.show(&topic.topic, partition.partition, at, end);
             }
         }
     }

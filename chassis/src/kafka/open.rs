@@ -3,7 +3,7 @@
 use super::questions::{Asker, Askers};
 use super::refusal::explained;
 use super::scan::{Range, scan_ranges};
-use super::topic::partition_count;
+use super::topic::{once_led, partition_count};
 use anyhow::Context as _;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
@@ -121,15 +121,18 @@ pub(super) fn offsets(
     for (topic, partition) in partitions {
         asked.add_partition_offset(topic, *partition, at)?;
     }
-    let answer = asker.offsets_for_times(asked, QUESTION).map_err(explained)?;
-    let mut found = HashMap::new();
-    for element in answer.elements() {
-        let which = (element.topic().to_owned(), element.partition());
-        let told = element.error().map_err(explained);
-        told.with_context(|| format!("cannot ask for the offsets of {}/{}", which.0, which.1))?;
-        if let Offset::Offset(offset) = element.offset() {
-            found.insert(which, offset);
+    let found = once_led(QUESTION, || {
+        let answer = asker.offsets_for_times(asked.clone(), QUESTION).map_err(explained)?;
+        let mut found = HashMap::new();
+        for element in answer.elements() {
+            let which = (element.topic().to_owned(), element.partition());
+            let told = element.error().map_err(explained);
+            told.with_context(|| format!("cannot ask for the offsets of {}/{}", which.0, which.1))?;
+            if let Offset::Offset(offset) = element.offset() {
+                found.insert(which, offset);
+            }
         }
-    }
+        anyhow::Ok(found)
+    })?;
     Ok(partitions.iter().map(|which| found.get(which).copied()).collect())
 }

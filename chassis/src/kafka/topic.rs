@@ -3,7 +3,7 @@
 
 use std::convert::Infallible;
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
@@ -14,6 +14,9 @@ use super::refusal::{Refusals, explained};
 
 /// How many of the things that a client has to tell are heard, to find out why it was not let in.
 const HEARD: usize = 64;
+
+/// Between two questions to partitions without a leader.
+const LED_AGAIN: Duration = Duration::from_millis(100);
 
 /// How long the end of a consumer is waited for.
 const FAREWELL: Duration = Duration::from_millis(500);
@@ -61,10 +64,47 @@ pub(super) fn watermarks<C: ConsumerContext>(
     partition: i32,
     limit: Duration,
 ) -> anyhow::Result<(i64, i64)> {
-    consumer
-        .fetch_watermarks(topic, partition, limit)
-        .map_err(explained)
-        .with_context(|| format!("cannot ask for the offsets of {topic}/{partition}"))
+    once_led(limit, || {
+        consumer
+            .fetch_watermarks(topic, partition, limit)
+            .map_err(explained)
+            .with_context(|| format!("cannot ask for the offsets of {topic}/{partition}"))
+    })
+}
+
+/// The answer of `ask`, which is asked again, at most for `limit`, while a partition has no leader or another one than
+/// the client knows: behind the restart of a broker that passes by itself.
+pub(super) fn once_led<T>(
+    limit: Duration,
+    mut ask: impl FnMut() -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let begun = Instant::now();
+    loop {
+        match ask() {
+            Err(error) if is_without_leader(&error) && begun.elapsed() < limit => {
+                std::thread::sleep(LED_AGAIN);
+            }
+            answer => return answer,
+        }
+    }
+}
+
+fn is_without_leader(error: &anyhow::Error) -> bool {
+    use RDKafkaErrorCode::{
+        FencedLeaderEpoch, LeaderNotAvailable, NotLeaderForPartition, OffsetNotAvailable,
+        UnknownLeaderEpoch,
+    };
+    let said = error.downcast_ref::<KafkaError>().and_then(KafkaError::rdkafka_error_code);
+    matches!(
+        said,
+        Some(
+            FencedLeaderEpoch
+                | LeaderNotAvailable
+                | NotLeaderForPartition
+                | OffsetNotAvailable
+                | UnknownLeaderEpoch
+        )
+    )
 }
 
 /// Where the consumer stands in each partition, control records counted. Partitions of which
@@ -122,5 +162,27 @@ pub(super) fn tolerate(error: KafkaError) -> anyhow::Result<()> {
             | UnknownTopicOrPartition,
         ) => Err(explained(error)),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_partition_without_a_leader_is_asked_again() {
+        let refused = |code| Err(explained(KafkaError::MetadataFetch(code)).context("refused"));
+        let (moved, unknown) =
+            (RDKafkaErrorCode::NotLeaderForPartition, RDKafkaErrorCode::UnknownTopicOrPartition);
+        for (code, limit, asked) in
+            [(moved, LED_AGAIN * 50, 3), (moved, Duration::ZERO, 1), (unknown, LED_AGAIN * 50, 1)]
+        {
+            let mut times = 0;
+            let answer = once_led(limit, || {
+                times += 1;
+                if times == 3 { Ok(()) } else { refused(code) }
+            });
+            assert_eq!((times, answer.is_ok()), (asked, asked == 3), "{code:?} for {limit:?}");
+        }
     }
 }

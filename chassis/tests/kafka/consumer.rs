@@ -10,6 +10,7 @@ use chassis::kafka::consumer::{
     Batch, ConsumerConfig, Failure, Inbox, Position, Span, run_consumer,
 };
 use chassis::kafka::scan::{Isolation, scan};
+use chassis::metrics::install;
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions};
 use rdkafka::bindings::{rd_kafka_header_add, rd_kafka_headers_t, rd_kafka_resp_err_t};
 use rdkafka::client::DefaultClientContext;
@@ -155,6 +156,17 @@ pub fn publish_raw(kafka: &Kafka, topic: &str, records: Vec<(i32, OwnedHeaders)>
     }
     producer.commit_transaction(LIMIT).unwrap();
     settle(&kafka.config, topic);
+}
+
+/// How far behind the consumer of that topic is shown to be in its first partition.
+pub fn lag(topic: &str) -> Option<f64> {
+    let text = install().render();
+    let is_wanted = |line: &&str| {
+        line.starts_with("consumer_lag_offsets{")
+            && line.contains(&format!("topic=\"{topic}\""))
+            && line.contains("partition=\"0\"")
+    };
+    text.lines().find(is_wanted)?.rsplit_once(' ')?.1.parse().ok()
 }
 
 /// Adds a header under any name, as clients in other languages can.

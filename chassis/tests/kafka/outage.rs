@@ -7,7 +7,7 @@ use chassis::http::Health;
 use chassis::kafka::relay::RelayConfig;
 use chassis::metrics::install;
 
-use crate::consumer::{Desk, consume};
+use crate::consumer::{Desk, consume, lag};
 use crate::support::{
     Broker, Kafka, Notebook, Running, assert_exactly_once, read_committed, wait_until,
 };
@@ -33,10 +33,12 @@ fn relay_and_consumer_outlive_the_broker_and_stop_without_it() {
         kafka.kill();
         write(&journal, &topic);
         wait_until("the consumer misses it", || !health.is_ready());
+        wait_until("it is shown that its lag is unknown", || lag(&topic).is_none_or(f64::is_nan));
         let before = desk.asked_by();
         kafka.revive();
         journal.wait_published();
         desk.wait_for(journal.len() as usize);
+        wait_until("its lag is known", || lag(&topic).is_some_and(f64::is_finite));
         // It might have been another Kafka.
         let last = before.last().copied().unwrap_or_default();
         let after = desk.asked_by().split_off(before.len());

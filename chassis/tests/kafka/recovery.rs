@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use chassis::http::Health;
 use chassis::kafka::consumer::{Batch, Failure, Inbox, Position};
+use chassis::metrics::install;
 use rdkafka::message::OwnedHeaders;
 
-use crate::consumer::{consume, publish, publish_raw};
+use crate::consumer::{consume, lag, publish, publish_raw};
 use crate::support::{Kafka, wait_until};
 
 /// An inbox that stores what it has taken at its next tick only.
@@ -54,6 +55,8 @@ impl Inbox for Buffer {
 
 #[test]
 fn an_inbox_that_can_store_nothing_is_not_ready_however_much_it_takes() {
+    // Before anything is recorded.
+    install();
     let kafka = Kafka::shared();
     let topic = kafka.topic("orders", 1);
     publish(&kafka, &topic, 1);
@@ -61,6 +64,7 @@ fn an_inbox_that_can_store_nothing_is_not_ready_however_much_it_takes() {
     buffer.0.lock().unwrap().is_broken = true;
     let running = consume(&kafka, &topic, &buffer, &health);
     wait_until("it has failed", || format!("{health:?}").contains("the disk is full"));
+    assert!(lag(&topic).is_some_and(|lag| lag >= 5.0), "{:?}", lag(&topic));
     let (begun, mut slow_begins) = (Instant::now(), 0);
     while begun.elapsed() < Duration::from_secs(4) {
         assert!(!health.is_ready(), "after {:?}", begun.elapsed());

@@ -175,7 +175,7 @@ async fn deliver(
                 if !held.is_valid() {
                     return Ok(Came::Nothing);
                 }
-                channels.poster.post(gateway, task, body, app.now()).await?;
+                channels.poster.post(gateway, task, body).await?;
                 Ok(Came::Taken("push"))
             }
         },

@@ -6,7 +6,8 @@ mod wire;
 
 use super::attempt::Failed;
 use crate::app::Task;
-use crate::domain::{Timestamp, Webhook};
+use crate::domain::Webhook;
+use chassis::clock::{Clock as _, SystemClock};
 use chassis::signing::sign;
 pub use guard::Reach;
 use http::header::{CONTENT_TYPE, USER_AGENT};
@@ -35,19 +36,14 @@ impl Poster {
     ///
     /// # Errors
     /// As [`Self::send`].
-    pub async fn post(
-        &self,
-        to: &Webhook,
-        task: &Task,
-        body: Vec<u8>,
-        now: Timestamp,
-    ) -> Result<(), Failed> {
+    pub async fn post(&self, to: &Webhook, task: &Task, body: Vec<u8>) -> Result<(), Failed> {
         let id = format!("msg_{}_{}", task.order_id, task.sequence);
         let message = Message { id, body, traceparent: task.traceparent.as_deref() };
-        self.send(&to.url, &[&to.secret], message, now).await.map(drop)
+        self.send(&to.url, &[&to.secret], message).await.map(drop)
     }
 
-    /// Delivers a message, signed with each of the keys; with which status it was taken.
+    /// Delivers a message, signed with each of the keys; with which status it was taken. It tells the wall clock's
+    /// time, whatever time it is for orders: a receiver refuses what is more than minutes old.
     ///
     /// # Errors
     /// A code: `http_500`, `timeout`, `connect`, `forbidden_address`, `bad_secret`, …
@@ -56,9 +52,8 @@ impl Poster {
         url: &str,
         keys: &[&str],
         message: Message<'_>,
-        now: Timestamp,
     ) -> Result<u16, Failed> {
-        let request = self.request(url, keys, message, now)?;
+        let request = self.request(url, keys, message)?;
         match self.0.send(request, LIMIT).await {
             Ok(status) if status.is_success() => Ok(status.as_u16()),
             Ok(status) => Err(Failed::ForNow(format!("http_{}", status.as_u16()))),
@@ -71,7 +66,6 @@ impl Poster {
         url: &str,
         keys: &[&str],
         message: Message<'_>,
-        now: Timestamp,
     ) -> Result<wire::Request, Failed> {
         let bad = |code: &str| Failed::ForGood(code.to_owned());
         let address = self.0.address(url).map_err(|none| match none {
@@ -79,7 +73,7 @@ impl Poster {
             NoAddress::Forbidden => bad("forbidden_address"),
         })?;
         let Message { id, body, traceparent } = message;
-        let seconds = (now.0 / 1_000_000).to_string();
+        let seconds = (SystemClock.now_us() / 1_000_000).to_string();
         let signatures = signatures(keys, &id, &seconds, &body).ok_or_else(|| bad("bad_secret"))?;
         let mut request = http::Request::post(address)
             .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))

@@ -148,7 +148,7 @@ impl Telling<'_> {
 
     async fn post(&self, hook: &Webhook) -> Result<(), Failed> {
         let body = webhook::body(self.task, self.order, self.note, self.app.now());
-        self.channels.poster.post(hook, self.task, body, self.app.now()).await
+        self.channels.poster.post(hook, self.task, body).await
     }
 
     async fn send(&self, restaurant: &Restaurant, address: &MailAddress) -> Result<(), Failed> {

@@ -3,6 +3,7 @@
 use crate::sink::{Answer, Sink};
 use crate::support::{SECOND, Takeaway, cook, last_event, placed, until};
 use crate::tasks::at_work_over;
+use chassis::clock::{Clock as _, SystemClock};
 use orders_context::app::{App, Cause};
 use orders_context::domain::{Decision, Event, Notification, Webhook};
 use orders_context::store::{Task, TaskState};
@@ -40,6 +41,7 @@ async fn a_gateway_is_told_ids_and_a_code_until_it_has_taken_them() {
     let (app, _stop) = at_work_over(channels, &takeaway, &restaurant).await;
     let order = placed(&app, "rosa-1").await;
     let id = &order.order_id;
+    let began_us = SystemClock.now_us();
     accept(&app, id).await;
 
     let first = told(&app, id, 1).await;
@@ -59,6 +61,9 @@ async fn a_gateway_is_told_ids_and_a_code_until_it_has_taken_them() {
     for delivery in &deliveries {
         assert_eq!(delivery.headers["webhook-id"], format!("msg_{id}_{}", third.sequence));
         assert!(delivery.headers["webhook-signature"].starts_with("v1,"));
+        let told_s: i64 = delivery.headers["webhook-timestamp"].parse().unwrap();
+        let by_the_wall = began_us / 1_000_000..=SystemClock.now_us() / 1_000_000;
+        assert!(by_the_wall.contains(&told_s), "{told_s}");
         let said = serde_json::json!({
             "type": "customer.notification",
             "timestamp": delivery.body["timestamp"],

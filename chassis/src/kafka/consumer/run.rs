@@ -1,11 +1,13 @@
 //! The loop around sessions: begins, hands over, waits and begins again.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use metrics::counter;
 use tracing::{debug, info, warn};
 
+use super::lags::Lags;
 use super::session::{Refusal, Session};
 use super::{ConsumerConfig, Failure, Inbox, Span};
 use crate::backoff::Backoff;
@@ -42,7 +44,7 @@ pub fn run_consumer(
     health: Check,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
-    let mut attempts = Attempts::default();
+    let mut attempts = Attempts::of(&config.group);
     loop {
         if shutdown.is_cancelled() {
             return Ok(());
@@ -72,14 +74,17 @@ fn begin(
     attempts: &mut Attempts,
 ) -> Result<Session, Failure> {
     let stored = inbox.positions()?;
-    match Session::begin(config, &stored) {
+    match Session::begin(config, &stored, &attempts.lags) {
         Ok(session) => {
             attempts.misfits = 0;
             // What failed may have been stored all the same.
             attempts.left.retain(|span| !session.is_beyond(span));
             Ok(session)
         }
-        Err(Refusal::NotYet(error)) => Err(Failure::Retry(error)),
+        Err(Refusal::NotYet(error)) => {
+            attempts.lags.unknown();
+            Err(Failure::Retry(error))
+        }
         Err(Refusal::Misfit(reason)) => {
             attempts.misfits += 1;
             if attempts.misfits > MISFITS {
@@ -147,6 +152,7 @@ fn hand_over(
         }
         if session.is_away() {
             health.not_ready("Kafka is away");
+            attempts.lags.unknown();
             continue;
         }
         session.not_back().map_err(Failure::Retry)?;
@@ -165,8 +171,8 @@ fn hand_over(
 }
 
 /// How often it failed without having taken a batch in between.
-#[derive(Debug, Default)]
 struct Attempts {
+    lags: Arc<Lags>,
     failures: u32,
     misfits: u32,
     /// Whether the inbox failed and has not recovered yet.
@@ -178,6 +184,17 @@ struct Attempts {
 }
 
 impl Attempts {
+    fn of(group: &str) -> Self {
+        Self {
+            lags: Arc::new(Lags::of(group)),
+            failures: 0,
+            misfits: 0,
+            inbox_failed: false,
+            is_told: false,
+            left: Vec::new(),
+        }
+    }
+
     /// The inbox could not take a batch that moves these partitions.
     fn leave(&mut self, spans: Vec<Span>) {
         self.inbox_failed = true;

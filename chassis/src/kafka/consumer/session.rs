@@ -10,6 +10,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::BorrowedMessage;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
+use super::lags::Lags;
 use super::start::{Held, Start, begin};
 use super::{Batch, ConsumerConfig, Incoming, Position, Span};
 use crate::kafka::context::Lag;
@@ -54,10 +55,14 @@ pub(super) struct Session {
 
 impl Session {
     /// Assigns all partitions of all topics from `stored` on.
-    pub(super) fn begin(config: &ConsumerConfig, stored: &[Position]) -> Result<Self, Refusal> {
+    pub(super) fn begin(
+        config: &ConsumerConfig,
+        stored: &[Position],
+        lags: &Arc<Lags>,
+    ) -> Result<Self, Refusal> {
         let consumer: BaseConsumer<Lag> = consumer_config(&config.kafka, &config.group)
             .set("statistics.interval.ms", LAG_EVERY_MS)
-            .create_with_context(Lag { group: config.group.clone(), refusals: Refusals::default() })
+            .create_with_context(Lag { lags: Arc::clone(lags), refusals: Refusals::default() })
             .context("cannot make a consumer")?;
         match assign(&consumer, &config.topics, stored) {
             Ok(at) => Ok(Self {
@@ -206,6 +211,7 @@ fn assign(
             let (low, end) = watermarks(consumer, &topic, partition, QUESTION)?;
             let held = Held { low, end };
             let start = begin(&topic, partition, stored, held).map_err(Refusal::Misfit)?;
+            consumer.context().lags.show(&topic, partition, start.offset, end);
             let offset = Offset::Offset(start.offset);
             assignment
                 .add_partition_offset(&topic, partition, offset)

@@ -61,6 +61,26 @@ fn every_difference_is_named_once() {
 }
 
 #[test]
+fn what_is_new_to_the_journal_may_be_on_the_topics_or_not_yet() {
+    let [first, second, third] = [1, 2, 3].map(|sequence| event("a", sequence, "rice"));
+    let mut journal = facts(std::slice::from_ref(&first), &["1"]);
+    journal.add_new_event(second.clone());
+    journal.add_new_letter(letter("2"));
+    let all = [first, second, third];
+    for (events, letters, differ) in [
+        (1, &["1"][..], 0),
+        (2, &["1", "2"], 0),
+        (0, &["1"], 1),
+        (3, &["1"], 1),
+        (1, &["2"], 1),
+        (1, &["1", "2", "2"], 1),
+    ] {
+        let topics = facts(&all[..events], letters);
+        assert_eq!(differences(&journal, &topics).len(), differ, "{events} {letters:?}");
+    }
+}
+
+#[test]
 fn two_vouchers_for_one_order_are_found_even_if_the_journal_has_both() {
     let twice = facts(&[event("a", 1, "rice"), event("b", 1, "rice")], &[]);
     let found = differences(&twice, &twice);
