@@ -93,7 +93,7 @@ pub async fn start(
     let address = listener.local_addr()?;
     let metrics = chassis::metrics::install();
     let health = Health::new();
-    let journal_grew = Signal::new();
+    let (journal_grew, bound) = (Signal::new(), Signal::new());
     let mut supervisor = Supervisor::new();
 
     // What is spawned first stops last: the relay publishes what the consumer took before.
@@ -111,6 +111,7 @@ pub async fn start(
             &[topics::VOUCHER_EVENTS.name, topics::PROMOTIONS_ORDER_DLQ.name],
         ),
         journal_grew: journal_grew.clone(),
+        bound: bound.clone(),
         clock: Arc::clone(&clock),
         runtime: Handle::current(),
     };
@@ -135,6 +136,7 @@ pub async fn start(
             Handle::current(),
         )),
         taker: Taker::new(store.writer()?, rules),
+        bound,
         journal_grew,
     };
     spawn_consumer(&mut supervisor, config.kafka, inbox, consumed);
@@ -165,6 +167,8 @@ struct RelayLoop {
     source: SchemaIdSource,
     config: RelayConfig,
     journal_grew: Signal,
+    /// Given once the database is bound to the cluster: what belongs to another one is not to be touched.
+    bound: Signal,
     clock: Arc<dyn Clock>,
     runtime: Handle,
 }
@@ -175,8 +179,20 @@ impl RelayLoop {
         let Some(schema_id) = found else {
             return Ok(());
         };
+        if !self.runtime.block_on(is_given(&self.bound, &stop)) {
+            return Ok(());
+        }
         let journal = VoucherJournal::new(self.store.reader()?, schema_id, inbound::GROUP)?;
         run_relay(self.config, journal, self.journal_grew, self.clock, stop)
+    }
+}
+
+/// Waits until `signal` is given; whether it was before the stop.
+async fn is_given(signal: &Signal, stop: &Shutdown) -> bool {
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => false,
+        () = signal.wait_async() => true,
     }
 }
 

@@ -27,6 +27,8 @@ pub struct OrderInbox {
     pub reader: OrderReader,
     /// Who acts upon them.
     pub taker: Taker,
+    /// Given when the database is bound to the cluster.
+    pub bound: Signal,
     /// Wakes the relay when there is something to publish.
     pub journal_grew: Signal,
 }
@@ -39,6 +41,7 @@ impl Inbox for OrderInbox {
             BindError::Foreign { .. } => Failure::Fatal(error.into()),
             BindError::Store(_) => Failure::Retry(error.into()),
         })?;
+        self.bound.notify();
         self.taker.positions().map_err(|error| Failure::Retry(error.into()))
     }
 

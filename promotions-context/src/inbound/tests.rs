@@ -35,6 +35,7 @@ pub(crate) fn inbox(store: &Store, registry: FetchSchema) -> OrderInbox {
         find_cluster: Box::new(|| Ok("kitchen".to_owned())),
         reader: OrderReader::new(registry),
         taker: new_taker(store, &ManualClock::at(1_000)),
+        bound: Signal::new(),
         journal_grew: Signal::new(),
     }
 }
@@ -120,6 +121,20 @@ fn a_completed_order_earns_a_voucher_and_the_position_moves() {
     let [(_, JournalRow::VoucherEvent(stored))] = &rows[..] else { panic!("{rows:?}") };
     assert_eq!(stored.correlation_id, "c-1");
     assert_eq!(stored.causation_id, "dumplings-4");
+}
+
+#[test]
+fn the_relay_may_begin_only_with_the_cluster_of_the_positions() {
+    let (_directory, store) = new_store();
+    let is_bound = |inbox: &OrderInbox| inbox.bound.wait(std::time::Duration::ZERO);
+    let mut inbox = inbox(&store, registry());
+    inbox.take(batch(0, &[("rice", event("rice", 3, accepted()))])).unwrap();
+    assert!(!is_bound(&inbox));
+    inbox.positions().unwrap();
+    assert!(is_bound(&inbox));
+    inbox.find_cluster = Box::new(|| Ok("cellar".to_owned()));
+    assert!(matches!(inbox.positions(), Err(Failure::Fatal(_))));
+    assert!(!is_bound(&inbox), "another Kafka");
 }
 
 #[test]
