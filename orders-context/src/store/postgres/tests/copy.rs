@@ -329,9 +329,14 @@ async fn what_is_copied_is_there_whoever_is_in_the_way_then() {
     locks(false, "ShareUpdateExclusiveLock").await;
     let counts = COPIED.iter().map(|table| Count { table, rows: 0 }).collect();
     out.put(Part::End { positions: 7, settled: 7, counts }).await.unwrap();
-    let written = tokio::time::timeout(Duration::from_secs(8), writing).await;
-    written.expect("it waits for nobody").unwrap().expect("it is there");
-    drop(holding.await.unwrap());
+    let _holding = holding.await.unwrap();
+    let waiting = "SELECT 1 FROM pg_locks WHERE relation = 'orders'::regclass AND NOT granted";
+    let began = Instant::now();
+    while !writing.is_finished() {
+        assert!(looking.query(waiting, &[]).await.unwrap().is_empty(), "it waits for nobody");
+        assert!(began.elapsed() < LIMIT, "it is not there");
+    }
+    writing.await.unwrap().expect("it is there");
 }
 
 async fn refused(from: &Database, to: &Database) -> String {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{self, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio_postgres::NoTls;
 
 /// Longer than anything here takes on a slow machine.
@@ -119,7 +119,16 @@ impl Place {
 
     pub fn migrate(&self) {
         let address = self.address();
-        wait(async move { Postgres::migrate(&address).await.map(drop) }).expect("it is migrated");
+        wait(async move {
+            let began = Instant::now();
+            loop {
+                match Postgres::migrate(&address).await {
+                    Err(error) if is_closed(&error) && began.elapsed() < LIMIT => {}
+                    migrated => return migrated.map(drop),
+                }
+            }
+        })
+        .expect("it is migrated");
     }
 
     pub fn address(&self) -> Address {
@@ -135,6 +144,13 @@ impl Place {
     pub async fn client(&self) -> tokio_postgres::Client {
         connect(&self.url).await
     }
+}
+
+/// Whether the server has ended the session: it does when this process was stopped within a transaction.
+fn is_closed(error: &anyhow::Error) -> bool {
+    let mut causes =
+        error.chain().filter_map(|cause| cause.downcast_ref::<tokio_postgres::Error>());
+    causes.any(tokio_postgres::Error::is_closed)
 }
 
 async fn connect(url: &str) -> tokio_postgres::Client {
