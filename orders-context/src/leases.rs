@@ -102,7 +102,8 @@ impl Held {
         now < *self.until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn prolong(&self, until: BootInstant) {
+    /// From now on it is held until that moment.
+    pub fn prolong(&self, until: BootInstant) {
         *self.until.lock().unwrap_or_else(PoisonError::into_inner) = until;
     }
 }

@@ -30,6 +30,9 @@ const TURN_WITHIN: Duration = Duration::from_secs(1);
 
 /// Sends letters over kept connections.
 pub struct Mailer {
+    /// Of a whole letter. The library limits connecting only: a server that falls silent would be
+    /// waited for without an end.
+    pub limit: Duration,
     connections: Connections,
     to_customers: Semaphore,
     to_restaurants: Semaphore,
@@ -88,9 +91,9 @@ impl Mailer {
     /// # Errors
     /// When either cannot be read.
     pub fn new(url: &str, from: &str, limit: Duration) -> anyhow::Result<Self> {
-        let connections = Connections::new(Server::from_url(url)?, limit);
         Ok(Self {
-            connections,
+            limit,
+            connections: Connections::new(Server::from_url(url)?),
             to_customers: Semaphore::new(TO_CUSTOMERS),
             to_restaurants: Semaphore::new(TO_RESTAURANTS),
             from: from.parse()?,
@@ -151,8 +154,9 @@ impl Turn<'_> {
     /// `smtp_connect`. For good: `smtp_refused` (the recipient or the letter), `smtp_unsupported`,
     /// `bad_letter`.
     pub async fn send(self, letter: Addressed) -> Result<(), Failed> {
+        let Mailer { connections, limit, .. } = self.mailer;
         let message = self.mailer.write(letter)?;
-        self.mailer.connections.hand_over(message.envelope(), &message.formatted()).await
+        connections.hand_over(message.envelope(), &message.formatted(), *limit).await
     }
 }
 

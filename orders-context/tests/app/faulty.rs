@@ -40,6 +40,7 @@ pub struct Faulty {
     faults: Mutex<VecDeque<Fault>>,
     writes: Mutex<VecDeque<Option<Fault>>>,
     commits: AtomicUsize,
+    contacts: AtomicUsize,
     hung: AtomicUsize,
     /// The position of a row that cannot be read for endpoints; below 0, none can.
     unreadable: AtomicI64,
@@ -55,6 +56,7 @@ impl Faulty {
             faults: Mutex::default(),
             writes: Mutex::default(),
             commits: AtomicUsize::new(0),
+            contacts: AtomicUsize::new(0),
             hung: AtomicUsize::new(0),
             unreadable: AtomicI64::new(0),
             is_held: AtomicBool::new(false),
@@ -122,6 +124,11 @@ impl Faulty {
     /// How many transactions were asked for.
     pub fn commits(&self) -> usize {
         self.commits.load(Ordering::SeqCst)
+    }
+
+    /// How many questions for a contact were answered: whoever asked has gone on.
+    pub fn contacts(&self) -> usize {
+        self.contacts.load(Ordering::SeqCst)
     }
 }
 
@@ -368,7 +375,12 @@ impl Store for Faulty {
     }
 
     fn contact(&self, order_id: String) -> Answer<'_, Option<Contact>> {
-        self.inner.contact(order_id)
+        let answer = self.inner.contact(order_id);
+        Box::pin(async move {
+            let answer = answer.await;
+            self.contacts.fetch_add(1, Ordering::SeqCst);
+            answer
+        })
     }
 
     fn due_orders(&self, now: Timestamp, after: Option<Due>, limit: usize) -> Answer<'_, Vec<Due>> {

@@ -1,17 +1,26 @@
 //! A mail server: as little of SMTP as it takes to hand a letter in.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 
-/// Something else than the usual answer, once: to which command, after how long, what.
+/// Something else than the usual answer, once.
 #[derive(Clone, Copy, Debug)]
-pub struct Instead(pub &'static str, pub Duration, pub &'static str);
+pub struct Instead {
+    of: &'static str,
+    answer: &'static str,
+    is_held: bool,
+}
 
 /// At once, to this command.
 pub const fn instead(of: &'static str, answer: &'static str) -> Instead {
-    Instead(of, Duration::ZERO, answer)
+    Instead { of, answer, is_held: false }
+}
+
+/// To this command, but not before [`Postbox::release`].
+pub const fn held(of: &'static str, answer: &'static str) -> Instead {
+    Instead { of, answer, is_held: true }
 }
 
 /// The command that a client sends first: none, the server greets.
@@ -22,6 +31,7 @@ pub struct Postbox {
     /// Where letters are handed in, with a login.
     pub url: String,
     came: Arc<Mutex<Came>>,
+    gate: Arc<Semaphore>,
 }
 
 #[derive(Default)]
@@ -37,12 +47,12 @@ impl Postbox {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("smtp://rosa:secret@{}", listener.local_addr().unwrap());
         let came = Came { instead: instead.to_vec(), ..Came::default() };
-        let postbox = Self { url, came: Arc::new(Mutex::new(came)) };
-        let came = Arc::clone(&postbox.came);
+        let (came, gate) = (Arc::new(Mutex::new(came)), Arc::new(Semaphore::new(0)));
+        let postbox = Self { url, came: Arc::clone(&came), gate: Arc::clone(&gate) };
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 came.lock().unwrap().calls += 1;
-                tokio::spawn(serve(BufReader::new(stream), Arc::clone(&came)));
+                tokio::spawn(serve(BufReader::new(stream), Arc::clone(&came), Arc::clone(&gate)));
             }
         });
         postbox
@@ -57,10 +67,30 @@ impl Postbox {
     pub fn commands(&self) -> Vec<String> {
         self.came.lock().unwrap().commands.clone()
     }
+
+    /// How many commands have not come yet that something else is said to.
+    pub fn left(&self) -> usize {
+        self.came.lock().unwrap().instead.len()
+    }
+
+    /// Whether all connections have ended, and all that was said there has been heard.
+    pub fn is_alone(&self) -> bool {
+        // It has one, and the listener.
+        Arc::strong_count(&self.gate) == 2
+    }
+
+    /// Lets what is held, and all that will be, be said.
+    pub fn release(&self) {
+        self.gate.close();
+    }
 }
 
-async fn serve(mut stream: BufReader<TcpStream>, came: Arc<Mutex<Came>>) -> Option<()> {
-    answer(&mut stream, &came, GREETING, "220 mail.example").await?;
+async fn serve(
+    mut stream: BufReader<TcpStream>,
+    came: Arc<Mutex<Came>>,
+    gate: Arc<Semaphore>,
+) -> Option<()> {
+    answer(&mut stream, &came, &gate, GREETING, "220 mail.example").await?;
     loop {
         let line = line(&mut stream).await?;
         let command = line.split_whitespace().next()?.to_owned();
@@ -71,10 +101,10 @@ async fn serve(mut stream: BufReader<TcpStream>, came: Arc<Mutex<Came>>) -> Opti
             "DATA" => "354 Go on",
             _ => "250 So",
         };
-        answer(&mut stream, &came, &command, usual).await?;
+        answer(&mut stream, &came, &gate, &command, usual).await?;
         if command == "DATA" {
             while self::line(&mut stream).await?.trim_end() != "." {}
-            answer(&mut stream, &came, ".", "250 Taken").await?;
+            answer(&mut stream, &came, &gate, ".", "250 Taken").await?;
         }
     }
 }
@@ -89,15 +119,19 @@ async fn line(stream: &mut BufReader<TcpStream>) -> Option<String> {
 async fn answer(
     stream: &mut BufReader<TcpStream>,
     came: &Mutex<Came>,
+    gate: &Semaphore,
     command: &str,
     usual: &'static str,
 ) -> Option<()> {
     let said = {
         let instead = &mut came.lock().unwrap().instead;
-        let at = instead.iter().position(|Instead(of, ..)| *of == command);
+        let at = instead.iter().position(|other| other.of == command);
         at.map(|at| instead.remove(at))
     };
-    let Instead(_, after, said) = said.unwrap_or(Instead("", Duration::ZERO, usual));
-    tokio::time::sleep(after).await;
-    stream.write_all(format!("{said}\r\n").as_bytes()).await.ok()
+    let said = said.unwrap_or(instead("", usual));
+    if said.is_held {
+        // It is never given, only closed.
+        let _ = gate.acquire().await;
+    }
+    stream.write_all(format!("{}\r\n", said.answer).as_bytes()).await.ok()
 }

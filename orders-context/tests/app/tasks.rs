@@ -362,13 +362,16 @@ async fn a_restaurant_that_does_not_answer_keeps_no_other_from_hearing() {
     let (mute, sink) =
         (Sink::open(&[Answer::Held]).await, Sink::open(&[Answer::Status(200)]).await);
     let takeaway = Takeaway::open();
-    let (app, _stop) = at_work(&takeaway, &mute).await;
+    let idle = takeaway.app().await;
+    idle.register_restaurant(bella_napoli(Some(mute.url.clone()))).await.unwrap();
     let nino =
         Restaurant { restaurant_id: "nino".to_owned(), ..bella_napoli(Some(sink.url.clone())) };
-    app.register_restaurant(nino).await.unwrap();
+    idle.register_restaurant(nino).await.unwrap();
     for number in 0..ORDERS {
-        placed(&app, &format!("rosa-{number}")).await;
+        placed(&idle, &format!("rosa-{number}")).await;
     }
+    // Not before all are there: an answer is waited for ten seconds, and none of the calls is to end.
+    let (app, _stop) = at_work(&takeaway, &mute).await;
     until("a call", async || (!mute.deliveries().is_empty()).then_some(())).await;
     let wanted = PlaceOrder { restaurant_id: "nino".to_owned(), ..margherite("rosa-nino") };
     let order = app.place_order(wanted, Cause::default()).await.unwrap().order;

@@ -20,9 +20,6 @@ const GOODBYE_LIMIT: Duration = Duration::from_millis(250);
 /// any other it is not known what the server answers next.
 pub struct Connections {
     server: Server,
-    /// Of a whole letter. The library limits connecting only: a server that falls silent would be
-    /// waited for without an end.
-    limit: Duration,
     kept: Arc<Kept>,
 }
 
@@ -32,25 +29,30 @@ struct Kept(Mutex<Vec<(AsyncSmtpConnection, Instant)>>);
 
 impl Connections {
     /// None yet. To be called within a runtime.
-    pub fn new(server: Server, limit: Duration) -> Self {
+    pub fn new(server: Server) -> Self {
         let kept = Arc::new(Kept::default());
         tokio::spawn(close_idle(Arc::downgrade(&kept), IDLE_TIME));
-        Self { server, limit, kept }
+        Self { server, kept }
     }
 
-    /// Hands the letter over. Once this returns, the server has taken it. Whoever stops waiting closes the
-    /// connection.
+    /// Hands the letter over within `limit`. Once this returns, the server has taken it. Whoever stops
+    /// waiting closes the connection.
     ///
     /// # Errors
     /// A code: `smtp_refused`, `smtp_unsupported`, `smtp_later`, `smtp_timeout`, `smtp_connect`.
-    pub async fn hand_over(&self, envelope: &Envelope, letter: &[u8]) -> Result<(), Failed> {
+    pub async fn hand_over(
+        &self,
+        envelope: &Envelope,
+        letter: &[u8],
+        limit: Duration,
+    ) -> Result<(), Failed> {
         let sending = async {
-            let mut connection = self.connection().await.map_err(of_server)?;
+            let mut connection = self.connection(limit).await.map_err(of_server)?;
             let sent = hand_over(&mut connection, envelope, letter).await;
             Ok((connection, sent))
         };
         let too_late = |_| Failed::ForNow("smtp_timeout".to_owned());
-        let (connection, sent) = timeout(self.limit, sending).await.map_err(too_late)??;
+        let (connection, sent) = timeout(limit, sending).await.map_err(too_late)??;
         match sent {
             Ok(()) => self.kept.put(connection),
             Err(_) => close(connection).await,
@@ -59,13 +61,13 @@ impl Connections {
     }
 
     /// One that was kept and still answers, or else a new one.
-    async fn connection(&self) -> Result<AsyncSmtpConnection, Error> {
+    async fn connection(&self, limit: Duration) -> Result<AsyncSmtpConnection, Error> {
         while let Some(mut kept) = self.kept.take() {
             if kept.test_connected().await {
                 return Ok(kept);
             }
         }
-        self.server.connect(self.limit).await
+        self.server.connect(limit).await
     }
 }
 
