@@ -36,7 +36,7 @@ order: ## take another order all the way and print its timeline
 
 .PHONY: instances
 instances: ## move the orders to PostgreSQL and start three instances on it, data included
-	@deploy/step 'Install what is missing' deploy/setup --tests
+	@deploy/step 'Install what is missing' deploy/setup --postgres
 	@deploy/step 'Build orders' cargo build $(locked) --workspace --bin orders --bin story
 	@deploy/step 'Move the orders and start three instances' deploy/instances up
 	@$(MAKE) --no-print-directory order
