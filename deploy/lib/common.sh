@@ -3,7 +3,8 @@
 
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 tools=$repo/var/tools
-jars=${TAKEAWAY_JARS:-$repo/var/jars}
+# From the root on: every process works in a folder of its stack.
+jars=$(realpath -ms "${TAKEAWAY_JARS:-$repo/var/jars}")
 
 # say TEXT... prints one line of progress.
 say() { printf '%s\n' "$*"; }

@@ -66,7 +66,11 @@ apply() {
 }
 
 prepare_context() {
-  local program=${1%%-*}
+  local program=${1%%-*} certificate
+  certificate=${program^^}_TLS_CERT
+  # Every address of a stack begins with http://, those that are asked whether it is ready too.
+  [[ -z ${!certificate:-} ]] ||
+    die "$certificate is set, but a stack is spoken to without TLS. Unset it and its key."
   [[ -x $bin/$program ]] ||
     die "$bin/$program is missing. Build it: cargo build --workspace --bin $program"
   case $1 in

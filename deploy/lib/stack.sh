@@ -5,7 +5,7 @@
 # compared with the folder a running process was started for.
 var=$(mkdir -p "${TAKEAWAY_VAR:-$repo/var}" && cd "${TAKEAWAY_VAR:-$repo/var}" && pwd -P)
 [[ $var != *[[:space:]]* ]] || die "TAKEAWAY_VAR must not contain spaces: $var"
-bin=${TAKEAWAY_BIN:-${CARGO_TARGET_DIR:-$repo/target}/debug}
+bin=$(realpath -ms "${TAKEAWAY_BIN:-${CARGO_TARGET_DIR:-$repo/target}/debug}")
 
 # With an offset every port moves by as much. The highest offset keeps all of them below 32768,
 # where Linux begins to hand out ports to outgoing connections.
@@ -27,11 +27,12 @@ contexts=(orders promotions analytics)
 # recorded KEY prints what the last `up` of this stack wrote about it.
 recorded() { sed -n "s/^$1=//p" "$var/stack.env" 2>/dev/null || true; }
 
-# read_settings takes the offset and the number of brokers from the environment, else from the
-# last `up`, so that `down` and `status` need only TAKEAWAY_VAR.
+# read_settings [LAST] takes the offset and the number of brokers from the environment, else from the
+# last `up`, so that `down` and `status` need only TAKEAWAY_VAR. LAST is the offset of a server beside
+# the stack, as its own last `up` left it.
 read_settings() {
   local last formatted
-  last=$(recorded TAKEAWAY_PORT_OFFSET)
+  last=${1:-$(recorded TAKEAWAY_PORT_OFFSET)}
   offset=${TAKEAWAY_PORT_OFFSET:-${last:-0}}
   [[ $offset =~ ^[0-9]{1,5}$ ]] && ((10#$offset <= offset_maximum)) ||
     die "TAKEAWAY_PORT_OFFSET must be a number from 0 to $offset_maximum, not: $offset"
@@ -46,6 +47,15 @@ read_settings() {
 
 # port NAME prints the port of that name in this stack.
 port() { printf '%s' "$((base_ports[$1] + offset))"; }
+
+# offset_of NAME PORT prints the offset that makes it PORT; nothing when there is no PORT.
+offset_of() { [[ -z $2 ]] || printf '%s' "$(($2 - base_ports[$1]))"; }
+
+# require_offset LAST dies when what runs was started with another offset than is asked for.
+require_offset() {
+  [[ $1 == "$offset" ]] || die "This stack ($var) runs with TAKEAWAY_PORT_OFFSET=$1," \
+    "not $offset. Stop it first (deploy/${0##*/} down), or take another TAKEAWAY_VAR."
+}
 
 # broker_names prints the names of this stack's brokers.
 broker_names() {

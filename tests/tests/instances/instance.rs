@@ -60,6 +60,10 @@ impl Fleet {
     /// Starts all of it. Blocks for about twenty seconds.
     pub fn start() -> Result<Self> {
         let stack = Stack::start_parts("instances", PORT_OFFSET, &["kafka", "registry", "mail"])?;
+        for number in 0..INSTANCES {
+            // Of the run before: `deploy/local clean` leaves what is not of the stack's own parts.
+            let _ = fs::remove_file(stack.log(&format!("instance-{number}")));
+        }
         let postgres = Postgres::beside(&stack)?;
         let mut addresses = stack.addresses().clone();
         addresses.orders_database = Some(postgres.url().to_owned());
