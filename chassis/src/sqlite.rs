@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-pub use migrate::{MigrateError, migrate};
+pub use migrate::{MigrateError, Tables, migrate};
 
 /// How long a statement waits for another connection's lock before it fails.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -63,14 +63,28 @@ pub fn open(path: &Path) -> rusqlite::Result<Connection> {
     Ok(conn)
 }
 
-/// Opens the existing database at `path` for writing, whose tables have exactly the version that
-/// `migrations` lead to. It is not migrated, and no file is made.
+/// The same, once the database is known to hold `tables` or nothing, and [`migrate`] has brought it to their
+/// present version.
 ///
 /// # Errors
-/// There is no such file, it is no database, or its tables are older or newer.
-pub fn open_existing(path: &Path, migrations: &[&str]) -> Result<Connection, MigrateError> {
+/// The file cannot be opened or is no database, or [`migrate`] refuses it: it is as it was then.
+pub fn open_migrated(path: &Path, tables: &Tables) -> Result<Connection, MigrateError> {
+    let mut conn = connect(path, EXISTING | OpenFlags::SQLITE_OPEN_CREATE)?;
+    conn.execute_batch(WRITER)?;
+    migrate(&mut conn, tables)?;
+    // Behind it, for the file remembers this, and it may be somebody else's.
+    use_wal(&conn)?;
+    Ok(conn)
+}
+
+/// Opens the existing database at `path` for writing, which has exactly the version that the migrations of
+/// `tables` lead to. It is not migrated, and no file is made.
+///
+/// # Errors
+/// There is no such file, it is no database or another program's, or its tables are older or newer.
+pub fn open_existing(path: &Path, tables: &Tables) -> Result<Connection, MigrateError> {
     let conn = connect(path, EXISTING)?;
-    migrate::require_version(&conn, migrations)?;
+    tables.require_version(&conn)?;
     make_writer(&conn)?;
     Ok(conn)
 }

@@ -51,3 +51,36 @@ fn who_only_looks_needs_a_database_of_this_version() {
         assert_eq!(version(), before, "{arguments:?}");
     }
 }
+
+/// A file as another program leaves it, whose number of versions may be one of ours.
+fn of_another_program(path: &Path, version: u32) {
+    let conn = rusqlite::Connection::open(path).unwrap();
+    conn.execute_batch(&format!(
+        "CREATE TABLE voucher (code TEXT); INSERT INTO voucher VALUES ('THANKS');
+         CREATE TABLE journal (position INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT);
+         PRAGMA user_version = {version};"
+    ))
+    .unwrap();
+}
+
+#[test]
+fn the_file_of_another_program_is_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ours, theirs) = (folder.path().join("orders.db"), folder.path().join("theirs.db"));
+    drop(Sqlite::open(&ours).unwrap());
+    for version in [0, 1, 2, 99] {
+        of_another_program(&theirs, version);
+        let before = std::fs::read(&theirs).unwrap();
+        for (database, arguments) in [
+            (&theirs, &["migrate"][..]),
+            (&theirs, &["check"]),
+            (&ours, &["copy", "--to", "sqlite:theirs.db"]),
+            (&theirs, &["copy", "--to", "sqlite:new.db"]),
+        ] {
+            let said = refused(folder.path(), database, arguments);
+            assert!(said.contains("another program"), "{arguments:?} of {version}: {said}");
+            assert!(std::fs::read(&theirs).unwrap() == before, "{arguments:?} of {version}");
+        }
+        std::fs::remove_file(&theirs).unwrap();
+    }
+}

@@ -10,6 +10,7 @@ pub mod vouchers;
 
 use std::path::{Path, PathBuf};
 
+use chassis::sqlite::Tables;
 use rusqlite::TransactionBehavior;
 
 /// What went wrong in the database. Nothing of the transaction it happened in was kept.
@@ -17,6 +18,14 @@ pub type Error = rusqlite::Error;
 
 /// A transaction: all of it is kept once `commit` returns, or nothing if it is dropped.
 pub type Tx<'a> = rusqlite::Transaction<'a>;
+
+/// The tables of promotions, in any version, and in no other program's file.
+const TABLES: Tables = Tables {
+    name: "promotions",
+    id: i32::from_be_bytes(*b"PROM"),
+    known_by: &["voucher", "journal", "inbox_position"],
+    migrations: MIGRATIONS,
+};
 
 /// One that shipped never changes: another follows it.
 const MIGRATIONS: &[&str] =
@@ -32,10 +41,10 @@ impl Store {
     /// Opens the database at `path`, makes it if there is none, and brings its tables up to date.
     ///
     /// # Errors
-    /// The file cannot be opened, or a newer version of this program has written it.
+    /// The file cannot be opened, or a newer version of this program or another one has written it. It is
+    /// as it was then.
     pub fn open(path: &Path) -> anyhow::Result<Self> {
-        let mut connection = chassis::sqlite::open(path)?;
-        chassis::sqlite::migrate(&mut connection, MIGRATIONS)?;
+        chassis::sqlite::open_migrated(path, &TABLES)?;
         Ok(Self { path: path.to_owned() })
     }
 

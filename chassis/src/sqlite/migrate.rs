@@ -1,52 +1,125 @@
-//! Brings a database to the present version of its tables.
+//! Whose tables a file holds, and how they come to their present version.
 
 use rusqlite::{Connection, TransactionBehavior};
 
-/// Runs the migrations that the database does not have yet, each in a transaction of its own
-/// together with the version it leads to (`PRAGMA user_version`, counted from 1).
+/// The tables of one program.
+#[derive(Clone, Copy, Debug)]
+pub struct Tables {
+    /// Whose they are, for people.
+    pub name: &'static str,
+    /// What says so in the file (`PRAGMA application_id`): the number of no other program, and not 0. It
+    /// never changes.
+    pub id: i32,
+    /// Tables of the first version which no other program has all of: a file from before there was a
+    /// number in it is known by them.
+    pub known_by: &'static [&'static str],
+    /// In order; each leads to the next version (`PRAGMA user_version`, counted from 1). One that shipped is
+    /// never edited; add another.
+    pub migrations: &'static [&'static str],
+}
+
+/// Runs the migrations that the database does not have yet, all in one transaction together with the
+/// version that they lead to, and writes into it whose it is.
 ///
 /// Once this returns, all migrations are there. Processes that start at the same time may all
-/// call it: each migration runs once. A migration that shipped is never edited; add another.
+/// call it: each migration runs once.
 ///
 /// # Errors
-/// The database is newer than `migrations`, or one of them failed and left no trace.
-pub fn migrate(conn: &mut Connection, migrations: &[&str]) -> Result<(), MigrateError> {
-    let known = migrations.len();
-    loop {
-        let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let found = version(&tx)?;
-        let done = usize::try_from(found).unwrap_or(usize::MAX);
-        if done > known {
-            return Err(MigrateError::Newer { found, known });
-        }
-        let Some(migration) = migrations.get(done) else {
-            return Ok(());
-        };
-        let version = found + 1;
+/// The database is another program's or newer than `tables`, or a migration failed. It is as it was then.
+pub fn migrate(conn: &mut Connection, tables: &Tables) -> Result<(), MigrateError> {
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let file = File::of(&tx, tables)?;
+    let known = tables.migrations.len();
+    if file.version() > known {
+        return Err(MigrateError::Newer { found: file.version, known });
+    }
+    for (version, migration) in (1..).zip(tables.migrations).skip(file.version()) {
         tx.execute_batch(migration).map_err(|cause| MigrateError::Failed { version, cause })?;
         tx.pragma_update(None, "user_version", version)?;
-        tx.commit()?;
-        tracing::info!(version, "migrated the database");
+    }
+    if file.id != tables.id {
+        tx.pragma_update(None, "application_id", tables.id)?;
+    }
+    tx.commit()?;
+    if file.version() < known {
+        tracing::info!(from = file.version, to = known, "migrated the database");
+    }
+    Ok(())
+}
+
+impl Tables {
+    /// Checks that the database holds these tables, of whichever version, or nothing at all.
+    ///
+    /// # Errors
+    /// It is another program's.
+    pub fn require_own(&self, conn: &Connection) -> Result<(), MigrateError> {
+        File::of(conn, self).map(drop)
+    }
+
+    /// Checks that the database has exactly the version that the migrations lead to.
+    pub(super) fn require_version(&self, conn: &Connection) -> Result<(), MigrateError> {
+        let (file, known) = (File::of(conn, self)?, self.migrations.len());
+        let found = file.version;
+        match file.version() {
+            done if done < known => Err(MigrateError::Older { found, known }),
+            done if done > known => Err(MigrateError::Newer { found, known }),
+            _ => Ok(()),
+        }
     }
 }
 
-/// Checks that the database has exactly the version that `migrations` lead to.
-pub(super) fn require_version(conn: &Connection, migrations: &[&str]) -> Result<(), MigrateError> {
-    let (found, known) = (version(conn)?, migrations.len());
-    match usize::try_from(found).unwrap_or(usize::MAX) {
-        done if done < known => Err(MigrateError::Older { found, known }),
-        done if done > known => Err(MigrateError::Newer { found, known }),
-        _ => Ok(()),
+/// What a file says of itself.
+struct File {
+    id: i32,
+    version: i64,
+}
+
+impl File {
+    /// One that may hold these tables: it says so, has what they are known by, or holds nothing.
+    fn of(conn: &Connection, tables: &Tables) -> Result<Self, MigrateError> {
+        // One statement, so that it is of one moment.
+        let sql = "SELECT application_id, user_version, EXISTS (SELECT 1 FROM sqlite_schema)
+                   FROM pragma_application_id, pragma_user_version";
+        let (file, is_used) = conn.query_row(sql, [], |row| {
+            Ok((Self { id: row.get(0)?, version: row.get(1)? }, row.get::<_, bool>(2)?))
+        })?;
+        let is_own = match file {
+            Self { id: 0, version: 0 } => !is_used,
+            Self { id: 0, .. } => has_all(conn, tables.known_by)?,
+            Self { id, .. } => id == tables.id,
+        };
+        match is_own {
+            true => Ok(file),
+            false => Err(MigrateError::Foreign { name: tables.name }),
+        }
+    }
+
+    /// How many migrations it has had.
+    fn version(&self) -> usize {
+        usize::try_from(self.version).unwrap_or(usize::MAX)
     }
 }
 
-fn version(conn: &Connection) -> rusqlite::Result<i64> {
-    conn.pragma_query_value(None, "user_version", |row| row.get(0))
+fn has_all(conn: &Connection, names: &[&str]) -> rusqlite::Result<bool> {
+    let sql = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1";
+    let mut named = conn.prepare(sql)?;
+    for name in names {
+        if !named.exists([name])? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Why a database is not, or could not be brought to, the present version. It is as it was before.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
+    /// Somebody else keeps something in it.
+    #[error("the file is one of another program, not of {name}: correct the address")]
+    Foreign {
+        /// Whose it would have to be.
+        name: &'static str,
+    },
     /// Migrations are missing, and were not asked for.
     #[error("the database has version {found} of its tables, this program needs {known}")]
     Older {

@@ -69,17 +69,16 @@ impl Sqlite {
     /// Opens the file, creates it if there is none, and brings its tables up to date.
     ///
     /// # Errors
-    /// When the file cannot be opened, belongs to a newer version, or a migration fails.
+    /// When the file cannot be opened, belongs to a newer version or another program, or a migration
+    /// fails. It is as it was then.
     pub fn open(path: &Path) -> anyhow::Result<Self> {
-        let mut writer = chassis::sqlite::open(path)?;
-        chassis::sqlite::migrate(&mut writer, schema::MIGRATIONS)?;
-        Self::over(path, writer)
+        Self::over(path, chassis::sqlite::open_migrated(path, &schema::TABLES)?)
     }
 
     /// Opens a file that is there and has the tables of this version, and changes nothing in it.
     ///
     /// # Errors
-    /// There is no such file, or its tables are older or newer, with what to do.
+    /// There is no such file, it is another program's, or its tables are older or newer, with what to do.
     pub fn open_existing(path: &Path) -> anyhow::Result<Self> {
         Self::over(path, existing(path)?)
     }
@@ -354,7 +353,7 @@ impl Store for Sqlite {
 /// A connection to a file that is there and has the tables of this version.
 fn existing(path: &Path) -> anyhow::Result<Connection> {
     ensure!(path.exists(), "there is no such file: correct the address");
-    match chassis::sqlite::open_existing(path, schema::MIGRATIONS) {
+    match chassis::sqlite::open_existing(path, &schema::TABLES) {
         Err(older @ MigrateError::Older { .. }) => Err(older).context(
             "use the `orders` that runs on it, or stop that and run `orders migrate` first",
         ),

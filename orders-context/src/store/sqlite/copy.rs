@@ -42,16 +42,16 @@ pub fn read(path: &Path, out: &Out) -> anyhow::Result<()> {
 /// Writes all that comes, which is durable once this returns. Blocks.
 ///
 /// # Errors
-/// The file has orders already, somebody uses it, or something went wrong on either side: it is as it
-/// was before then.
+/// The file has orders already or is another program's, and is as it was before; or somebody uses it, or
+/// something went wrong on either side: there is nothing in it then.
 pub fn write(path: &Path, mut parts: In) -> anyhow::Result<Vec<Count>> {
-    let mut conn = chassis::sqlite::open(path)?;
-    wait_until_left(&conn)?;
-    chassis::sqlite::migrate(&mut conn, schema::MIGRATIONS)?;
-    alone(conn, |tx| {
-        for Count { table, rows } in count(tx)? {
-            ensure!(rows == 0, "it is not empty ({rows} rows in {table}): name a new file");
-        }
+    if path.exists() {
+        let conn = chassis::sqlite::open_reader(path)?;
+        schema::TABLES.require_own(&conn)?;
+        require_empty(&conn)?;
+    }
+    alone(chassis::sqlite::open_migrated(path, &schema::TABLES)?, |tx| {
+        require_empty(tx)?;
         while let Some(part) = parts.blocking_recv() {
             match part {
                 Part::Page(page) => write_page(tx, &page)?,
@@ -67,6 +67,17 @@ pub fn write(path: &Path, mut parts: In) -> anyhow::Result<Vec<Count>> {
         }
         bail!("not everything came: nothing was copied")
     })
+}
+
+/// Nothing is in the tables that there are, whichever version they have.
+fn require_empty(conn: &Connection) -> anyhow::Result<()> {
+    for table in COPIED {
+        if !columns(conn, table)?.is_empty() {
+            let Count { rows, .. } = count_one(conn, table)?;
+            ensure!(rows == 0, "it is not empty ({rows} rows in {table}): name a new file");
+        }
+    }
+    Ok(())
 }
 
 /// Whether nobody else has the file open. Blocks.
@@ -165,11 +176,12 @@ pub(super) fn columns(tx: &Connection, table: &str) -> rusqlite::Result<Arc<[Str
 }
 
 fn count(tx: &Connection) -> rusqlite::Result<Vec<Count>> {
-    let of_one = |&table: &&'static str| {
-        let sql = format!("SELECT count(*) FROM {table}");
-        Ok(Count { table, rows: tx.query_row(&sql, [], |row| row.get(0))? })
-    };
-    COPIED.iter().map(of_one).collect()
+    COPIED.iter().map(|table| count_one(tx, table)).collect()
+}
+
+fn count_one(tx: &Connection, table: &'static str) -> rusqlite::Result<Count> {
+    let sql = format!("SELECT count(*) FROM {table}");
+    Ok(Count { table, rows: tx.query_row(&sql, [], |row| row.get(0))? })
 }
 
 /// The highest position that was ever given.

@@ -1,5 +1,15 @@
 //! The tables. A shipped migration never changes: the next one expands, a later one contracts.
 
+use chassis::sqlite::Tables;
+
+/// The tables of orders, in any version, and in no other program's file.
+pub const TABLES: Tables = Tables {
+    name: "orders",
+    id: i32::from_be_bytes(*b"ORDR"),
+    known_by: &["orders", "journal", "contacts"],
+    migrations: MIGRATIONS,
+};
+
 /// In order; each runs once.
 pub const MIGRATIONS: &[&str] = &[
     "

@@ -46,7 +46,7 @@ fn new_place() -> impl Fn() -> Arc<dyn Store> {
 /// The tables, in memory.
 fn tables() -> Connection {
     let mut conn = Connection::open_in_memory().expect("a database");
-    chassis::sqlite::migrate(&mut conn, schema::MIGRATIONS).expect("the tables");
+    chassis::sqlite::migrate(&mut conn, &schema::TABLES).expect("the tables");
     conn
 }
 

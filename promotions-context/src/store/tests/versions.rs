@@ -4,13 +4,14 @@ use std::path::Path;
 
 use super::super::dead_letters::assign_dead_letters;
 use super::super::inbox::{keep_cluster, read_cluster};
-use super::super::{MIGRATIONS, Store};
+use super::super::{MIGRATIONS, Store, TABLES};
 use super::*;
+use chassis::sqlite::Tables;
 
 /// A database as the first version left it: a letter set aside, and a position behind it.
 fn first_version(path: &Path) {
-    let mut conn = chassis::sqlite::open(path).unwrap();
-    chassis::sqlite::migrate(&mut conn, &MIGRATIONS[..1]).unwrap();
+    let first = Tables { migrations: &MIGRATIONS[..1], ..TABLES };
+    let conn = chassis::sqlite::open_migrated(path, &first).unwrap();
     conn.execute_batch(
         "INSERT INTO journal (kind) VALUES ('voucher_event'), ('dead_letter');
          INSERT INTO voucher_event VALUES (1, 'e-9', 'voucher-1', 1, 'voucher_issued', 11, 'e-1',
@@ -64,4 +65,17 @@ fn its_letters_are_those_of_the_cluster_that_its_positions_are_of() {
     tx.commit().unwrap();
     let rows = read_journal_after(&Store::open(&path).unwrap().reader().unwrap(), 0, 10).unwrap();
     assert_eq!(rows.len(), 2, "it was set aside before");
+}
+
+#[test]
+fn the_file_of_another_program_is_left_as_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("orders.db");
+    let theirs = "CREATE TABLE orders (order_id TEXT); CREATE TABLE journal (position INTEGER);
+        PRAGMA user_version = 1";
+    rusqlite::Connection::open(&path).unwrap().execute_batch(theirs).unwrap();
+    let before = std::fs::read(&path).unwrap();
+    let refused = Store::open(&path).unwrap_err().to_string();
+    assert!(refused.contains("another program"), "{refused}");
+    assert!(std::fs::read(&path).unwrap() == before);
 }

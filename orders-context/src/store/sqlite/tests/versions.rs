@@ -6,12 +6,17 @@ use crate::domain::Status;
 use crate::domain::tests::mother::EVENING;
 use crate::store::contract::earlier::{Written, one_of_each_is_in_trouble, tasks_in_trouble};
 use crate::store::{OrdersFilter, OrdersQuery, Store, Wanted};
+use chassis::sqlite::{Tables, open_migrated};
 use rusqlite::{Connection, params};
+
+/// The tables as a program of so many versions knew them.
+fn of_version(version: usize) -> Tables {
+    Tables { migrations: &schema::MIGRATIONS[..version], ..schema::TABLES }
+}
 
 /// A database as the first version left it: an order in each status and one that was redriven.
 fn first_version(path: &std::path::Path) -> Connection {
-    let mut conn = chassis::sqlite::open(path).expect("a database");
-    chassis::sqlite::migrate(&mut conn, &schema::MIGRATIONS[..1]).expect("the first tables");
+    let conn = open_migrated(path, &of_version(1)).expect("the first tables");
     for written in Written::all() {
         let Written { order, wake_at, state, journal } = written;
         let row = params![
@@ -56,11 +61,7 @@ fn who_only_looks_makes_no_file_and_migrates_none() {
     assert!(refused(&path).contains("run `orders migrate`"));
     assert_eq!(std::fs::read(&path).expect("a file"), b"");
     let newest = schema::MIGRATIONS.len();
-    let mut conn = chassis::sqlite::open(&path).expect("a database");
-    chassis::sqlite::migrate(&mut conn, &schema::MIGRATIONS[..newest - 1]).expect("its tables");
-    let version = |conn: &Connection| {
-        conn.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)).expect("one")
-    };
+    let conn = open_migrated(&path, &of_version(newest - 1)).expect("its tables");
     assert!(refused(&path).contains("run `orders migrate`"));
     assert_eq!(version(&conn), newest as i64 - 1);
     drop(Sqlite::open(&path).expect("it is migrated"));
@@ -100,11 +101,25 @@ async fn orders_of_the_first_version_are_whole_in_this_one() {
 async fn what_was_redriven_is_in_no_trouble_any_more() {
     let folder = tempfile::TempDir::new().expect("a folder");
     let path = folder.path().join("orders.db");
-    let mut conn = chassis::sqlite::open(&path).expect("a database");
     let it = |sql: &&str| sql.contains("window_opened_by");
     let before = schema::MIGRATIONS.iter().position(it).expect("that migration");
-    chassis::sqlite::migrate(&mut conn, &schema::MIGRATIONS[..before]).expect("tables");
+    let conn = open_migrated(&path, &of_version(before)).expect("tables");
     conn.execute_batch(&tasks_in_trouble()).expect("rows");
     drop(conn);
     one_of_each_is_in_trouble(&Sqlite::open(&path).expect("it is migrated")).await;
+}
+
+fn version(conn: &Connection) -> i64 {
+    conn.pragma_query_value(None, "user_version", |row| row.get(0)).expect("a version")
+}
+
+#[test]
+fn a_copy_into_a_file_that_is_not_empty_leaves_its_version() {
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let path = folder.path().join("orders.db");
+    drop(first_version(&path));
+    let (_out, parts) = crate::store::copy::way();
+    let refused = super::super::copy::write(&path, parts).expect_err("it is refused").to_string();
+    assert!(refused.contains("it is not empty"), "{refused}");
+    assert_eq!(version(&Connection::open(&path).expect("a database")), 1);
 }
