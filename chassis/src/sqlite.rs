@@ -16,6 +16,12 @@ pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long to wait before the mode of a busy file is set again.
 const BUSY_PAUSE: Duration = Duration::from_millis(5);
 
+/// How often it is looked whether whoever used a file that is to be migrated has gone.
+const LOOKS: u32 = 15;
+
+/// Between two looks.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
+
 /// How many compiled statements a connection keeps for `prepare_cached`.
 const CACHED_STATEMENTS: usize = 128;
 
@@ -64,17 +70,28 @@ pub fn open(path: &Path) -> rusqlite::Result<Connection> {
 }
 
 /// The same, once the database is known to hold `tables` or nothing, and [`migrate`] has brought it to their
-/// present version.
+/// present version. Where it has to, and somebody uses the file, they have three seconds to go. Blocks.
 ///
 /// # Errors
 /// The file cannot be opened or is no database, or [`migrate`] refuses it: it is as it was then.
 pub fn open_migrated(path: &Path, tables: &Tables) -> Result<Connection, MigrateError> {
-    let mut conn = connect(path, EXISTING | OpenFlags::SQLITE_OPEN_CREATE)?;
-    conn.execute_batch(WRITER)?;
-    migrate(&mut conn, tables)?;
-    // Behind it, for the file remembers this, and it may be somebody else's.
-    use_wal(&conn)?;
-    Ok(conn)
+    let mut looks = 1;
+    loop {
+        let mut conn = connect(path, EXISTING | OpenFlags::SQLITE_OPEN_CREATE)?;
+        conn.execute_batch(WRITER)?;
+        match migrate(&mut conn, tables) {
+            // Not open meanwhile, lest two who migrate wait for each other.
+            Err(MigrateError::InUse { .. }) if looks < LOOKS => drop(conn),
+            migrated => {
+                migrated?;
+                // Behind it, for the file remembers this, and it may be somebody else's.
+                use_wal(&conn)?;
+                return Ok(conn);
+            }
+        }
+        looks += 1;
+        std::thread::sleep(BETWEEN_LOOKS);
+    }
 }
 
 /// Opens the existing database at `path` for writing, which has exactly the version that the migrations of
@@ -121,6 +138,19 @@ fn use_wal(conn: &Connection) -> rusqlite::Result<()> {
             }
             outcome => return outcome,
         }
+    }
+}
+
+/// Leaves WAL mode, which only the last one to have the file open may; whether that was so.
+///
+/// # Errors
+/// The file cannot be read or written.
+pub fn leave_wal(conn: &Connection) -> rusqlite::Result<bool> {
+    let mode = conn.pragma_update_and_check(None, "journal_mode", "DELETE", |row| row.get(0));
+    match mode {
+        Ok::<String, _>(mode) => Ok(mode == "delete"),
+        Err(cause) if cause.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(false),
+        Err(cause) => Err(cause),
     }
 }
 

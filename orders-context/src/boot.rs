@@ -193,7 +193,7 @@ fn archive(
 /// none, and brought up to date.
 ///
 /// # Errors
-/// When it cannot be opened, or is a PostgreSQL that [`migrate_store`] has not brought up to date.
+/// When it cannot be opened, is a file of an earlier version that somebody uses, or is a PostgreSQL that [`migrate_store`] has not brought up to date.
 pub async fn open_store(database: &Database) -> anyhow::Result<Arc<dyn Store>> {
     match database {
         Database::Sqlite(path) => Ok(Arc::new(open_sqlite(path)?)),

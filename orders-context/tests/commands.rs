@@ -84,3 +84,20 @@ fn the_file_of_another_program_is_left_as_it_is() {
         std::fs::remove_file(&theirs).unwrap();
     }
 }
+
+/// As of a program of the version before, which runs.
+#[test]
+fn nobodys_file_is_migrated_under_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("orders.db");
+    let running = Sqlite::open(&path).unwrap();
+    let conn = chassis::sqlite::open(&path).unwrap();
+    let version =
+        || conn.pragma_query_value(None, "user_version", |row| row.get::<_, u32>(0)).unwrap();
+    let before = version() - 1;
+    conn.pragma_update(None, "user_version", before).unwrap();
+    let said = refused(folder.path(), &path, &["migrate"]);
+    assert!(said.contains("stop `orders serve` first"), "{said}");
+    assert_eq!(version(), before);
+    drop(running);
+}

@@ -10,7 +10,8 @@ pub mod vouchers;
 
 use std::path::{Path, PathBuf};
 
-use chassis::sqlite::Tables;
+use anyhow::Context;
+use chassis::sqlite::{MigrateError, Tables};
 use rusqlite::TransactionBehavior;
 
 /// What went wrong in the database. Nothing of the transaction it happened in was kept.
@@ -41,10 +42,15 @@ impl Store {
     /// Opens the database at `path`, makes it if there is none, and brings its tables up to date.
     ///
     /// # Errors
-    /// The file cannot be opened, or a newer version of this program or another one has written it. It is
-    /// as it was then.
+    /// The file cannot be opened, a newer version of this program or another one has written it, or
+    /// somebody uses it while its tables are older. It is as it was then.
     pub fn open(path: &Path) -> anyhow::Result<Self> {
-        chassis::sqlite::open_migrated(path, &TABLES)?;
+        match chassis::sqlite::open_migrated(path, &TABLES) {
+            Err(used @ MigrateError::InUse { .. }) => {
+                return Err(used).context("stop `promotions serve` first");
+            }
+            opened => drop(opened?),
+        }
         Ok(Self { path: path.to_owned() })
     }
 

@@ -1,5 +1,6 @@
 //! Whose tables a file holds, and how they come to their present version.
 
+use super::leave_wal;
 use rusqlite::{Connection, TransactionBehavior};
 
 /// The tables of one program.
@@ -22,16 +23,24 @@ pub struct Tables {
 /// version that they lead to, and writes into it whose it is.
 ///
 /// Once this returns, all migrations are there. Processes that start at the same time may all
-/// call it: each migration runs once.
+/// call it: each migration runs once. Tables that there are go to no other version while somebody else
+/// has them open in WAL mode: a program of that version may be running on them.
 ///
 /// # Errors
-/// The database is another program's or newer than `tables`, or a migration failed. It is as it was then.
+/// The database is another program's or newer than `tables`, somebody uses it, or a migration failed. It is
+/// as it was then.
 pub fn migrate(conn: &mut Connection, tables: &Tables) -> Result<(), MigrateError> {
+    if File::of(conn, tables)?.is_older(tables) {
+        leave_wal(conn)?;
+    }
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let file = File::of(&tx, tables)?;
     let known = tables.migrations.len();
     if file.version() > known {
         return Err(MigrateError::Newer { found: file.version, known });
+    }
+    if file.is_older(tables) && is_wal(&tx)? {
+        return Err(MigrateError::InUse { found: file.version, known });
     }
     for (version, migration) in (1..).zip(tables.migrations).skip(file.version()) {
         tx.execute_batch(migration).map_err(|cause| MigrateError::Failed { version, cause })?;
@@ -94,10 +103,19 @@ impl File {
         }
     }
 
+    /// Whether there are tables, and migrations that they have not had.
+    fn is_older(&self, tables: &Tables) -> bool {
+        (1..tables.migrations.len()).contains(&self.version())
+    }
+
     /// How many migrations it has had.
     fn version(&self) -> usize {
         usize::try_from(self.version).unwrap_or(usize::MAX)
     }
+}
+
+fn is_wal(conn: &Connection) -> rusqlite::Result<bool> {
+    conn.pragma_query_value(None, "journal_mode", |row| Ok(row.get::<_, String>(0)? == "wal"))
 }
 
 fn has_all(conn: &Connection, names: &[&str]) -> rusqlite::Result<bool> {
@@ -119,6 +137,14 @@ pub enum MigrateError {
     Foreign {
         /// Whose it would have to be.
         name: &'static str,
+    },
+    /// Somebody has it open, perhaps a program that knows no newer version.
+    #[error("somebody uses the file, whose tables would go from version {found} to {known}")]
+    InUse {
+        /// What the database says.
+        found: i64,
+        /// How many migrations this program has.
+        known: usize,
     },
     /// Migrations are missing, and were not asked for.
     #[error("the database has version {found} of its tables, this program needs {known}")]

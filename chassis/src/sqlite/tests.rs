@@ -93,6 +93,40 @@ fn processes_that_start_together_migrate_once() {
     assert_eq!(pragma(&open(&path).unwrap(), "user_version"), "Integer(2)");
 }
 
+#[test]
+fn tables_are_not_migrated_under_whoever_uses_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("orders.db");
+    drop(open_migrated(&path, &kitchen(&[DISHES])).unwrap());
+    let reader = open_reader(&path).unwrap();
+    let count = "SELECT count(*) FROM dishes";
+    reader.query_row(count, [], |row| row.get::<_, i64>(0)).unwrap();
+    let refusal = open_migrated(&path, &kitchen(&[DISHES, PRICES])).map(drop).unwrap_err();
+    assert!(matches!(refusal, MigrateError::InUse { found: 1, known: 2 }), "{refusal}");
+    assert_eq!(pragma(&reader, "user_version"), "Integer(1)");
+    open_migrated(&path, &kitchen(&[DISHES])).expect("nothing is to be done");
+    let leaving = std::thread::spawn(move || {
+        std::thread::sleep(BETWEEN_LOOKS);
+        drop(reader);
+    });
+    let conn = open_migrated(&path, &kitchen(&[DISHES, PRICES])).expect("they have gone");
+    assert_eq!(pragma(&conn, "journal_mode"), "Text(\"wal\")");
+    leaving.join().unwrap();
+}
+
+#[test]
+fn those_who_migrate_the_same_tables_do_not_wait_for_each_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("orders.db");
+    drop(open_migrated(&path, &kitchen(&[DISHES])).unwrap());
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| open_migrated(&path, &kitchen(&[DISHES, PRICES])).unwrap());
+        }
+    });
+    assert_eq!(pragma(&open(&path).unwrap(), "user_version"), "Integer(2)");
+}
+
 /// Files as other programs leave them.
 const FOREIGN: &[&str] = &[
     "CREATE TABLE songs (name TEXT)",

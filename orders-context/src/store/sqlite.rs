@@ -69,10 +69,10 @@ impl Sqlite {
     /// Opens the file, creates it if there is none, and brings its tables up to date.
     ///
     /// # Errors
-    /// When the file cannot be opened, belongs to a newer version or another program, or a migration
-    /// fails. It is as it was then.
+    /// When the file cannot be opened, belongs to a newer version or another program, is used by somebody
+    /// while its tables are older, or a migration fails. It is as it was then.
     pub fn open(path: &Path) -> anyhow::Result<Self> {
-        Self::over(path, chassis::sqlite::open_migrated(path, &schema::TABLES)?)
+        Self::over(path, migrated(path)?)
     }
 
     /// Opens a file that is there and has the tables of this version, and changes nothing in it.
@@ -347,6 +347,14 @@ impl Store for Sqlite {
     fn journal_reader(&self) -> Result<Box<dyn JournalReader>, Error> {
         let conn = chassis::sqlite::open_reader(&self.path)?;
         Ok(Box::new(journal::Reader(conn)))
+    }
+}
+
+/// A connection to a file whose tables were brought to this version, nobody else using it meanwhile.
+fn migrated(path: &Path) -> anyhow::Result<Connection> {
+    match chassis::sqlite::open_migrated(path, &schema::TABLES) {
+        Err(used @ MigrateError::InUse { .. }) => Err(used).context("stop `orders serve` first"),
+        opened => Ok(opened?),
     }
 }
 

@@ -3,13 +3,13 @@
 //! While this goes on nobody else can open the file, and it does not begin while somebody has it open.
 
 use super::feed::note_archived;
-use super::{existing, late, schema};
+use super::{existing, late, migrated, schema};
 use crate::store::copy::{
     COPIED, Count, In, JOURNAL, Out, PAGE, Page, Part, Value, compare, same_columns,
 };
 use anyhow::{bail, ensure};
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, ErrorCode, ToSql, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ToSql, Transaction, TransactionBehavior};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,7 +50,7 @@ pub fn write(path: &Path, mut parts: In) -> anyhow::Result<Vec<Count>> {
         schema::TABLES.require_own(&conn)?;
         require_empty(&conn)?;
     }
-    alone(chassis::sqlite::open_migrated(path, &schema::TABLES)?, |tx| {
+    alone(migrated(path)?, |tx| {
         require_empty(tx)?;
         while let Some(part) = parts.blocking_recv() {
             match part {
@@ -100,18 +100,13 @@ fn alone<T>(
     Ok(done)
 }
 
-/// Only the last one to have the file open may leave the mode in which others can use it too. One that
-/// was stopped a moment ago may still have it.
+/// One that was stopped a moment ago may still have it.
 fn wait_until_left(conn: &Connection) -> anyhow::Result<()> {
     for _ in 0..LOOKS {
-        let mode = conn.pragma_update_and_check(None, "journal_mode", "DELETE", |row| row.get(0));
-        match mode {
-            Ok::<String, _>(mode) if mode == "delete" => return Ok(()),
-            Err(cause) if cause.sqlite_error_code() != Some(ErrorCode::DatabaseBusy) => {
-                return Err(cause.into());
-            }
-            _ => std::thread::sleep(BETWEEN_LOOKS),
+        if chassis::sqlite::leave_wal(conn)? {
+            return Ok(());
         }
+        std::thread::sleep(BETWEEN_LOOKS);
     }
     bail!("somebody uses the file: stop `orders serve` first")
 }

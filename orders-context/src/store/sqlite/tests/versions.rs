@@ -64,8 +64,10 @@ fn who_only_looks_makes_no_file_and_migrates_none() {
     let conn = open_migrated(&path, &of_version(newest - 1)).expect("its tables");
     assert!(refused(&path).contains("run `orders migrate`"));
     assert_eq!(version(&conn), newest as i64 - 1);
+    drop(conn);
     drop(Sqlite::open(&path).expect("it is migrated"));
     drop(Sqlite::open_existing(&path).expect("it is there, and of this version"));
+    let conn = Connection::open(&path).expect("a database");
     conn.pragma_update(None, "user_version", newest as i64 + 1).expect("of a later program");
     assert!(refused(&path).contains("start the newer program"));
 }
@@ -111,6 +113,22 @@ async fn what_was_redriven_is_in_no_trouble_any_more() {
 
 fn version(conn: &Connection) -> i64 {
     conn.pragma_query_value(None, "user_version", |row| row.get(0)).expect("a version")
+}
+
+#[test]
+fn a_file_that_somebody_uses_is_not_migrated_under_them() {
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let path = folder.path().join("orders.db");
+    let running = first_version(&path);
+    let refused = Sqlite::open(&path).map(drop).expect_err("it is refused");
+    assert!(format!("{refused:#}").contains("stop `orders serve` first"), "{refused:#}");
+    assert_eq!(version(&running), 1);
+    running.execute("DELETE FROM idempotency", []).expect("it goes on");
+    // One that is being stopped is waited for.
+    let opening = std::thread::spawn(move || Sqlite::open(&path).map(drop));
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    drop(running);
+    opening.join().expect("no panic").expect("it is migrated");
 }
 
 #[test]
