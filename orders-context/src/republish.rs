@@ -70,6 +70,21 @@ impl What {
     }
 }
 
+/// Another topic than those of the published language, each of which has a writer of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Elsewhere(String);
+
+impl FromStr for Elsewhere {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        match schemas::topics::ALL.iter().any(|topic| topic.name == name) {
+            true => Err(format!("{name} is no other topic: leave --into out for the original")),
+            false => Ok(Self(name.to_owned())),
+        }
+    }
+}
+
 /// What to do with a topic that holds something already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Full {
@@ -89,14 +104,14 @@ pub struct Request {
     /// Up to there; else as far as it is published.
     pub to: Option<Bound>,
     /// Another topic than the relays'.
-    pub into: Option<String>,
+    pub into: Option<Elsewhere>,
     /// Whether that holds something.
     pub full: Full,
 }
 
 impl Request {
     fn target(&self) -> &str {
-        self.into.as_deref().unwrap_or(self.what.topic().name)
+        self.into.as_ref().map_or(self.what.topic().name, |Elsewhere(name)| name)
     }
 
     /// Names the run among the runs there were: the same arguments are the same run.

@@ -101,3 +101,19 @@ fn nobodys_file_is_migrated_under_them() {
     assert_eq!(version(), before);
     drop(running);
 }
+
+#[test]
+fn none_of_our_own_topics_is_another_topic() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("orders.db");
+    drop(Sqlite::open(&database).unwrap());
+    for topic in schemas::topics::ALL {
+        for arguments in [
+            &["republish", "--into", topic.name][..],
+            &["republish", "--state", "--append", "--into", topic.name],
+        ] {
+            let said = refused(folder.path(), &database, arguments);
+            assert!(said.contains("leave --into out for the original"), "{arguments:?}: {said}");
+        }
+    }
+}

@@ -4,7 +4,7 @@ use super::print;
 use crate::boot;
 use crate::config::{self, Database};
 use crate::relay::records::SchemaIds;
-use crate::republish::{Bound, Full, Republish, Request, What};
+use crate::republish::{Bound, Elsewhere, Full, Republish, Request, What};
 use anyhow::Context;
 use chassis::clock::SteadyClock;
 use chassis::config::Settings;
@@ -26,10 +26,10 @@ pub struct Again {
     /// The last state of each order, to the topic of states, instead of the events.
     #[arg(long)]
     state: bool,
-    /// Into this topic, which has the partitions of the original, beside a running context; else into the
-    /// original, while no context runs.
+    /// Into this topic, which is none of the system's own and has the partitions of the original, beside a
+    /// running context; else into the original, while no context runs.
     #[arg(long)]
-    into: Option<String>,
+    into: Option<Elsewhere>,
     /// Write behind what the topic holds; else it has to be empty.
     #[arg(long)]
     append: bool,
