@@ -50,9 +50,7 @@ pub async fn run(
     ids: Arc<dyn Ids>,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
-    // Tokens are judged by the time of those who issue them, not by the one that never jumps.
-    let verifier = config.auth.verifier(Arc::new(SystemClock)).await?;
-    let guard = Guard::new(verifier, config.quotas.clone());
+    let guard = guard(&config).await?;
     let tls = config.tls.as_ref().map(Tls::load).transpose()?;
     let channels = channels(&config)?;
     let store = open_store(&config.database).await?;
@@ -128,6 +126,12 @@ pub async fn run(
 fn add_feeds(loops: &mut Supervisor, feeds: Feeds) {
     let runtime = tokio::runtime::Handle::current();
     loops.spawn_thread("feeds", move |stop| runtime.block_on(feeds.run(stop)));
+}
+
+/// Tokens are judged by the time of those who issue them, not by the one that never jumps.
+async fn guard(config: &Config) -> anyhow::Result<Guard<http::Principal>> {
+    let verifier = config.auth.verifier(Arc::new(SystemClock)).await?;
+    Ok(Guard::new(verifier, config.quotas.clone()))
 }
 
 fn channels(config: &Config) -> anyhow::Result<Channels> {
