@@ -54,7 +54,7 @@ fn who_only_looks_needs_a_database_of_this_version() {
 
 /// A file as another program leaves it, whose number of versions may be one of ours.
 fn of_another_program(path: &Path, version: u32) {
-    let conn = rusqlite::Connection::open(path).unwrap();
+    let conn = chassis::sqlite::open(path).unwrap();
     conn.execute_batch(&format!(
         "CREATE TABLE voucher (code TEXT); INSERT INTO voucher VALUES ('THANKS');
          CREATE TABLE journal (position INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT);
