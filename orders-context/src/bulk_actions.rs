@@ -13,7 +13,7 @@ use std::sync::Arc;
 const LOOK_EVERY_US: i64 = 500_000;
 
 /// Runs until `shutdown`, and begins no portion when the lease is no longer `held`: who has it then
-/// goes on.
+/// goes on, and of a portion that was begun nothing more is written.
 ///
 /// # Errors
 /// None so far: a store that does not answer is asked again.
@@ -81,7 +81,7 @@ async fn go_on(
         }
         let (bulk_id, pause_us) = (bulk.bulk_id.clone(), bulk.pause_us());
         let action = bulk.action.as_str();
-        match app.advance_bulk(bulk).await {
+        match app.advance_bulk(bulk, held.lease()).await {
             Ok(0) => {}
             Ok(dealt_with) => {
                 metrics::counter!("orders_bulk_orders_total", "action" => action)

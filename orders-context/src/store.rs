@@ -111,6 +111,13 @@ pub trait Store:
     /// A page of orders. Orders that move while pages are read are judged as they stand when theirs is.
     fn orders(&self, query: OrdersQuery) -> Answer<'_, OrdersPage>;
 
+    /// Which of these orders are of the query's filter as they stand now, each with its version.
+    fn matching(
+        &self,
+        query: OrdersQuery,
+        order_ids: Vec<String>,
+    ) -> Answer<'_, HashMap<String, i64>>;
+
     /// How many orders there are of the query's filter, on all its pages.
     fn count_orders(&self, query: OrdersQuery) -> Answer<'_, u64>;
 

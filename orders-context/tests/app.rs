@@ -49,3 +49,5 @@ mod placing;
 mod push;
 #[path = "app/tasks.rs"]
 mod tasks;
+#[path = "app/turns.rs"]
+mod turns;

@@ -3,7 +3,7 @@
 
 use super::{App, Cause, Change, Failure, Reply};
 use crate::domain::{Action, Command, Intervention, Order, Rejection, Waiting};
-use crate::store::{Remembered, TaskState};
+use crate::store::TaskState;
 use std::sync::Arc;
 
 /// What became of an action.
@@ -49,25 +49,12 @@ impl App {
         }
     }
 
-    /// As [`App::act`]; with a key to `remember` it changes the order at most once, whoever repeats it and
-    /// however often.
+    /// Acts by `change`, which lacks the order and the command. With a key to remember it changes the order at
+    /// most once, whoever repeats it and however often.
     ///
     /// # Errors
     /// As [`App::act`].
-    pub async fn act_once(
-        &self,
-        order_id: &str,
-        action: &Action,
-        intervention: Intervention,
-        cause: Cause,
-        remember: Option<Remembered>,
-    ) -> Result<Acted, Failure> {
-        let change = Change { cause, remember, ..Change::default() };
-        self.act_by(order_id, action, &intervention, change).await
-    }
-
-    /// Acts by `change`, which lacks the order and the command.
-    async fn act_by(
+    pub(super) async fn act_by(
         &self,
         order_id: &str,
         action: &Action,

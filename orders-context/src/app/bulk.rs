@@ -4,21 +4,23 @@
 //! all of them were. Each is acted on under a key of its own that is stored in the order's commit: a
 //! portion that is repeated, after a crash or by an instance that took over, finds the keys and acts on
 //! nobody twice, and the tally counts each order once.
+//!
+//! A portion is judged by the filter again right before it is acted on, however long ago it was taken, and each
+//! order is changed at no other version than the one that was judged.
 
 mod dry_run;
+mod portion;
 mod progress;
 
 pub use dry_run::DryRun;
-use progress::UNREADABLE;
 pub use progress::{Interrupt, Outcome};
 
 use super::list_orders::usual_ms;
-use super::{Acted, App, Cause, Failure};
+use super::{App, Failure};
 use crate::domain::{Action, Intervention, Timestamp};
 use crate::store::bulk::{Ahead, Bulk, BulkState, NewBulk, OpenBulks, Portion, Started, Tally};
-use crate::store::{OrdersFilter, OrdersQuery, OrdersSort, Place, Remembered, Wanted};
+use crate::store::{Lease, OrdersFilter, OrdersQuery, OrdersSort, Place};
 use std::collections::HashMap;
-use tokio::task::JoinSet;
 
 /// How many orders are acted on together at most.
 const AT_ONCE: u32 = 100;
@@ -157,11 +159,12 @@ impl App {
     }
 
     /// Takes a bulk action one portion further: how many orders it dealt with. Safe to repeat,
-    /// wherever it was left off and whoever else does the same.
+    /// wherever it was left off and whoever else does the same. Acts on nobody once another has taken
+    /// the lease of this work.
     ///
     /// # Errors
     /// [`Failure::Unavailable`]; the portion stays as it is.
-    pub async fn advance_bulk(&self, bulk: Bulk) -> Result<usize, Failure> {
+    pub async fn advance_bulk(&self, bulk: Bulk, lease: &Lease) -> Result<usize, Failure> {
         let bulk = match (bulk.state, bulk.portion.order_ids.is_empty()) {
             (BulkState::Running, true) => match self.take_portion(bulk).await? {
                 Some(bulk) => bulk,
@@ -171,7 +174,7 @@ impl App {
             _ => return Ok(0),
         };
         let outcomes = match bulk.state {
-            BulkState::Running => self.act_on_portion(&bulk).await?,
+            BulkState::Running => self.act_on_portion(&bulk, lease).await?,
             // Nobody knows any more which of them were acted on: their keys do.
             _ => bulk.portion.order_ids.iter().map(|id| (id.clone(), Outcome::Left)).collect(),
         };
@@ -208,64 +211,6 @@ impl App {
         let ahead = page.next.map_or(Ahead::Nothing, Ahead::After);
         let next = bulk.take(order_ids, ahead, self.now());
         Ok(self.store.replace_bulk(next.clone()).await?.then_some(next))
-    }
-
-    /// Acts on each order of the portion; of those that could not be decided about nothing is said.
-    async fn act_on_portion(&self, bulk: &Bulk) -> Result<HashMap<String, Outcome>, Failure> {
-        let mut acting = JoinSet::new();
-        for order_id in bulk.portion.order_ids.iter().cloned() {
-            let (app, action, intervention) =
-                (self.clone(), bulk.action.clone(), bulk.intervention.clone());
-            let cause = Cause { traceparent: None, causation_id: Some(bulk.bulk_id.clone()) };
-            let remember = Remembered {
-                key: bulk.key(&order_id),
-                request_hash: Vec::new(),
-                order_id: order_id.clone(),
-                at: self.now(),
-            };
-            acting.spawn(async move {
-                let acted =
-                    app.act_once(&order_id, &action, intervention, cause, Some(remember)).await;
-                (order_id, acted)
-            });
-        }
-        let mut outcomes = HashMap::with_capacity(bulk.portion.order_ids.len());
-        while let Some(ended) = acting.join_next().await {
-            let (order_id, acted) =
-                ended.map_err(|panicked| Failure::Unavailable(panicked.into()))?;
-            match acted {
-                Ok(Acted::Before) => outcomes.insert(order_id, Outcome::Acted),
-                Ok(Acted::Stands(_)) => outcomes.insert(order_id, Outcome::Unchanged),
-                Err(Failure::Rejected(rejection)) => {
-                    outcomes.insert(order_id, Outcome::Refused(rejection.code()))
-                }
-                Err(Failure::Unreadable(cause)) => {
-                    let error = format!("{cause:#}");
-                    tracing::error!(order.id = %order_id, error, "an order cannot be read: nothing was done");
-                    outcomes.insert(order_id, Outcome::Refused(UNREADABLE))
-                }
-                // Of these it is not known, or nothing was done: the next attempt will tell.
-                Err(failure) => {
-                    tracing::warn!(order.id = %order_id, error = %failure, "an order waits");
-                    None
-                }
-            };
-        }
-        Ok(outcomes)
-    }
-
-    /// Whose key is there was acted on, now or in an attempt before.
-    async fn with_those_remembered(
-        &self,
-        bulk: &Bulk,
-        mut outcomes: HashMap<String, Outcome>,
-    ) -> Result<HashMap<String, Outcome>, Failure> {
-        let keys = outcomes.keys().map(|order_id| bulk.key(order_id)).collect();
-        let wanted = Wanted { idempotency_keys: keys, ..Wanted::default() };
-        for (_, remembered) in self.store.load(wanted).await?.remembered {
-            outcomes.insert(remembered.order_id, Outcome::Acted);
-        }
-        Ok(outcomes)
     }
 
     /// Writes down what became of the portion, unless somebody else has.

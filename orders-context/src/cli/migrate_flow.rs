@@ -111,13 +111,20 @@ async fn follow(api: &Api, mut bulk: Value, form: Form) -> anyhow::Result<()> {
         bulk = api.get(&format!("/v1/bulk-actions/{id}")).await?;
     }
     bulk::show(&bulk, form)?;
-    let refused = bulk["refused"].as_array().into_iter().flatten();
-    let refused: u64 = refused.filter_map(|cause| cause["count"].as_u64()).sum();
     match bulk["state"].as_str() {
-        Some("done") if refused == 0 => Ok(()),
-        Some("done") => bail!("{refused} orders were not moved"),
+        Some("done") => match not_moved(&bulk) {
+            0 => Ok(()),
+            refused => bail!("{refused} orders were not moved"),
+        },
         state => bail!("it was ended before its time: {}", state.unwrap_or("unknown")),
     }
+}
+
+/// How many were under way and could not be moved: those that had come to rest when their turn came need not be.
+fn not_moved(bulk: &Value) -> u64 {
+    let refused = bulk["refused"].as_array().into_iter().flatten();
+    let refused = refused.filter(|cause| cause["code"] != "no_longer_matches");
+    refused.filter_map(|cause| cause["count"].as_u64()).sum()
 }
 
 fn progress(bulk: &Value, form: Form) -> anyhow::Result<()> {
@@ -143,6 +150,14 @@ mod tests {
         let sent = &wanted(&evening())["action"]["policy"];
         assert_eq!((&sent["flow"], &sent["version"]), (&json!(1), &json!(2)));
         assert_eq!(sent["remind_after_ms"], json!([240_000]));
+    }
+
+    #[test]
+    fn what_has_come_to_rest_meanwhile_need_not_be_moved() {
+        let refused = |code: &str, count: u64| json!({ "code": code, "count": count });
+        let causes = [refused("no_longer_matches", 2), refused("deadline_passed", 3)];
+        assert_eq!(not_moved(&json!({ "refused": causes[..1] })), 0);
+        assert_eq!(not_moved(&json!({ "refused": causes })), 3);
     }
 
     #[test]

@@ -53,8 +53,8 @@ pub struct BulkPageView<'a> {
 /// Starts one action on many orders, or says what would come of it.
 ///
 /// It runs in the background, at its rate, through every crash, the oldest orders first. Each order is
-/// judged as it stands when its turn comes, and acted on once. Orders that are placed after the start
-/// are not touched. With `dry_run` nothing is done: the matching orders are counted, and the action
+/// judged as it stands when its turn comes, also after a pause, and acted on once. Orders that are placed after
+/// the start are not touched. With `dry_run` nothing is done: the matching orders are counted, and the action
 /// is decided for a sample of them.
 #[utoipa::path(
     post,

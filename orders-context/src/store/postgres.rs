@@ -49,6 +49,7 @@ use chassis::backoff::Backoff;
 use chassis::postgres::{
     Address, Client, Migrated, Pool, VersionError, is_compatible, require_compatible,
 };
+use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
@@ -318,6 +319,16 @@ impl Store for Postgres {
             let write = async |client: &Client| archive::archive(client, archived, &packed).await;
             ask(&self.writers, write).await
         })
+    }
+
+    fn matching(
+        &self,
+        query: OrdersQuery,
+        order_ids: Vec<String>,
+    ) -> Answer<'_, HashMap<String, i64>> {
+        Box::pin(ask(&self.readers, async move |client| {
+            listing::matching(client, &query, &order_ids).await
+        }))
     }
 
     fn count_orders(&self, query: OrdersQuery) -> Answer<'_, u64> {

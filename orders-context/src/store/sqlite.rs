@@ -39,6 +39,7 @@ use chassis::sqlite::MigrateError;
 use counting::Counting;
 use late::Late;
 use rusqlite::{Connection, ErrorCode};
+use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -288,6 +289,14 @@ impl Store for Sqlite {
             }
             self.write(move |conn| archive::archive(conn, archived, &packed)).await
         })
+    }
+
+    fn matching(
+        &self,
+        query: OrdersQuery,
+        order_ids: Vec<String>,
+    ) -> Answer<'_, HashMap<String, i64>> {
+        self.read(move |conn| listing::matching(conn, &query, &order_ids))
     }
 
     fn count_orders(&self, query: OrdersQuery) -> Answer<'_, u64> {

@@ -14,7 +14,7 @@ use orders_context::leases::Held;
 use std::sync::Arc;
 use std::time::Duration;
 
-fn intervention() -> Intervention {
+pub fn intervention() -> Intervention {
     Intervention { actor: "operator-7".to_owned(), reason: "No power at the harbour".to_owned() }
 }
 
@@ -33,16 +33,16 @@ fn ten_minutes_more() -> BulkWanted {
     }
 }
 
-fn cancelling() -> BulkWanted {
+pub fn cancelling() -> BulkWanted {
     let action = Action::Cancel { reason: "restaurant_closed".to_owned() };
     BulkWanted { action, ..ten_minutes_more() }
 }
 
-async fn start(app: &App, wanted: BulkWanted) -> Bulk {
+pub async fn start(app: &App, wanted: BulkWanted) -> Bulk {
     app.start_bulk(wanted, "key".to_owned(), vec![7]).await.unwrap()
 }
 
-async fn dinners(app: &App, count: usize) -> Vec<String> {
+pub async fn dinners(app: &App, count: usize) -> Vec<String> {
     let mut ids = Vec::new();
     for number in 0..count {
         ids.push(placed(app, &format!("rosa-{number}")).await.order_id.clone());
@@ -51,14 +51,14 @@ async fn dinners(app: &App, count: usize) -> Vec<String> {
 }
 
 /// Takes it to its end, a portion at a time, asking again after failures.
-async fn finish(takeaway: &Takeaway, app: &App, bulk_id: &str) -> Bulk {
+pub async fn finish(takeaway: &Takeaway, app: &App, bulk_id: &str) -> Bulk {
     until("the end of the bulk action", async || {
         takeaway.clock.advance_us(SECOND);
         let bulk = app.bulk(bulk_id).await.unwrap();
         if !bulk.is_open() {
             return Some(bulk);
         }
-        let _ = app.advance_bulk(bulk).await;
+        let _ = app.advance_bulk(bulk, &lease()).await;
         None
     })
     .await
@@ -191,7 +191,7 @@ async fn a_bulk_action_keeps_to_its_rate_pauses_goes_on_and_is_cancelled() {
     assert_eq!(paused.state, BulkState::Paused);
     assert_eq!(pause(Interrupt::Pause).await.unwrap(), paused, "again: the same");
     takeaway.clock.advance_us(60 * SECOND);
-    assert_eq!(app.advance_bulk(paused).await.unwrap(), 0, "nothing is taken");
+    assert_eq!(app.advance_bulk(paused, &lease()).await.unwrap(), 0, "nothing is taken");
     assert_eq!(pause(Interrupt::Resume).await.unwrap().state, BulkState::Running);
     takeaway.clock.advance_us(SECOND);
     assert!(taken(15).await < 40);
@@ -218,7 +218,7 @@ async fn what_is_paused_within_its_last_portion_is_done_when_it_is_resumed() {
     takeaway.store.hold();
     let advancing = tokio::spawn({
         let (app, bulk) = (app.clone(), bulk.clone());
-        async move { app.advance_bulk(bulk).await }
+        async move { app.advance_bulk(bulk, &lease()).await }
     });
     until("the portion", async || {
         (app.bulk(&bulk.bulk_id).await.unwrap().portion.order_ids.len() == 3).then_some(())
@@ -287,7 +287,7 @@ async fn keys_of_a_pending_portion_outlive_a_day() {
     let bulk = start(&app, ten_minutes_more()).await;
     // The orders are acted on, and what became of them is not written down.
     takeaway.store.spoil_writes_after(2, [Fault::Before; 10]);
-    let _ = app.advance_bulk(app.bulk(&bulk.bulk_id).await.unwrap()).await;
+    let _ = app.advance_bulk(app.bulk(&bulk.bulk_id).await.unwrap(), &lease()).await;
     takeaway.clock.advance_us(25 * 60 * MINUTE);
     takeaway.store.spoil_nothing();
     assert_eq!(app.forget_keys(100).await.unwrap(), 3, "those of the orders' placing");

@@ -1,19 +1,19 @@
 //! A store that fails when it is told to, and counts what it is asked.
 
+#[path = "faulty/passing.rs"]
+mod passing;
+
 use orders_context::domain::{
     Availability, Delivery, DeliveryState, Endpoint, Receiver, Restaurant, Timestamp,
 };
 use orders_context::store::bulk::{Bulk, NewBulk, OpenBulks, Started};
-use orders_context::store::feed::{FeedStore, Stretch};
-use orders_context::store::presence::{Attendance, Connected, PresenceStore};
-use orders_context::store::ticket::{Ticket, TicketStore};
 use orders_context::store::{
-    Added, Answer, Archived, Claim, Commit, Concerning, Contact, Counted, Counters, Deliveries,
-    Division, Due, Endpoints, Erasure, Error, FlowFigures, Found, Generation, Health,
-    JournalReader, JournalRow, Kept, Lease, Loaded, LookedAt, NewEndpoint, OrdersPage, OrdersQuery,
-    Outcome, Pass, Portion, Resharded, Standing, Store, Task, Wanted,
+    Answer, Archived, Claim, Commit, Concerning, Contact, Counted, Counters, Deliveries, Division,
+    Due, Erasure, Error, FlowFigures, Found, Generation, Health, JournalReader, JournalRow, Kept,
+    Lease, Loaded, LookedAt, OrdersPage, OrdersQuery, Outcome, Pass, Portion, Resharded, Standing,
+    Store, Task, Wanted,
 };
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -42,6 +42,7 @@ pub struct Faulty {
     commits: AtomicUsize,
     contacts: AtomicUsize,
     hung: AtomicUsize,
+    judged: AtomicUsize,
     /// The position of a row that cannot be read for endpoints; below 0, none can.
     unreadable: AtomicI64,
     /// Whether commits need leave, and how many have it.
@@ -58,6 +59,7 @@ impl Faulty {
             commits: AtomicUsize::new(0),
             contacts: AtomicUsize::new(0),
             hung: AtomicUsize::new(0),
+            judged: AtomicUsize::new(0),
             unreadable: AtomicI64::new(0),
             is_held: AtomicBool::new(false),
             leave: Semaphore::new(0),
@@ -121,6 +123,11 @@ impl Faulty {
         std::future::pending().await
     }
 
+    /// How many portions were judged by their filter.
+    pub fn judged(&self) -> usize {
+        self.judged.load(Ordering::SeqCst)
+    }
+
     /// How many transactions were asked for.
     pub fn commits(&self) -> usize {
         self.commits.load(Ordering::SeqCst)
@@ -134,62 +141,6 @@ impl Faulty {
 
 fn lost() -> Error {
     Error::Unavailable(anyhow::anyhow!("the disk is being pulled"))
-}
-
-impl Endpoints for Faulty {
-    fn add_endpoint(&self, new: NewEndpoint, most: usize) -> Answer<'_, Added> {
-        self.inner.add_endpoint(new, most)
-    }
-
-    fn endpoints(&self, restaurant_id: String) -> Answer<'_, Vec<Endpoint>> {
-        self.inner.endpoints(restaurant_id)
-    }
-
-    fn replace_endpoint(&self, next: Endpoint) -> Answer<'_, bool> {
-        self.inner.replace_endpoint(next)
-    }
-
-    fn remove_endpoint(&self, restaurant_id: String, endpoint_id: String) -> Answer<'_, bool> {
-        self.inner.remove_endpoint(restaurant_id, endpoint_id)
-    }
-}
-
-impl FeedStore for Faulty {
-    fn settled_end(&self) -> Answer<'_, i64> {
-        self.inner.settled_end()
-    }
-
-    fn stretch(&self, stretch: Stretch) -> Answer<'_, Option<Vec<JournalRow>>> {
-        self.inner.stretch(stretch)
-    }
-}
-
-impl PresenceStore for Faulty {
-    fn note_attendance(&self, attendance: Attendance) -> Answer<'_, ()> {
-        self.inner.note_attendance(attendance)
-    }
-
-    fn connections(&self, restaurant_id: String) -> Answer<'_, Vec<Connected>> {
-        self.inner.connections(restaurant_id)
-    }
-
-    fn forget_connections(&self, before: Timestamp, limit: usize) -> Answer<'_, usize> {
-        self.inner.forget_connections(before, limit)
-    }
-}
-
-impl TicketStore for Faulty {
-    fn keep_ticket(&self, ticket: Ticket) -> Answer<'_, ()> {
-        self.inner.keep_ticket(ticket)
-    }
-
-    fn take_ticket(&self, digest: Vec<u8>) -> Answer<'_, Option<Ticket>> {
-        self.inner.take_ticket(digest)
-    }
-
-    fn forget_tickets(&self, before: Timestamp, limit: usize) -> Answer<'_, usize> {
-        self.inner.forget_tickets(before, limit)
-    }
 }
 
 impl Deliveries for Faulty {
@@ -332,6 +283,18 @@ impl Store for Faulty {
 
     fn open_bulks(&self) -> Answer<'_, OpenBulks> {
         self.inner.open_bulks()
+    }
+
+    fn matching(
+        &self,
+        query: OrdersQuery,
+        order_ids: Vec<String>,
+    ) -> Answer<'_, HashMap<String, i64>> {
+        Box::pin(async move {
+            let matching = self.inner.matching(query, order_ids).await;
+            self.judged.fetch_add(1, Ordering::SeqCst);
+            matching
+        })
     }
 
     fn count_orders(&self, query: OrdersQuery) -> Answer<'_, u64> {

@@ -168,7 +168,7 @@ async fn a_plan_of_the_same_moment_says_what_becomes_of_each() {
         if !bulk.is_open() {
             return Some(());
         }
-        app.advance_bulk(bulk).await.unwrap();
+        app.advance_bulk(bulk, &lease()).await.unwrap();
         None
     })
     .await;

@@ -14,6 +14,9 @@ const REMEMBERED: usize = 100;
 /// The cause by which orders are counted that cannot be understood.
 pub(super) const UNREADABLE: &str = "unreadable";
 
+/// The cause by which orders are counted that were taken, and matched no more when their turn came.
+pub(super) const NO_LONGER_MATCHES: &str = "no_longer_matches";
+
 /// What became of one order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {

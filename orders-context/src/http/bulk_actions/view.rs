@@ -74,7 +74,8 @@ struct TallyView<'a> {
 #[derive(Serialize, ToSchema)]
 #[schema(as = BulkRefused)]
 struct RefusedView<'a> {
-    /// The code of the cause, as a problem has it.
+    /// The code of the cause, as a problem has it; or `unreadable` for what is stored and cannot be understood, or
+    /// `no_longer_matches` for what was taken and no longer matched the filter when its turn came.
     #[schema(example = "deadline_passed")]
     code: &'a str,
     /// How many.

@@ -2,6 +2,7 @@
 
 use super::restaurants::pointers;
 use super::*;
+use crate::store::Lease;
 
 fn bulk(action: &Value, filter: &Value) -> Value {
     json!({ "reason": "No power at the harbour", "action": action, "filter": filter })
@@ -25,13 +26,14 @@ impl Takeaway {
 
     /// Takes every bulk action to its end.
     async fn finish_bulks(&self) {
+        let lease = Lease { name: "bulk-actions".into(), token: 1 };
         loop {
             let open = self.app.open_bulks().await.expect("bulk actions");
             if open.is_empty() {
                 return;
             }
             for bulk in open {
-                self.app.advance_bulk(bulk).await.expect("a portion");
+                self.app.advance_bulk(bulk, &lease).await.expect("a portion");
             }
         }
     }

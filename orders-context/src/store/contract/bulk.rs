@@ -1,10 +1,14 @@
 //! Bulk actions are kept whole, and changed by one at a time.
 
 use super::{commit, placed_at};
-use crate::domain::tests::mother::{EVENING, after, intervention};
-use crate::domain::{Action, Status};
+use crate::app::group::Limits;
+use crate::app::{App, BulkWanted, Group};
+use crate::domain::tests::mother::{EVENING, MINUTE, after, intervention};
+use crate::domain::{Action, Policy, Status};
 use crate::store::bulk::{Ahead, Bulk, BulkState, NewBulk, Portion, Refused, Started, Tally};
-use crate::store::{OrdersFilter, OrdersQuery, Place, Store};
+use crate::store::{Lease, OrdersFilter, OrdersQuery, Place, Store};
+use chassis::clock::ManualClock;
+use chassis::ids::SequentialIds;
 use std::sync::Arc;
 
 /// One that has come some way.
@@ -123,4 +127,22 @@ pub async fn orders_are_counted_as_they_are_listed(open: impl Fn() -> Arc<dyn St
     assert_eq!(count(before).await, 2);
     let status = vec![Status::Completed];
     assert_eq!(count(OrdersFilter { status, ..OrdersFilter::default() }).await, 0);
+}
+
+/// An application over `store`, a minute later, and the loop that it needs.
+pub fn app_over(store: Arc<dyn Store>) -> (App, Group) {
+    let clock = ManualClock::at(after(MINUTE).0);
+    let (ids, limits) = (SequentialIds::new(), Limits { queue: 100, group: 10 });
+    App::new(store, Arc::new(clock), Arc::new(ids), Policy::standard(), limits)
+}
+
+/// On all orders, one at a time.
+pub fn bulk_wanted(action: Action) -> BulkWanted {
+    let filter = OrdersFilter::default();
+    BulkWanted { action, filter, intervention: intervention(), per_second: 2 }
+}
+
+/// The lease of bulk actions, as its holder number `token` has it.
+pub fn bulk_lease(token: i64) -> Lease {
+    Lease { name: "bulk-actions".into(), token }
 }

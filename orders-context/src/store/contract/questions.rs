@@ -9,6 +9,7 @@ use crate::store::{
     Commit, OrdersFilter, OrdersQuery, OrdersSort, Store, Task, TaskChange, TaskCondition,
     TaskState,
 };
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// When these questions are asked.
@@ -182,13 +183,25 @@ fn expected(query: &OrdersQuery, known: &[Known]) -> Vec<String> {
     found.into_iter().map(|(order, _)| order.order_id.clone()).collect()
 }
 
+/// Those of `expected` that were asked for, each with its version.
+fn versions(expected: &[String], asked: &[String], known: &[Known]) -> HashMap<String, i64> {
+    let of_both = known
+        .iter()
+        .filter(|(order, _)| expected.contains(&order.order_id) && asked.contains(&order.order_id));
+    of_both.map(|(order, _)| (order.order_id.clone(), order.version)).collect()
+}
+
 pub async fn every_question_finds_what_it_asks_for(open: impl Fn() -> Arc<dyn Store>) {
     let store = open();
     let (commits, known) = evening();
     commit(&*store, commits).await;
     let mut found_any = 0;
+    let some: Vec<_> = known.iter().map(|(order, _)| order.order_id.clone()).step_by(2).collect();
     for mut query in every_question() {
         let expected = expected(&query, &known);
+        let matching =
+            store.matching(query.clone(), some.clone()).await.expect("the store answers");
+        assert_eq!(matching, versions(&expected, &some, &known), "{:?}", query.filter);
         let counted = store.count_orders(query.clone()).await.expect("the store answers");
         let (filter, sort) = (query.filter.clone(), query.sort);
         if matches!(sort, OrdersSort::Newest) {

@@ -16,6 +16,9 @@ pub const MOST_LOOKED_AT: usize = if cfg!(test) { 16 } else { 2_500 };
 /// How many it judges before it asks whether there is a shorter way.
 pub const FIRST_LOOKED_AT: usize = if cfg!(test) { 4 } else { 250 };
 
+/// What finds no row.
+const NOTHING: &str = "SELECT 1 WHERE false";
+
 /// A statement and its values: the first is `$1`.
 #[derive(Debug, Default)]
 pub struct Statement {
@@ -88,14 +91,31 @@ pub fn count(question: Question<'_>, narrow: Option<Part>) -> Statement {
     statement
 }
 
+/// The ids of those of `order_ids` that are of the question's filter, and their versions.
+#[must_use]
+pub fn matching(question: Question<'_>, order_ids: &[String]) -> Statement {
+    let mut statement = Statement::default();
+    if question.statuses().is_empty() || order_ids.is_empty() {
+        statement.sql = NOTHING.to_owned();
+        return statement;
+    }
+    let ids: Vec<_> = order_ids.iter().map(|id| statement.value(Value::Text(id.clone()))).collect();
+    let conditions = conditions(question, &question.parts(), "looked", &mut statement);
+    statement.sql = format!(
+        "WITH looked AS MATERIALIZED (SELECT * FROM orders WHERE order_id IN ({}))
+         SELECT order_id, version FROM looked WHERE {conditions}",
+        ids.join(", ")
+    );
+    statement
+}
+
 /// The page: among the orders that `narrow` leaves, or along an index. Its rows are the state, the
 /// moment sorted by and the id of an order, in no order, one more than the page holds if there is one;
 /// and a row without a state for the place up to which was looked, if that was not the end.
 #[must_use]
 pub fn page(question: Question<'_>, narrow: Option<Part>, looked_at: usize) -> Statement {
     if question.statuses().is_empty() {
-        let sql = "SELECT 1 WHERE false".to_owned();
-        return Statement { sql, values: Vec::new() };
+        return Statement { sql: NOTHING.to_owned(), values: Vec::new() };
     }
     match narrow {
         Some(narrow) => page_among(question, narrow),

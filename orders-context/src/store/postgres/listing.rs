@@ -8,6 +8,7 @@ use crate::store::{Error, OrdersPage, OrdersQuery, Place};
 use chassis::postgres::Client;
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{GenericClient, Row, Transaction};
 
@@ -20,6 +21,17 @@ pub async fn count(client: &Client, query: &OrdersQuery) -> Result<u64, Error> {
     let question = Question(query, Dialect::Postgres);
     let narrow = narrowest(client, question).await?;
     Ok(number(client, &sql::count(question, narrow)).await?.unsigned_abs())
+}
+
+pub async fn matching(
+    client: &Client,
+    query: &OrdersQuery,
+    order_ids: &[String],
+) -> Result<HashMap<String, i64>, Error> {
+    let client: &tokio_postgres::Client = client;
+    let question = Question(query, Dialect::Postgres);
+    let rows = run(client, &sql::matching(question, order_ids)).await?;
+    rows.iter().map(|row| Ok((get(row, 0)?, get(row, 1)?))).collect()
 }
 
 pub async fn orders(client: &mut Client, query: &OrdersQuery) -> Result<OrdersPage, Error> {

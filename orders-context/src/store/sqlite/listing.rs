@@ -7,11 +7,26 @@ use crate::store::listing::{Dialect, Looked, Narrowest, Part, Question};
 use crate::store::{Error, OrdersPage, OrdersQuery, Place};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, ToSql};
+use std::collections::HashMap;
 
 pub fn count(conn: &mut Connection, query: &OrdersQuery) -> Result<u64, Error> {
     let question = Question(query, Dialect::Sqlite);
     let narrow = narrowest(conn, question)?;
     Ok(number(conn, sql::count(question, narrow))?.unsigned_abs())
+}
+
+pub fn matching(
+    conn: &mut Connection,
+    query: &OrdersQuery,
+    order_ids: &[String],
+) -> Result<HashMap<String, i64>, Error> {
+    let question = Question(query, Dialect::Sqlite);
+    let mut statement = prepared(conn, sql::matching(question, order_ids))?;
+    let (mut rows, mut matching) = (statement.raw_query(), HashMap::new());
+    while let Some(row) = rows.next()? {
+        matching.insert(row.get(0)?, row.get(1)?);
+    }
+    Ok(matching)
 }
 
 pub fn orders(conn: &mut Connection, query: &OrdersQuery) -> Result<OrdersPage, Error> {

@@ -3,8 +3,9 @@
 use super::instances::told;
 use super::server::{LIMIT, Place};
 use crate::domain::tests::mother::EVENING;
-use crate::domain::{Receiver, Timestamp};
+use crate::domain::{Action, Receiver, Status, Timestamp};
 use crate::leases::{Held, Leases};
+use crate::store::contract::bulk::{app_over, bulk_lease, bulk_wanted};
 use crate::store::contract::{commit, moved, placed, unmoved};
 use crate::store::postgres::{Postgres, READERS};
 use crate::store::{
@@ -146,6 +147,26 @@ async fn what_was_done_under_a_lost_lease_is_not_written() {
     let unknown = Commit { fence: Some(lease("no such", 1)), ..placed("order-3") };
     assert_eq!(store.commit(vec![unknown]).await.unwrap(), [fenced]);
     assert!(store.order("order-3".to_owned()).await.unwrap().is_none());
+}
+
+/// As a process does that was stopped within a portion.
+#[tokio::test]
+async fn a_portion_is_not_acted_on_under_a_lost_lease() {
+    let place = Place::migrated();
+    let store = place.store();
+    commit(&store, vec![placed("order-1")]).await;
+    store.take_leases(claim("nonna", &["bulk-actions"], 0)).await.unwrap();
+    let (app, group) = app_over(Arc::new(place.store()));
+    tokio::spawn(group.run(Shutdown::new()));
+    let wanted = bulk_wanted(Action::Cancel { reason: "kitchen_fire".to_owned() });
+    let bulk = app.start_bulk(wanted, "bulk-1".to_owned(), vec![1; 32]).await.unwrap();
+    store.take_leases(claim("mario", &["bulk-actions"], 60_000)).await.unwrap();
+    let status = async || store.order("order-1".to_owned()).await.unwrap().unwrap().order.status;
+    for (token, dealt_with, stands) in [(1, 0, Status::Placed), (2, 1, Status::Cancelled)] {
+        let bulk = app.bulk(&bulk.bulk_id).await.unwrap();
+        let done = app.advance_bulk(bulk, &bulk_lease(token)).await.unwrap();
+        assert_eq!((done, status().await), (dealt_with, stands), "by holder number {token}");
+    }
 }
 
 /// Counts who is at work, and says so once.

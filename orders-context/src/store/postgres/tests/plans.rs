@@ -5,7 +5,9 @@ use super::super::customers::COUNT;
 use super::super::listing::ALONG_INDEXES;
 use super::server::Place;
 use crate::store::contract::questions::every_question;
-use crate::store::listing::sql::{MOST_LOOKED_AT, Statement, Value, count_of, may_be_narrow, page};
+use crate::store::listing::sql::{
+    MOST_LOOKED_AT, Statement, Value, count_of, matching, may_be_narrow, page,
+};
 use crate::store::listing::{Dialect, Question};
 
 /// The statement with its values in place.
@@ -47,6 +49,7 @@ async fn for_every_page_there_is_a_way_along_an_index() {
     let place = Place::migrated();
     let sql = place.client().await;
     sql.batch_execute(&format!("BEGIN; {ALONG_INDEXES}")).await.unwrap();
+    let some = ["order-1", "order-2"].map(str::to_owned);
     let mut wrong = Vec::new();
     for mut query in every_question() {
         let at_a_place = crate::store::Place { at: query.now, order_id: "o".to_owned() };
@@ -55,8 +58,8 @@ async fn for_every_page_there_is_a_way_along_an_index() {
         let narrow = may_be_narrow(question);
         let counts = narrow.iter().map(|part| count_of(question, *part));
         let pages = narrow.iter().map(|part| page(question, Some(*part), MOST_LOOKED_AT));
-        let along = std::iter::once(page(question, None, MOST_LOOKED_AT));
-        for statement in along.chain(pages).chain(counts) {
+        let along = [page(question, None, MOST_LOOKED_AT), matching(question, &some)];
+        for statement in along.into_iter().chain(pages).chain(counts) {
             let explain = format!("EXPLAIN {}", in_full(&statement));
             let rows = sql
                 .query(&explain, &[])

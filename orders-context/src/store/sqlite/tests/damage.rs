@@ -1,8 +1,7 @@
 //! What hands in the database leave behind, `orders check` finds; and it holds up nothing else.
 
 use super::{new_place, one, spoiled};
-use crate::app::group::Limits;
-use crate::app::{App, BulkState, BulkWanted, Group, OrdersFilter};
+use crate::app::{BulkState, OrdersFilter};
 use crate::check::{check, violations};
 use crate::conformance::rounds::tests::what_is_damaged_and_rests_raises_the_metric;
 use crate::conformance::{Told, look};
@@ -10,15 +9,14 @@ use crate::domain::conformance::BreachKind as B;
 use crate::domain::tests::mother::{
     MINUTE, SECOND, after, evening, order_accepted, restaurant_notified, user_notified,
 };
-use crate::domain::{Action, Intervention, Notification, Policy};
+use crate::domain::{Action, Notification};
 use crate::plan::{Unreadable, plan};
+use crate::store::contract::bulk::{app_over, bulk_lease, bulk_wanted};
 use crate::store::contract::damage::damage_contract;
 use crate::store::contract::erasing::change_row;
 use crate::store::contract::{commit, moved, placed, placed_at};
 use crate::store::sqlite::Sqlite;
 use crate::store::{OrdersQuery, OrdersSort, Store};
-use chassis::clock::ManualClock;
-use chassis::ids::SequentialIds;
 use chassis::shutdown::Shutdown;
 use rusqlite::Connection;
 use std::sync::Arc;
@@ -153,7 +151,7 @@ async fn an_order_that_cannot_be_read_holds_up_no_bulk_action() {
     commit(&store, orders.to_vec()).await;
     let spoil = "UPDATE orders SET state = '{' WHERE order_id = 'order-2'";
     assert_eq!(Connection::open(&path).and_then(|conn| conn.execute(spoil, [])), Ok(1));
-    let (app, group) = app_over(store);
+    let (app, group) = app_over(Arc::new(store));
     tokio::spawn(group.run(Shutdown::new()));
     let wanted = bulk_wanted(Action::Cancel { reason: "kitchen_fire".to_owned() });
     let tried = app.try_bulk(wanted.clone()).await.expect("an answer");
@@ -161,7 +159,7 @@ async fn an_order_that_cannot_be_read_holds_up_no_bulk_action() {
         app.start_bulk(wanted, "bulk-1".to_owned(), vec![1; 32]).await.expect("it begins");
     for _ in 0..10 {
         for bulk in app.open_bulks().await.expect("an answer") {
-            app.advance_bulk(bulk).await.expect("it goes on");
+            app.advance_bulk(bulk, &bulk_lease(1)).await.expect("it goes on");
         }
     }
     let done = app.bulk(&started.bulk_id).await.expect("an answer");
@@ -218,7 +216,7 @@ async fn a_damaged_task_is_told_and_fails_no_dry_run() {
     });
     checked.await.expect("the store answers");
     assert_eq!(found, [(Some("order-1".to_owned()), B::Unreadable)]);
-    let (app, _group) = app_over(store);
+    let (app, _group) = app_over(Arc::new(store));
     let tried = app.try_bulk(bulk_wanted(Action::RetryNow)).await.expect("an answer");
     assert_eq!(tried.tally.refused["unreadable"].order_ids, ["order-1"]);
     assert_eq!(tried.tally.refused["no_open_task"].order_ids, ["order-2"]);
@@ -264,22 +262,6 @@ async fn an_order_that_a_hand_took_ends_no_listing_early() {
             }
         }
         assert_eq!(listed, 9, "{query:?}");
-    }
-}
-
-fn app_over(store: Sqlite) -> (App, Group) {
-    let clock = ManualClock::at(after(MINUTE).0);
-    let (ids, limits) = (SequentialIds::new(), Limits { queue: 100, group: 10 });
-    App::new(Arc::new(store), Arc::new(clock), Arc::new(ids), Policy::standard(), limits)
-}
-
-/// On all orders, one at a time.
-fn bulk_wanted(action: Action) -> BulkWanted {
-    BulkWanted {
-        action,
-        filter: OrdersFilter::default(),
-        intervention: Intervention { actor: "operator-7".to_owned(), reason: "Fire".to_owned() },
-        per_second: 2,
     }
 }
 
