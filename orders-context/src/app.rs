@@ -258,7 +258,7 @@ impl From<store::Error> for Failure {
     fn from(error: store::Error) -> Self {
         match error {
             store::Error::Corrupt(_) => Self::Unreadable(error.into()),
-            store::Error::Unavailable(_) => Self::Unavailable(error.into()),
+            store::Error::Unavailable(_) | store::Error::TooLong => Self::Unavailable(error.into()),
         }
     }
 }

@@ -58,7 +58,7 @@ pub async fn check(
         checked.violations += page.violations;
         violations.iter().try_for_each(&mut found)?;
     }
-    let counted = store.counted().await?;
+    let counted = store.counted(None).await?;
     let violations = wrong_counters(&counted);
     checked.counters = counted.found.iter().count() as u64;
     checked.violations += violations.len() as u64;

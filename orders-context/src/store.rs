@@ -18,6 +18,7 @@ pub mod erasure;
 pub mod feed;
 mod kept;
 mod lease;
+mod limit;
 pub mod listing;
 pub mod postgres;
 pub mod presence;
@@ -45,6 +46,7 @@ use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A store's answer on its way.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
@@ -59,6 +61,9 @@ pub enum Error {
     /// What is stored cannot be understood; trying again does not help.
     #[error("stored data cannot be read: {0}")]
     Corrupt(#[source] anyhow::Error),
+    /// It was not answered within the time that it was given, and is asked for no longer.
+    #[error("the answer takes longer than it may")]
+    TooLong,
 }
 
 /// Keeps orders, their journal, tasks and restaurants; and what [`Endpoints`], [`Deliveries`], feeds,
@@ -251,8 +256,9 @@ pub trait Store:
     fn flow(&self, now: Timestamp) -> Answer<'_, FlowFigures>;
 
     /// Every counter as commits have left it, and counted again, as of one moment: for checks. Takes as
-    /// long as everything that is stored takes to read.
-    fn counted(&self) -> Answer<'_, Counted>;
+    /// long as everything that is stored takes to read. [`Error::TooLong`] when `within` is over, if it is
+    /// given: the database reads no further then.
+    fn counted(&self, within: Option<Duration>) -> Answer<'_, Counted>;
 
     /// A reader of the whole journal in commit order, for one thread of its own.
     ///

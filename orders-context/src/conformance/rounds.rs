@@ -12,7 +12,6 @@ use crate::store::{Error, Store};
 use chassis::clock::Clock;
 use chassis::shutdown::Shutdown;
 use std::time::Duration;
-use tokio::time::timeout;
 use uuid::Builder;
 
 /// Counts rounds that have come to their end.
@@ -125,11 +124,13 @@ impl Round {
                 Ok(Step::Further)
             }
             (None, Orders::All) => {
-                match timeout(COUNT_WITHIN, store.counted()).await {
-                    Ok(Ok(counted)) => told.tell(wrong_counters(&counted)),
+                match store.counted(Some(COUNT_WITHIN)).await {
+                    Ok(counted) => told.tell(wrong_counters(&counted)),
+                    Err(Error::TooLong) => {
+                        tracing::info!("there is too much to count: `orders check` does it");
+                    }
                     // Not at once again: it takes too long for that.
-                    Ok(Err(error)) => tracing::warn!(error = %error, "counters were not checked"),
-                    Err(_) => tracing::info!("there is too much to count: `orders check` does it"),
+                    Err(error) => tracing::warn!(error = %error, "counters were not checked"),
                 }
                 metrics::counter!(ROUNDS).increment(1);
                 Ok(Step::Round)

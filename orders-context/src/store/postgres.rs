@@ -24,6 +24,7 @@ mod in_use;
 mod journal;
 mod kept;
 mod leases;
+mod limit;
 mod listing;
 mod presence;
 mod read;
@@ -38,6 +39,7 @@ mod under_way;
 mod write;
 
 use super::bulk::{Bulk, NewBulk, OpenBulks, Started};
+use super::limit::Until;
 use super::{
     Answer, Archived, Claim, Commit, Contact, Counted, Counters, Division, Due, Erasure, Error,
     FlowFigures, Found, Generation, JournalReader, JournalRow, Kept, Lease, Loaded, LookedAt,
@@ -70,7 +72,7 @@ const LOOPS: usize = 2;
 /// The connection on which leases are prolonged. Whoever waits too long for it has lost them all.
 const LEASES: usize = 1;
 
-/// The connection for counting everything again, which takes as long as it takes.
+/// The connection for counting everything again, which takes long.
 const COUNTS: usize = 1;
 
 /// How long an answer may take, a lost server included. Longer than the server lets a statement run.
@@ -381,8 +383,8 @@ impl Store for Postgres {
         Box::pin(ask(&self.readers, async move |client| counters::flow(client, now).await))
     }
 
-    fn counted(&self) -> Answer<'_, Counted> {
-        Box::pin(counters::counted(&self.counts))
+    fn counted(&self, within: Option<Duration>) -> Answer<'_, Counted> {
+        Box::pin(counters::counted(&self.counts, Until::within(within)))
     }
 
     fn journal_reader(&self) -> Result<Box<dyn JournalReader>, Error> {

@@ -28,6 +28,7 @@ mod tombstones;
 mod write;
 
 use super::bulk::{Bulk, NewBulk, OpenBulks, Started};
+use super::limit::Until;
 use super::{
     Answer, Archived, Claim, Commit, Contact, Counted, Counters, Division, Due, Erasure, Error,
     FlowFigures, Found, Generation, JournalReader, JournalRow, Kept, Lease, Loaded, LookedAt,
@@ -43,7 +44,9 @@ use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use threads::Threads;
+use tokio::time::timeout;
 
 /// Readers beside the writer: HTTP questions never wait for a commit's flush.
 const READERS: usize = 2;
@@ -118,6 +121,25 @@ impl Sqlite {
         job: impl FnOnce(&mut Connection) -> Result<T, Error> + Send + 'static,
     ) -> Answer<'_, T> {
         self.loops.ask(job)
+    }
+
+    /// Asks what takes long on a connection of its own, and no longer than until then or than somebody waits.
+    async fn ask_alone<T: Send + 'static>(
+        &self,
+        counting: &Counting,
+        until: Until,
+        question: impl FnOnce(&mut Connection) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let conn = chassis::sqlite::open_reader(&self.path)?;
+        let _ends_with_this = counting.begin(&conn);
+        let own = Threads::start("orders-counts", vec![conn]);
+        let own = own.map_err(|cause| Error::Unavailable(cause.into()))?;
+        let left = until.left()?;
+        let answer = own.ask(question);
+        match left {
+            None => answer.await,
+            Some(left) => timeout(left, answer).await.unwrap_or(Err(Error::TooLong)),
+        }
     }
 }
 
@@ -343,14 +365,9 @@ impl Store for Sqlite {
         self.read(move |conn| counters::flow(conn, now))
     }
 
-    fn counted(&self) -> Answer<'_, Counted> {
-        // On a connection of its own: it takes long, and nobody waits for it.
-        Box::pin(async move {
-            let conn = chassis::sqlite::open_reader(&self.path)?;
-            let _ends_with_this = self.counting.begin(&conn);
-            let own = Threads::start("orders-counts", vec![conn]);
-            own.map_err(|cause| Error::Unavailable(cause.into()))?.ask(counters::counted).await
-        })
+    fn counted(&self, within: Option<Duration>) -> Answer<'_, Counted> {
+        let until = Until::within(within);
+        Box::pin(self.ask_alone(&self.counting, until, counters::counted))
     }
 
     fn journal_reader(&self) -> Result<Box<dyn JournalReader>, Error> {

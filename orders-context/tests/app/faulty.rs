@@ -17,6 +17,7 @@ use std::collections::{HashMap, VecDeque};
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::sync::Semaphore;
 
 /// How a commit goes wrong.
@@ -451,8 +452,8 @@ impl Store for Faulty {
         self.inner.flow(now)
     }
 
-    fn counted(&self) -> Answer<'_, Counted> {
-        self.inner.counted()
+    fn counted(&self, within: Option<Duration>) -> Answer<'_, Counted> {
+        self.inner.counted(within)
     }
 
     fn journal_reader(&self) -> Result<Box<dyn JournalReader>, Error> {

@@ -9,17 +9,18 @@ use crate::domain::tests::mother::{
 };
 use crate::domain::{Status, TaskKind};
 use crate::store::{
-    Commit, Counted, Counter, Counters, ENDPOINT_NOT_YET, FlowFigures, OrdersFilter, OrdersQuery,
-    Outcome, Store, Task, TaskChange, TaskCondition, TaskState,
+    Commit, Counted, Counter, Counters, ENDPOINT_NOT_YET, Error, FlowFigures, OrdersFilter,
+    OrdersQuery, Outcome, Store, Task, TaskChange, TaskCondition, TaskState,
 };
 use std::sync::Arc;
+use std::time::Duration;
 
 async fn flow(store: &dyn Store) -> FlowFigures {
     store.flow(EVENING).await.expect("the store answers")
 }
 
 async fn counters(store: &dyn Store) -> Counters {
-    let Counted { kept, found } = store.counted().await.expect("the store answers");
+    let Counted { kept, found } = store.counted(None).await.expect("the store answers");
     assert_eq!(kept, found);
     assert_eq!(kept, flow(store).await.counters);
     assert_eq!(kept, store.counters().await.expect("the store answers"));
@@ -168,4 +169,13 @@ pub async fn the_flow_shows_the_oldest_and_what_is_due(open: impl Fn() -> Arc<dy
     for (now, due) in [(after(89 * SECOND), 0), (after(91 * SECOND), 1), (after(11 * MINUTE), 3)] {
         assert_eq!(store.flow(now).await.unwrap().due, due);
     }
+}
+
+pub async fn counting_again_ends_when_its_time_is_over(open: impl Fn() -> Arc<dyn Store>) {
+    let store = open();
+    commit(&*store, vec![placed("order-1")]).await;
+    let late = store.counted(Some(Duration::ZERO)).await;
+    assert!(matches!(late, Err(Error::TooLong)), "{late:?}");
+    let counted = store.counted(Some(Duration::from_secs(60))).await.expect("there is time enough");
+    assert_eq!(counted.found.get(Counter::Orders(Status::Placed)), 1);
 }

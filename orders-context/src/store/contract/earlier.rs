@@ -96,7 +96,7 @@ pub fn tasks_in_trouble() -> String {
 
 /// What there is of them now.
 pub async fn one_of_each_is_in_trouble(store: &dyn Store) {
-    let counted = store.counted().await.expect("the store answers");
+    let counted = store.counted(None).await.expect("the store answers");
     for counters in [counted.kept, counted.found] {
         let tasks = |condition| counters.get(Counter::Tasks(condition));
         assert_eq!((tasks(TaskCondition::Retrying), tasks(TaskCondition::GivenUp)), (1, 1));

@@ -1,11 +1,13 @@
 //! Counters: written with a group, read for the picture of the flow, counted again for checks.
 
+use super::limit;
 use super::read::select;
 use super::rows::{get, word};
 use crate::domain::{Status, Timestamp};
 use crate::store::archive::unpack;
 use crate::store::counters::MOST_DUE;
 use crate::store::counters::recount::RECOUNT;
+use crate::store::limit::Until;
 use crate::store::{Counted, Counter, Counters, Error, FlowFigures};
 use chassis::postgres::{Client, Pool};
 use tokio_postgres::Row;
@@ -104,27 +106,26 @@ pub async fn flow(client: &Client, now: Timestamp) -> Result<FlowFigures, Error>
     Ok(figures)
 }
 
-/// In one transaction that sees one moment, however long it takes.
-pub async fn counted(readers: &Pool) -> Result<Counted, Error> {
+/// In one transaction that sees one moment, and ends by then.
+pub async fn counted(readers: &Pool, until: Until) -> Result<Counted, Error> {
     let mut client = readers.get().await.map_err(Error::Unavailable)?;
     let tx = client.build_transaction().read_only(true);
     let tx = tx.isolation_level(tokio_postgres::IsolationLevel::RepeatableRead).start().await?;
-    tx.batch_execute("SET LOCAL statement_timeout = 0").await?;
-    let read = async |sql: &str| -> Result<Counters, Error> { summed(&tx.query(sql, &[]).await?) };
-    let mut counted = Counted { kept: read(KEPT).await?, found: read(RECOUNT).await? };
+    let kept = summed(&limit::query(&tx, until, KEPT, &[]).await?)?;
+    let mut found = summed(&limit::query(&tx, until, RECOUNT, &[]).await?)?;
     let archive =
         "SELECT order_id, data FROM archive WHERE order_id > $1 ORDER BY order_id LIMIT $2";
     let mut after = String::new();
     loop {
-        let page = tx.query(archive, &[&after, &PAGE]).await?;
+        let page = limit::query(&tx, until, archive, &[&after, &PAGE]).await?;
         for row in &page {
-            counted.found.add_readable(unpack(get(row, 1)?))?;
+            found.add_readable(unpack(get(row, 1)?))?;
         }
         let Some(last) = page.last() else { break };
         after = get(last, 0)?;
     }
     tx.commit().await?;
-    Ok(counted)
+    Ok(Counted { kept, found })
 }
 
 const KEPT: &str = "SELECT what, word, bucket, sum(count)::bigint AS count

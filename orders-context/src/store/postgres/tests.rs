@@ -6,6 +6,7 @@ mod division;
 mod horizon;
 mod instances;
 mod leases;
+mod limits;
 mod outage;
 mod plans;
 mod server;

@@ -76,7 +76,7 @@ pub fn look(
                     sighted.judge(looked, None, person);
                 }
                 Err(cause @ Error::Corrupt(_)) => sighted.leave("order", looked.order_id, cause),
-                Err(cause @ Error::Unavailable(_)) => return Err(cause),
+                Err(cause) => return Err(cause),
             }
         }
     }
