@@ -123,8 +123,9 @@ pub trait Store:
         order_ids: Vec<String>,
     ) -> Answer<'_, HashMap<String, i64>>;
 
-    /// How many orders there are of the query's filter, on all its pages.
-    fn count_orders(&self, query: OrdersQuery) -> Answer<'_, u64>;
+    /// How many orders there are of the query's filter, on all its pages. [`Error::TooLong`] when `within` is
+    /// over: the database reads no further then.
+    fn count_orders(&self, query: OrdersQuery, within: Duration) -> Answer<'_, u64>;
 
     /// Journal of one order after `sequence`, at most `limit` rows, ascending.
     fn history(&self, order_id: String, after: i64, limit: usize) -> Answer<'_, Vec<JournalRow>>;
@@ -222,6 +223,9 @@ pub trait Store:
 
     /// Keeps a new bulk action, unless its key was used before or `most_open` are open already.
     fn start_bulk(&self, new: bulk::NewBulk, most_open: usize) -> Answer<'_, bulk::Started>;
+
+    /// The bulk action that was started under this key.
+    fn bulk_of_key(&self, key: String) -> Answer<'_, Option<bulk::Before>>;
 
     /// Replaces a bulk action by its next round; whether the round before was the one kept.
     fn replace_bulk(&self, next: bulk::Bulk) -> Answer<'_, bool>;

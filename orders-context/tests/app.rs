@@ -47,6 +47,8 @@ mod pausing;
 mod placing;
 #[path = "app/push.rs"]
 mod push;
+#[path = "app/starting.rs"]
+mod starting;
 #[path = "app/tasks.rs"]
 mod tasks;
 #[path = "app/turns.rs"]

@@ -18,7 +18,9 @@ pub use progress::{Interrupt, Outcome};
 use super::list_orders::usual_ms;
 use super::{App, Failure};
 use crate::domain::{Action, Intervention, Timestamp};
-use crate::store::bulk::{Ahead, Bulk, BulkState, NewBulk, OpenBulks, Portion, Started, Tally};
+use crate::store::bulk::{
+    Ahead, Before, Bulk, BulkState, NewBulk, OpenBulks, Portion, Started, Tally,
+};
 use crate::store::{Lease, OrdersFilter, OrdersQuery, OrdersSort, Place};
 use std::collections::HashMap;
 
@@ -75,13 +77,29 @@ impl App {
     /// the same bulk action, as it stands now.
     ///
     /// # Errors
-    /// [`BulkRefusal`]; the key was used for another request, too many are open, or too many count.
+    /// [`BulkRefusal`]; the key was used for another request, or too many are open.
     pub async fn start_bulk(
         &self,
         wanted: BulkWanted,
         key: String,
         request_hash: Vec<u8>,
     ) -> Result<Bulk, BulkRefusal> {
+        // Whoever asks again waits for no count.
+        if let Some(before) = self.store.bulk_of_key(key.clone()).await? {
+            return of_same(before, &request_hash);
+        }
+        let bulk = self.new_bulk(wanted).await?;
+        let hash = request_hash.clone();
+        let new = NewBulk { bulk: bulk.clone(), key, request_hash };
+        match self.store.start_bulk(new, MOST_OPEN).await? {
+            Started::New => Ok(bulk),
+            Started::Before(before) => of_same(*before, &hash),
+            Started::TooMany => Err(BulkRefusal::TooMany),
+        }
+    }
+
+    /// One that has not begun, with how many orders it is about, if that can be said in time.
+    async fn new_bulk(&self, wanted: BulkWanted) -> Result<Bulk, Failure> {
         let now = self.now();
         let bulk = Bulk {
             bulk_id: self.ids.next().to_string(),
@@ -94,22 +112,18 @@ impl App {
             usual_ms: usual_ms(&*self.store, &wanted.filter).await?,
             created_at: now,
             ended_at: None,
-            matched: 0,
+            matched: None,
             ahead: Ahead::Everything,
             portion: Portion { number: 0, taken_at: now, order_ids: Vec::new() },
             tally: Tally::default(),
             interruptions: Vec::new(),
         };
-        let matched = self.count(bulk.query(None, 1)).await?;
-        let bulk = Bulk { matched, ..bulk };
-        let hash = request_hash.clone();
-        let new = NewBulk { bulk: bulk.clone(), key, request_hash };
-        match self.store.start_bulk(new, MOST_OPEN).await? {
-            Started::New => Ok(bulk),
-            Started::Before { request_hash, bulk } if request_hash == hash => Ok(*bulk),
-            Started::Before { .. } => Err(Failure::KeyReused.into()),
-            Started::TooMany => Err(BulkRefusal::TooMany),
-        }
+        let matched = match self.count(bulk.query(None, 1)).await {
+            // What is to be done is done, however many others ask.
+            Err(Failure::Overloaded) => None,
+            counted => counted?,
+        };
+        Ok(Bulk { matched, ..bulk })
     }
 
     /// A bulk action as it stands.
@@ -270,6 +284,14 @@ impl Bulk {
     pub fn pause_us(&self) -> i64 {
         let size = i64::try_from(self.portion_size()).unwrap_or(1);
         size * 1_000_000 / i64::from(self.per_second.max(1))
+    }
+}
+
+/// The bulk action that a request with this hash has started, if it is the one that asks again.
+fn of_same(before: Before, request_hash: &[u8]) -> Result<Bulk, BulkRefusal> {
+    match before.request_hash == request_hash {
+        true => Ok(before.bulk),
+        false => Err(Failure::KeyReused.into()),
     }
 }
 

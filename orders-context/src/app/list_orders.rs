@@ -2,8 +2,13 @@
 
 use super::{App, Failure, cursor};
 use crate::domain::{Order, Status, Timestamp};
-use crate::store::{OrdersFilter, OrdersPage, OrdersQuery, OrdersSort, Store};
+use crate::store::{self, OrdersFilter, OrdersPage, OrdersQuery, OrdersSort, Store};
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long orders are counted at most, the wait for one's turn included.
+const COUNT_WITHIN: Duration = Duration::from_secs(3);
 
 /// A question for one page.
 #[derive(Clone, Debug)]
@@ -37,10 +42,16 @@ impl App {
         self.listing.ask(async move { list(&*store, now, question).await }).await
     }
 
-    /// How many orders there are of the query's filter, in its turn.
-    pub(super) async fn count(&self, query: OrdersQuery) -> Result<u64, Failure> {
+    /// How many orders there are of the query's filter, in its turn; `None`: to say so would take too long.
+    pub(super) async fn count(&self, query: OrdersQuery) -> Result<Option<u64>, Failure> {
         let store = Arc::clone(&self.store);
-        self.listing.ask(async move { Ok(store.count_orders(query).await?) }).await
+        let counting = self.listing.ask(async move {
+            match store.count_orders(query, COUNT_WITHIN).await {
+                Err(store::Error::TooLong) => Ok(None),
+                counted => Ok(Some(counted?)),
+            }
+        });
+        timeout(COUNT_WITHIN, counting).await.unwrap_or(Ok(None))
     }
 
     /// The page that `query` asks for, in its turn.

@@ -177,6 +177,11 @@ pub fn show(bulk: &Value, form: Form) -> anyhow::Result<()> {
     print(&format!("\n{}", causes.text()))
 }
 
+/// How many orders it is about, for people.
+pub fn matched(bulk: &Value) -> String {
+    if bulk["matched"].is_null() { "not counted".to_owned() } else { text(&bulk["matched"]) }
+}
+
 fn table(bulks: &[Value]) -> Table {
     let head =
         ["bulk action", "state", "action", "actor", "matched", "taken", "acted", "unchanged"];
@@ -191,11 +196,24 @@ fn table(bulks: &[Value]) -> Table {
             state,
             text(&bulk["action"]["type"]),
             cell("actor"),
-            cell("matched"),
+            matched(bulk),
             taken,
             cell("acted"),
             cell("unchanged"),
         ]);
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_counted_is_told_so() {
+        assert_eq!(matched(&json!({ "matched": 12 })), "12");
+        assert_eq!(matched(&json!({ "matched": null })), "not counted");
+        let shown = table(&[json!({ "id": "bulk-1", "matched": null, "taken": 3 })]).text();
+        assert!(shown.contains("not counted  3"), "{shown}");
+    }
 }

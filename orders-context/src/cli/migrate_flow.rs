@@ -131,7 +131,13 @@ fn progress(bulk: &Value, form: Form) -> anyhow::Result<()> {
     if let Form::Lines = form {
         return form.show(bulk);
     }
-    say(&format!("{} of {} orders, {}", bulk["taken"], bulk["matched"], text(&bulk["state"])))
+    say(&far(bulk))
+}
+
+/// How far it has come.
+fn far(bulk: &Value) -> String {
+    let of = bulk["matched"].as_u64().map(|matched| format!(" of {matched}")).unwrap_or_default();
+    format!("{}{of} orders, {}", bulk["taken"], text(&bulk["state"]))
 }
 
 /// Beside the result, for whoever looks on.
@@ -150,6 +156,13 @@ mod tests {
         let sent = &wanted(&evening())["action"]["policy"];
         assert_eq!((&sent["flow"], &sent["version"]), (&json!(1), &json!(2)));
         assert_eq!(sent["remind_after_ms"], json!([240_000]));
+    }
+
+    #[test]
+    fn how_far_it_has_come_is_told_with_and_without_a_count() {
+        let bulk = |matched: Value| json!({ "taken": 3, "matched": matched, "state": "running" });
+        assert_eq!(far(&bulk(json!(12))), "3 of 12 orders, running");
+        assert_eq!(far(&bulk(Value::Null)), "3 orders, running");
     }
 
     #[test]

@@ -55,7 +55,7 @@ pub struct BulkPageView<'a> {
 /// It runs in the background, at its rate, through every crash, the oldest orders first. Each order is
 /// judged as it stands when its turn comes, also after a pause, and acted on once. Orders that are placed after
 /// the start are not touched. With `dry_run` nothing is done: the matching orders are counted, and the action
-/// is decided for a sample of them.
+/// is decided for a sample of them. Where counting takes more than three seconds, it is left (`matched` is null).
 #[utoipa::path(
     post,
     path = "/v1/bulk-actions",

@@ -53,8 +53,9 @@ pub struct Bulk {
     pub created_at: Timestamp,
     /// When it was done or cancelled.
     pub ended_at: Option<Timestamp>,
-    /// How many orders matched when it was started.
-    pub matched: u64,
+    /// How many orders matched when it was started; `None`: counting them took too long.
+    #[serde(default)]
+    pub matched: Option<u64>,
     /// What lies before it.
     pub ahead: Ahead,
     /// The orders that are being acted on.
@@ -150,15 +151,19 @@ pub struct NewBulk {
 pub enum Started {
     /// It is kept.
     New,
-    /// The key was used before, by a request with this hash, for that one.
-    Before {
-        /// SHA-256 of the request.
-        request_hash: Vec<u8>,
-        /// As it stands now.
-        bulk: Box<Bulk>,
-    },
+    /// The key was used before.
+    Before(Box<Before>),
     /// So many are open that there may be no more.
     TooMany,
+}
+
+/// A bulk action that was started before, under the same key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Before {
+    /// SHA-256 of the request it came with.
+    pub request_hash: Vec<u8>,
+    /// As it stands now.
+    pub bulk: Bulk,
 }
 
 impl Bulk {

@@ -38,7 +38,7 @@ mod tombstones;
 mod under_way;
 mod write;
 
-use super::bulk::{Bulk, NewBulk, OpenBulks, Started};
+use super::bulk::{Before, Bulk, NewBulk, OpenBulks, Started};
 use super::limit::Until;
 use super::{
     Answer, Archived, Claim, Commit, Contact, Counted, Counters, Division, Due, Erasure, Error,
@@ -333,12 +333,19 @@ impl Store for Postgres {
         }))
     }
 
-    fn count_orders(&self, query: OrdersQuery) -> Answer<'_, u64> {
-        Box::pin(ask(&self.readers, async move |client| listing::count(client, &query).await))
+    fn count_orders(&self, query: OrdersQuery, within: Duration) -> Answer<'_, u64> {
+        let until = Until::within(Some(within));
+        Box::pin(ask_alone(&self.readers, async move |client| {
+            listing::count(client, &query, until).await
+        }))
     }
 
     fn start_bulk(&self, new: NewBulk, most_open: usize) -> Answer<'_, Started> {
         Box::pin(ask(&self.readers, async move |client| bulk::start(client, &new, most_open).await))
+    }
+
+    fn bulk_of_key(&self, key: String) -> Answer<'_, Option<Before>> {
+        Box::pin(ask(&self.readers, async move |client| bulk::of_key(client, &key).await))
     }
 
     fn replace_bulk(&self, next: Bulk) -> Answer<'_, bool> {

@@ -27,7 +27,7 @@ mod tickets;
 mod tombstones;
 mod write;
 
-use super::bulk::{Bulk, NewBulk, OpenBulks, Started};
+use super::bulk::{Before, Bulk, NewBulk, OpenBulks, Started};
 use super::limit::Until;
 use super::{
     Answer, Archived, Claim, Commit, Contact, Counted, Counters, Division, Due, Erasure, Error,
@@ -321,12 +321,20 @@ impl Store for Sqlite {
         self.read(move |conn| listing::matching(conn, &query, &order_ids))
     }
 
-    fn count_orders(&self, query: OrdersQuery) -> Answer<'_, u64> {
-        self.read(move |conn| listing::count(conn, &query))
+    fn count_orders(&self, query: OrdersQuery, within: Duration) -> Answer<'_, u64> {
+        let until = Until::within(Some(within));
+        Box::pin(async move {
+            let count = move |conn: &mut Connection| listing::count(conn, &query);
+            self.ask_alone(&Counting::default(), until, count).await
+        })
     }
 
     fn start_bulk(&self, new: NewBulk, most_open: usize) -> Answer<'_, Started> {
         self.write(move |conn| bulk::start(conn, &new, most_open))
+    }
+
+    fn bulk_of_key(&self, key: String) -> Answer<'_, Option<Before>> {
+        self.read(move |conn| bulk::of_key(conn, &key))
     }
 
     fn replace_bulk(&self, next: Bulk) -> Answer<'_, bool> {

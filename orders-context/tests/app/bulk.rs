@@ -84,7 +84,7 @@ async fn each_order_that_matches_is_acted_on_once_and_says_by_whom() {
     app.act(&ids[0], &by_hand, intervention(), Cause::default()).await.unwrap();
     takeaway.clock.advance_us(1);
     let bulk = start(&app, cancelling()).await;
-    assert_eq!((bulk.matched, bulk.state), (22, BulkState::Running));
+    assert_eq!((bulk.matched, bulk.state), (Some(22), BulkState::Running));
     takeaway.clock.advance_us(1);
     let later = placed(&app, "too-late-for-this").await;
     let done = finish(&takeaway, &app, &bulk.bulk_id).await;
@@ -107,7 +107,7 @@ async fn refusals_are_counted_by_cause_and_named() {
     takeaway.clock.advance_us(10 * MINUTE);
     let wanted = cancelling();
     let dry = app.try_bulk(wanted.clone()).await.unwrap();
-    assert_eq!((dry.matched, dry.sampled), (12, 12));
+    assert_eq!((dry.matched, dry.sampled), (Some(12), 12));
     let bulk = start(&app, wanted).await;
     let done = finish(&takeaway, &app, &bulk.bulk_id).await;
     let refused = &done.tally.refused["deadline_passed"];

@@ -6,7 +6,7 @@ mod passing;
 use orders_context::domain::{
     Availability, Delivery, DeliveryState, Endpoint, Receiver, Restaurant, Timestamp,
 };
-use orders_context::store::bulk::{Bulk, NewBulk, OpenBulks, Started};
+use orders_context::store::bulk::{Before, Bulk, NewBulk, OpenBulks, Started};
 use orders_context::store::{
     Answer, Archived, Claim, Commit, Concerning, Contact, Counted, Counters, Deliveries, Division,
     Due, Erasure, Error, FlowFigures, Found, Generation, Health, JournalReader, JournalRow, Kept,
@@ -44,6 +44,8 @@ pub struct Faulty {
     contacts: AtomicUsize,
     hung: AtomicUsize,
     judged: AtomicUsize,
+    counts: AtomicUsize,
+    counts_in_vain: AtomicBool,
     /// The position of a row that cannot be read for endpoints; below 0, none can.
     unreadable: AtomicI64,
     /// Whether commits need leave, and how many have it.
@@ -61,6 +63,8 @@ impl Faulty {
             contacts: AtomicUsize::new(0),
             hung: AtomicUsize::new(0),
             judged: AtomicUsize::new(0),
+            counts: AtomicUsize::new(0),
+            counts_in_vain: AtomicBool::new(false),
             unreadable: AtomicI64::new(0),
             is_held: AtomicBool::new(false),
             leave: Semaphore::new(0),
@@ -127,6 +131,16 @@ impl Faulty {
     /// How many portions were judged by their filter.
     pub fn judged(&self) -> usize {
         self.judged.load(Ordering::SeqCst)
+    }
+
+    /// From now on counting orders takes longer than it may.
+    pub fn count_in_vain(&self) {
+        self.counts_in_vain.store(true, Ordering::SeqCst);
+    }
+
+    /// How often orders were to be counted.
+    pub fn counts(&self) -> usize {
+        self.counts.load(Ordering::SeqCst)
     }
 
     /// How many transactions were asked for.
@@ -298,8 +312,16 @@ impl Store for Faulty {
         })
     }
 
-    fn count_orders(&self, query: OrdersQuery) -> Answer<'_, u64> {
-        self.inner.count_orders(query)
+    fn bulk_of_key(&self, key: String) -> Answer<'_, Option<Before>> {
+        self.inner.bulk_of_key(key)
+    }
+
+    fn count_orders(&self, query: OrdersQuery, within: Duration) -> Answer<'_, u64> {
+        self.counts.fetch_add(1, Ordering::SeqCst);
+        match self.counts_in_vain.load(Ordering::SeqCst) {
+            true => Box::pin(std::future::ready(Err(Error::TooLong))),
+            false => self.inner.count_orders(query, within),
+        }
     }
 
     fn load(&self, wanted: Wanted) -> Answer<'_, Loaded> {

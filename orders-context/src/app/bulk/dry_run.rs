@@ -14,8 +14,8 @@ const SAMPLE: usize = 200;
 /// What would come of a bulk action at this moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DryRun {
-    /// How many orders match, exactly.
-    pub matched: u64,
+    /// How many orders match, exactly; `None`: counting them took too long.
+    pub matched: Option<u64>,
     /// How many of them were looked at: the oldest.
     pub sampled: u64,
     /// What would become of those.

@@ -34,8 +34,9 @@ pub struct BulkView<'a> {
     /// When it was done or cancelled; null before.
     #[schema(required, value_type = Option<String>, format = DateTime)]
     ended_at: Option<Moment>,
-    /// How many orders matched when it was started.
-    matched: u64,
+    /// How many orders matched when it was started; null where they could not be counted within three seconds.
+    #[schema(required, example = 240)]
+    matched: Option<u64>,
     /// How many it has dealt with: `acted`, `unchanged` and `refused` together.
     taken: u64,
     /// How many it is dealing with, or would after a resume.
@@ -50,8 +51,9 @@ pub struct BulkView<'a> {
 #[derive(Serialize, ToSchema)]
 #[schema(as = BulkDryRun)]
 pub struct DryRunView<'a> {
-    /// How many orders match at this moment, exactly.
-    matched: u64,
+    /// How many orders match at this moment, exactly; null where they could not be counted within three seconds.
+    #[schema(required, example = 240)]
+    matched: Option<u64>,
     /// How many of them were looked at: the oldest.
     sampled: u64,
     #[serde(flatten)]

@@ -38,7 +38,7 @@ fn bulk(action: Action) -> Bulk {
         usual_ms: Vec::new(),
         created_at: EVENING,
         ended_at: None,
-        matched: 100,
+        matched: Some(100),
         ahead: Ahead::After(Place { at: after(1), order_id: "order-7".to_owned() }),
         portion: Portion { number: 2, taken_at: after(5), order_ids: vec!["order-8".to_owned()] },
         tally: Tally { acted: 4, unchanged: 2, refused: [("too_far".to_owned(), refused)].into() },

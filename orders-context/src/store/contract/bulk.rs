@@ -5,11 +5,17 @@ use crate::app::group::Limits;
 use crate::app::{App, BulkWanted, Group};
 use crate::domain::tests::mother::{EVENING, MINUTE, after, intervention};
 use crate::domain::{Action, Policy, Status};
-use crate::store::bulk::{Ahead, Bulk, BulkState, NewBulk, Portion, Refused, Started, Tally};
-use crate::store::{Lease, OrdersFilter, OrdersQuery, Place, Store};
+use crate::store::bulk::{
+    Ahead, Before, Bulk, BulkState, NewBulk, Portion, Refused, Started, Tally,
+};
+use crate::store::{Error, Lease, OrdersFilter, OrdersQuery, Place, Store};
 use chassis::clock::ManualClock;
 use chassis::ids::SequentialIds;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// Longer than anything here takes to count.
+pub const A_MINUTE: Duration = Duration::from_secs(60);
 
 /// One that has come some way.
 fn bulk(bulk_id: &str) -> Bulk {
@@ -25,7 +31,7 @@ fn bulk(bulk_id: &str) -> Bulk {
         usual_ms: Vec::new(),
         created_at: EVENING,
         ended_at: None,
-        matched: 1_000,
+        matched: Some(1_000),
         ahead: Ahead::After(Place { at: after(1), order_id: "order-7".to_owned() }),
         portion: Portion { number: 2, taken_at: after(5), order_ids: vec!["order-8".to_owned()] },
         tally: Tally { acted: 4, unchanged: 2, refused: [("too_late".to_owned(), refused)].into() },
@@ -56,7 +62,10 @@ pub async fn a_bulk_action_is_started_once_for_each_key(open: impl Fn() -> Arc<d
     let store = open();
     let first = start(&*store, "bulk-1").await;
     let again = store.start_bulk(new(bulk("bulk-2"), "key of bulk-1"), 10).await.unwrap();
-    assert_eq!(again, Started::Before { request_hash: vec![7; 32], bulk: Box::new(first.clone()) });
+    let before = Before { request_hash: vec![7; 32], bulk: first.clone() };
+    assert_eq!(again, Started::Before(Box::new(before.clone())));
+    assert_eq!(store.bulk_of_key("key of bulk-1".to_owned()).await.unwrap(), Some(before));
+    assert_eq!(store.bulk_of_key("key of bulk-2".to_owned()).await.unwrap(), None);
     assert_eq!(store.bulks(None, 10).await.unwrap(), [first]);
 }
 
@@ -68,7 +77,7 @@ pub async fn only_so_many_bulk_actions_are_open(open: impl Fn() -> Arc<dyn Store
     };
     assert_eq!(more("bulk-2", 1).await, Started::TooMany);
     assert_eq!(more("bulk-2", 2).await, Started::New);
-    assert!(matches!(more("bulk-2", 2).await, Started::Before { .. }), "not one more");
+    assert!(matches!(more("bulk-2", 2).await, Started::Before(_)), "not one more");
     let portion = Portion { order_ids: Vec::new(), ..first.portion.clone() };
     let done = Bulk { round: 2, state: BulkState::Done, portion, ..first };
     assert!(store.replace_bulk(done).await.unwrap());
@@ -117,7 +126,7 @@ pub async fn bulk_actions_are_listed_the_newest_first(open: impl Fn() -> Arc<dyn
 pub async fn orders_are_counted_as_they_are_listed(open: impl Fn() -> Arc<dyn Store>) {
     let store = open();
     let count = async |filter: OrdersFilter| {
-        store.count_orders(OrdersQuery::newest(filter, 1, after(9))).await.unwrap()
+        store.count_orders(OrdersQuery::newest(filter, 1, after(9)), A_MINUTE).await.unwrap()
     };
     assert_eq!(count(OrdersFilter::default()).await, 0);
     commit(&*store, vec![placed_at("order-1", after(1)), placed_at("order-2", after(2))]).await;
@@ -127,6 +136,9 @@ pub async fn orders_are_counted_as_they_are_listed(open: impl Fn() -> Arc<dyn St
     assert_eq!(count(before).await, 2);
     let status = vec![Status::Completed];
     assert_eq!(count(OrdersFilter { status, ..OrdersFilter::default() }).await, 0);
+    let all = OrdersQuery::newest(OrdersFilter::default(), 1, after(9));
+    let late = store.count_orders(all, Duration::ZERO).await;
+    assert!(matches!(late, Err(Error::TooLong)), "{late:?}");
 }
 
 /// An application over `store`, a minute later, and the loop that it needs.

@@ -1,5 +1,6 @@
 //! Every filter with every other in every sort: what a store finds is what a plain loop finds.
 
+use super::bulk::A_MINUTE;
 use super::{commit, moved, placed_at};
 use crate::domain::tests::mother::{
     EVENING, MINUTE, SECOND, after, order_accepted, order_rejected, restaurant_notified,
@@ -202,7 +203,7 @@ pub async fn every_question_finds_what_it_asks_for(open: impl Fn() -> Arc<dyn St
         let matching =
             store.matching(query.clone(), some.clone()).await.expect("the store answers");
         assert_eq!(matching, versions(&expected, &some, &known), "{:?}", query.filter);
-        let counted = store.count_orders(query.clone()).await.expect("the store answers");
+        let counted = store.count_orders(query.clone(), A_MINUTE).await.expect("the store answers");
         let (filter, sort) = (query.filter.clone(), query.sort);
         if matches!(sort, OrdersSort::Newest) {
             assert_eq!(counted, expected.len() as u64, "{filter:?}");

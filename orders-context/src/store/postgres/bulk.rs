@@ -3,7 +3,7 @@
 use super::read::select;
 use super::rows::{get, json, text, to_json};
 use crate::store::Error;
-use crate::store::bulk::{Bulk, NewBulk, OpenBulks, Started};
+use crate::store::bulk::{Before, Bulk, NewBulk, OpenBulks, Started};
 use crate::store::damage::pass_over;
 use chassis::postgres::Client;
 
@@ -25,12 +25,15 @@ pub async fn start(client: &Client, new: &NewBulk, most_open: usize) -> Result<S
     if !inserted.is_empty() {
         return Ok(Started::New);
     }
+    let before = of_key(client, &new.key).await?;
+    Ok(before.map_or(Started::TooMany, |before| Started::Before(Box::new(before))))
+}
+
+pub async fn of_key(client: &Client, key: &str) -> Result<Option<Before>, Error> {
     let sql = "SELECT request_hash, data FROM bulk_actions WHERE key = $1";
-    let before = select(client, sql, &[&key]).await?;
-    Ok(match before.first() {
-        Some(row) => Started::Before { request_hash: get(row, 0)?, bulk: Box::new(json(row, 1)?) },
-        None => Started::TooMany,
-    })
+    let rows = select(client, sql, &[&text(key)]).await?;
+    let before = |row| Ok(Before { request_hash: get(row, 0)?, bulk: json(row, 1)? });
+    rows.first().map(before).transpose()
 }
 
 /// Whether the round before was the one kept.

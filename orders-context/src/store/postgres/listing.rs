@@ -1,7 +1,9 @@
 //! Pages of orders.
 
+use super::limit;
 use super::rows::{get, json, text};
 use crate::domain::Timestamp;
+use crate::store::limit::Until;
 use crate::store::listing::sql::{self, Value};
 use crate::store::listing::{Dialect, Looked, Narrowest, Part, Question};
 use crate::store::{Error, OrdersPage, OrdersQuery, Place};
@@ -16,11 +18,23 @@ use tokio_postgres::{GenericClient, Row, Transaction};
 /// for a large restaurant it would rather sort all its orders, or read whole tables. Here it may not.
 pub const ALONG_INDEXES: &str = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off";
 
-pub async fn count(client: &Client, query: &OrdersQuery) -> Result<u64, Error> {
-    let client: &tokio_postgres::Client = client;
+pub async fn count(client: &mut Client, query: &OrdersQuery, until: Until) -> Result<u64, Error> {
+    let tx = client.build_transaction().read_only(true).start().await?;
+    let counted = limit::told(count_until(&tx, query, until).await, until)?;
+    tx.commit().await?;
+    Ok(counted)
+}
+
+async fn count_until(
+    tx: &Transaction<'_>,
+    query: &OrdersQuery,
+    until: Until,
+) -> Result<u64, Error> {
     let question = Question(query, Dialect::Postgres);
-    let narrow = narrowest(client, question).await?;
-    Ok(number(client, &sql::count(question, narrow)).await?.unsigned_abs())
+    limit::set(tx, until).await?;
+    let narrow = narrowest(tx, question).await?;
+    limit::set(tx, until).await?;
+    Ok(number(tx, &sql::count(question, narrow)).await?.unsigned_abs())
 }
 
 pub async fn matching(

@@ -2,18 +2,14 @@
 
 use super::rows::json;
 use crate::store::Error;
-use crate::store::bulk::{Bulk, NewBulk, OpenBulks, Started};
+use crate::store::bulk::{Before, Bulk, NewBulk, OpenBulks, Started};
 use crate::store::damage::pass_over;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 pub fn start(conn: &mut Connection, new: &NewBulk, most_open: usize) -> Result<Started, Error> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let before = tx
-        .prepare_cached("SELECT request_hash, data FROM bulk_actions WHERE key = ?1")?
-        .query_row([&new.key], |row| Ok((row.get(0)?, json(row, 1)?)))
-        .optional()?;
-    if let Some((request_hash, bulk)) = before {
-        return Ok(Started::Before { request_hash, bulk: Box::new(bulk) });
+    if let Some(before) = of_key(&tx, &new.key)? {
+        return Ok(Started::Before(Box::new(before)));
     }
     let open: i64 = tx
         .prepare_cached("SELECT count(*) FROM bulk_actions WHERE is_open")?
@@ -36,6 +32,13 @@ pub fn start(conn: &mut Connection, new: &NewBulk, most_open: usize) -> Result<S
     ])?;
     tx.commit()?;
     Ok(Started::New)
+}
+
+pub fn of_key(conn: &Connection, key: &str) -> Result<Option<Before>, Error> {
+    let before = conn
+        .prepare_cached("SELECT request_hash, data FROM bulk_actions WHERE key = ?1")?
+        .query_row([key], |row| Ok(Before { request_hash: row.get(0)?, bulk: json(row, 1)? }));
+    Ok(before.optional()?)
 }
 
 /// Whether the round before was the one kept.

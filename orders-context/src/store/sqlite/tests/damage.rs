@@ -167,7 +167,7 @@ async fn an_order_that_cannot_be_read_holds_up_no_bulk_action() {
         assert_eq!((tally.acted, tally.unchanged), (2, 0));
         assert_eq!(tally.refused["unreadable"].order_ids, ["order-2"]);
     }
-    assert_eq!((tried.matched, tried.sampled, done.state), (3, 3, BulkState::Done));
+    assert_eq!((tried.matched, tried.sampled, done.state), (Some(3), 3, BulkState::Done));
 }
 
 #[tokio::test]
