@@ -96,7 +96,9 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         // Fine enough that a window is not much older than it may be.
         tick: (config.flush.after / 4).clamp(Duration::from_millis(20), Duration::from_secs(1)),
     };
-    supervisor.spawn_thread("consumer", move |stop| run_consumer(consumer, inbox, consumed, stop));
+    supervisor.spawn_thread("consumer", move |stop| {
+        run_consumer(consumer, inbox.until(&stop), consumed, stop)
+    });
     Ok(Running { address, supervisor })
 }
 

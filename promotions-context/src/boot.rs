@@ -128,14 +128,13 @@ pub async fn start(
     supervisor.spawn("http", move |stop| chassis::http::serve_over(tls, listener, routes, stop));
 
     let rules = Rules { campaign: config.campaign, key: config.code_key, clock, ids };
-    let inbox = OrderInbox {
-        find_cluster: cluster::find(config.kafka.clone()),
-        reader: OrderReader::new(foreign_schemas::fetch(
-            registry,
-            store.writer()?,
-            Handle::current(),
-        )),
-        taker: Taker::new(store.writer()?, rules),
+    let (kept, runtime, find_cluster) =
+        (store.writer()?, Handle::current(), cluster::find(config.kafka.clone()));
+    let taker = Taker::new(store.writer()?, rules);
+    let inbox = move |stop| OrderInbox {
+        find_cluster,
+        reader: OrderReader::new(foreign_schemas::fetch(registry, kept, runtime, stop)),
+        taker,
         bound,
         journal_grew,
     };
@@ -146,7 +145,7 @@ pub async fn start(
 fn spawn_consumer(
     supervisor: &mut Supervisor,
     kafka: chassis::kafka::KafkaConfig,
-    inbox: OrderInbox,
+    inbox: impl FnOnce(Shutdown) -> OrderInbox + Send + 'static,
     health: Check,
 ) {
     let config = ConsumerConfig {
@@ -158,7 +157,9 @@ fn spawn_consumer(
         max_wait: Duration::from_millis(20),
         tick: Duration::from_secs(10),
     };
-    supervisor.spawn_thread("consumer", move |stop| run_consumer(config, inbox, health, stop));
+    supervisor.spawn_thread("consumer", move |stop| {
+        run_consumer(config, inbox(stop.clone()), health, stop)
+    });
 }
 
 /// What the relay's thread needs.

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use chassis::kafka::consumer::{Batch, Failure, Inbox, Position};
+use chassis::shutdown::{Shutdown, answered};
 use tokio::runtime::Handle;
 
 use super::lookup::SchemaLookup;
@@ -38,7 +39,35 @@ pub struct LakeInbox {
     pub runtime: Handle,
 }
 
+/// One that nobody waits for once the process stops.
+struct Unless<T: ?Sized> {
+    stopped: Shutdown,
+    asks: Arc<T>,
+}
+
+#[async_trait]
+impl SchemaLookup for Unless<dyn SchemaLookup> {
+    async fn schema(&self, id: u32) -> anyhow::Result<Option<Arc<str>>> {
+        answered(&self.stopped, self.asks.schema(id)).await
+    }
+}
+
+#[async_trait]
+impl FindCluster for Unless<dyn FindCluster> {
+    async fn cluster(&self) -> anyhow::Result<String> {
+        answered(&self.stopped, self.asks.cluster()).await
+    }
+}
+
 impl LakeInbox {
+    /// The same, which waits for no registry and no Kafka for more than a moment once the process stops.
+    #[must_use]
+    pub fn until(mut self, stop: &Shutdown) -> Self {
+        self.lookup = Arc::new(Unless { stopped: stop.clone(), asks: self.lookup });
+        self.cluster = Arc::new(Unless { stopped: stop.clone(), asks: self.cluster });
+        self
+    }
+
     fn flush_due(&mut self, now: Instant) -> Result<(), Failure> {
         for sink in self.sinks.iter_mut().filter(|sink| sink.window.is_due(&self.rules, now)) {
             self.runtime.block_on(sink.flush(&*self.lookup)).map_err(Failure::Retry)?;

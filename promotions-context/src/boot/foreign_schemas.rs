@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chassis::shutdown::{Shutdown, answered};
 use schemas::registry::RegistryError;
 use schemas::{RegistryClient, topics};
 use tokio::runtime::Handle;
@@ -15,12 +16,20 @@ use crate::store::registry::{keep_schema, read_schema};
 ///
 /// A registry at the wrong address answers "not found" to everything, and a record is set aside on
 /// that word: so it is believed only from a registry that knows our own schema.
-pub fn fetch(registry: RegistryClient, mut writer: Writer, runtime: Handle) -> FetchSchema {
+///
+/// Once `stop` is given, nobody waits for it for more than a moment.
+pub fn fetch(
+    registry: RegistryClient,
+    mut writer: Writer,
+    runtime: Handle,
+    stop: Shutdown,
+) -> FetchSchema {
     Box::new(move |id| {
         if let Some(kept) = read_schema(&writer.begin()?, id)? {
             return Ok(FetchedSchema::Known(kept.into()));
         }
-        let Some(schema) = runtime.block_on(ask(&registry, id))? else {
+        let asked = async { Ok(ask(&registry, id).await?) };
+        let Some(schema) = runtime.block_on(answered(&stop, asked))? else {
             return Ok(FetchedSchema::Missing);
         };
         let tx = writer.begin()?;

@@ -41,7 +41,13 @@ pub async fn wait_for_schema_id(
     let subject = topics::VOUCHER_EVENTS_VALUE;
     let mut attempt = 0;
     loop {
-        match source.registry.id_of(subject.name, subject.latest()).await {
+        let asked = source.registry.id_of(subject.name, subject.latest());
+        let answer = tokio::select! {
+            biased;
+            () = shutdown.cancelled() => return Ok(None),
+            answer = asked => answer,
+        };
+        match answer {
             Ok(registered) => {
                 let tx = source.writer.begin()?;
                 keep_schema_id(&tx, subject.name, subject.latest(), registered.id)?;

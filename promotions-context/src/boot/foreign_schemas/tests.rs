@@ -36,7 +36,7 @@ fn registry(schema: &str) -> RegistryClient {
 
 /// The inbox of a process that has just begun, beside this registry.
 fn inbox(store: &Store, registry: RegistryClient, runtime: &Runtime) -> OrderInbox {
-    let fetch = fetch(registry, store.writer().unwrap(), runtime.handle().clone());
+    let fetch = fetch(registry, store.writer().unwrap(), runtime.handle().clone(), Shutdown::new());
     tests::inbox(store, fetch)
 }
 
