@@ -13,7 +13,7 @@ use std::sync::Arc;
 const LOOK_EVERY_US: i64 = 500_000;
 
 /// Runs until `shutdown`, and begins no portion when the lease is no longer `held`: who has it then
-/// goes on, and of a portion that was begun nothing more is written.
+/// goes on, and of a portion that was begun no further order is changed.
 ///
 /// # Errors
 /// None so far: a store that does not answer is asked again.

@@ -47,7 +47,9 @@ impl Store {
     pub fn open(path: &Path) -> anyhow::Result<Self> {
         match chassis::sqlite::open_migrated(path, &TABLES) {
             Err(used @ MigrateError::InUse { .. }) => {
-                return Err(used).context("stop `promotions serve` first");
+                return Err(used).context(
+                    "stop `promotions serve` first, and whatever else has it open (`verify`, a shell)",
+                );
             }
             opened => drop(opened?),
         }

@@ -61,7 +61,7 @@ pub async fn ends(api: &Api, taken: &[Taken]) -> Result<HashMap<String, u64>> {
 }
 
 /// Each order that a deadline ended was ended by it once, and its customer has the letter that says so; no other
-/// was. Few of them were to be decided. A sentence with the figures.
+/// was. Most of the others were decided in time. A sentence with the figures.
 pub async fn deadlines(addresses: &Addresses, api: &Api, taken: &[Taken]) -> Result<String> {
     let (mut expired, mut timed_out) = (0, 0);
     for each in taken {

@@ -54,7 +54,7 @@ pub struct Bulk {
     /// When it was done or cancelled.
     pub ended_at: Option<Timestamp>,
     /// How many orders matched when it was started; `None`: counting them took too long.
-    #[serde(default)]
+    #[serde(flatten, with = "matched")]
     pub matched: Option<u64>,
     /// What lies before it.
     pub ahead: Ahead,
@@ -164,6 +164,43 @@ pub struct Before {
     pub request_hash: Vec<u8>,
     /// As it stands now.
     pub bulk: Bulk,
+}
+
+/// As it is stored: always with a number, for the version before knows nothing else.
+mod matched {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    struct Stored {
+        matched: u64,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        not_counted: bool,
+    }
+
+    pub fn serialize<S: Serializer>(matched: &Option<u64>, to: S) -> Result<S::Ok, S::Error> {
+        Stored { matched: matched.unwrap_or_default(), not_counted: matched.is_none() }
+            .serialize(to)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+        let Stored { matched, not_counted } = Stored::deserialize(from)?;
+        Ok((!not_counted).then_some(matched))
+    }
+
+    #[test]
+    fn what_was_not_counted_is_stored_as_a_number_too() {
+        for (matched, stored) in [
+            (Some(0), r#"{"matched":0}"#),
+            (Some(12), r#"{"matched":12}"#),
+            (None, r#"{"matched":0,"not_counted":true}"#),
+        ] {
+            let mut text = Vec::new();
+            serialize(&matched, &mut serde_json::Serializer::new(&mut text)).expect("JSON");
+            assert_eq!(String::from_utf8_lossy(&text), stored);
+            let read = deserialize(&mut serde_json::Deserializer::from_slice(&text));
+            assert_eq!(read.expect("it is read"), matched);
+        }
+    }
 }
 
 impl Bulk {

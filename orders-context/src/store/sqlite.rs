@@ -387,7 +387,9 @@ impl Store for Sqlite {
 /// A connection to a file whose tables were brought to this version, nobody else using it meanwhile.
 fn migrated(path: &Path) -> anyhow::Result<Connection> {
     match chassis::sqlite::open_migrated(path, &schema::TABLES) {
-        Err(used @ MigrateError::InUse { .. }) => Err(used).context("stop `orders serve` first"),
+        Err(used @ MigrateError::InUse { .. }) => Err(used).context(
+            "stop `orders serve` first, and whatever else has it open (`check`, `verify`, a shell)",
+        ),
         opened => Ok(opened?),
     }
 }

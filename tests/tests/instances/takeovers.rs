@@ -38,6 +38,9 @@ pub const ORDERS: usize = 2 * (FOR_RELAYS + 2);
 /// How long before the deadline of an order whoever looks after deadlines is hit.
 const BEFORE_DEADLINE: Duration = Duration::from_millis(200);
 
+/// How long a lease is held that nobody prolongs, in seconds.
+const HELD_FOR_S: f64 = 3.0;
+
 /// How often the leases are looked at: what is measured is finer than what is promised.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
@@ -149,18 +152,21 @@ impl Hit<'_> {
         Ok(id)
     }
 
-    /// When another held the lease, and how that came: by what was left of it when it was seen last.
+    /// When another held the lease, and how that came: sooner than it would have run out, whether it was seen that it
+    /// was given back or not.
     async fn held_by_another(&self, owner: &str) -> Result<(Instant, Leases)> {
         let began = Instant::now();
-        let (mut until, mut is_given_back) = (f64::MIN, false);
+        let (mut until, mut given_back) = (f64::MIN, None);
         loop {
             let Lease { holder, now, expires_at } = self.leases.find(self.work).await?;
             if holder != owner {
-                let is_handed_over = is_given_back || now < until;
+                let is_handed_over = now < given_back.map_or(until, |at: f64| at + HELD_FOR_S);
                 let how = if is_handed_over { Leases::HandedOver } else { Leases::RunOut };
                 return Ok((Instant::now(), how));
             }
-            is_given_back |= expires_at < until;
+            if expires_at < until {
+                given_back.get_or_insert(now);
+            }
             until = until.max(expires_at);
             ensure!(began.elapsed() < LIMIT, "nobody takes {}", self.work.lease());
             tokio::time::sleep(LOOK_EVERY).await;

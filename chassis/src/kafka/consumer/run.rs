@@ -73,7 +73,8 @@ fn begin(
     inbox: &mut impl Inbox,
     attempts: &mut Attempts,
 ) -> Result<Session, Failure> {
-    let stored = inbox.positions()?;
+    // Whoever keeps them may have asked Kafka which one it is.
+    let stored = inbox.positions().inspect_err(|_| attempts.lags.unknown())?;
     match Session::begin(config, &stored, &attempts.lags) {
         Ok(session) => {
             attempts.misfits = 0;
