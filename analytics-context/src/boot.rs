@@ -5,9 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use async_trait::async_trait;
 use chassis::http::Health;
-use chassis::kafka::KafkaConfig;
+use chassis::kafka::cluster;
 use chassis::kafka::consumer::{ConsumerConfig, run_consumer};
 use chassis::shutdown::Shutdown;
 use chassis::supervisor::Supervisor;
@@ -18,7 +17,7 @@ use tokio::runtime::Handle;
 
 use crate::config::Config;
 use crate::http;
-use crate::ingest::{FindCluster, GROUP, LakeInbox, RegistryLookup, Sink, Statuses};
+use crate::ingest::{GROUP, LakeInbox, RegistryLookup, Sink, Statuses};
 use crate::maintenance::Maintenance;
 
 /// The topics that have a table.
@@ -117,17 +116,7 @@ fn inbox(config: &Config, statuses: Statuses) -> anyhow::Result<LakeInbox> {
         sinks,
         rules: config.flush,
         lookup: Arc::new(RegistryLookup::new(registry, ORDER_EVENTS_VALUE)),
-        cluster: Arc::new(KafkaCluster(config.kafka.clone())),
+        find_cluster: cluster::find(config.kafka.clone()),
         runtime: Handle::current(),
     })
-}
-
-/// Asks Kafka.
-struct KafkaCluster(KafkaConfig);
-
-#[async_trait]
-impl FindCluster for KafkaCluster {
-    async fn cluster(&self) -> anyhow::Result<String> {
-        chassis::kafka::admin::cluster_id(&self.0).await
-    }
 }

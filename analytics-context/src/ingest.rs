@@ -13,7 +13,7 @@ mod window;
 #[cfg(test)]
 mod inbox_tests;
 
-pub use inbox::{FindCluster, LakeInbox};
+pub use inbox::LakeInbox;
 pub use lookup::{RegistryLookup, SchemaLookup};
 pub use sink::Sink;
 pub use status::{Statuses, TableStatus};

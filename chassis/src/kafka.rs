@@ -10,6 +10,7 @@
 
 pub mod admin;
 mod admission;
+pub mod cluster;
 pub mod consumer;
 mod context;
 pub mod dead_letter;

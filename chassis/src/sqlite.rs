@@ -16,7 +16,7 @@ pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long to wait before the mode of a busy file is set again.
 const BUSY_PAUSE: Duration = Duration::from_millis(5);
 
-/// How often it is looked whether whoever used a file that is to be migrated has gone.
+/// How often it is looked whether whoever used a file has gone.
 const LOOKS: u32 = 15;
 
 /// Between two looks.
@@ -141,11 +141,23 @@ fn use_wal(conn: &Connection) -> rusqlite::Result<()> {
     }
 }
 
-/// Leaves WAL mode, which only the last one to have the file open may; whether that was so.
+/// Waits until nobody else has the file open, who have three seconds to go, and leaves WAL mode then; whether that was
+/// so. Blocks.
 ///
 /// # Errors
 /// The file cannot be read or written.
-pub fn leave_wal(conn: &Connection) -> rusqlite::Result<bool> {
+pub fn wait_until_left(conn: &Connection) -> rusqlite::Result<bool> {
+    for _ in 0..LOOKS {
+        if leave_wal(conn)? {
+            return Ok(true);
+        }
+        std::thread::sleep(BETWEEN_LOOKS);
+    }
+    Ok(false)
+}
+
+/// Leaves WAL mode, which only the last one to have the file open may; whether that was so.
+fn leave_wal(conn: &Connection) -> rusqlite::Result<bool> {
     let mode = conn.pragma_update_and_check(None, "journal_mode", "DELETE", |row| row.get(0));
     match mode {
         Ok::<String, _>(mode) => Ok(mode == "delete"),

@@ -1,6 +1,5 @@
 //! Where the parts meet: opens the store, binds the port, and starts the loops.
 
-mod cluster;
 mod foreign_schemas;
 
 use std::net::SocketAddr;
@@ -12,6 +11,7 @@ use chassis::clock::Clock;
 use chassis::http::auth::Guard;
 use chassis::http::{Check, Health, Tls};
 use chassis::ids::Ids;
+use chassis::kafka::cluster;
 use chassis::kafka::consumer::{ConsumerConfig, run_consumer};
 use chassis::kafka::relay::{RelayConfig, run_relay};
 use chassis::shutdown::Shutdown;

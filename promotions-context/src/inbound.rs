@@ -6,6 +6,7 @@ mod reader;
 
 use std::collections::HashSet;
 
+use chassis::kafka::cluster::FindCluster;
 use chassis::kafka::consumer::{Batch, Failure, Inbox, Position};
 use chassis::signal::Signal;
 
@@ -15,9 +16,6 @@ pub use reader::{FetchSchema, FetchedSchema, OrderReader};
 
 /// The consumer's name: of its lag, and of its dead-letter topic.
 pub const GROUP: &str = "promotions";
-
-/// Asks Kafka for the id of its cluster. An error says that it could not be asked.
-pub type FindCluster = Box<dyn FnMut() -> anyhow::Result<String> + Send>;
 
 /// The inbox of order events.
 pub struct OrderInbox {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
+use chassis::kafka::cluster::FindCluster;
 use chassis::kafka::consumer::{Batch, Failure, Inbox, Position};
 use chassis::shutdown::{Shutdown, answered};
 use tokio::runtime::Handle;
@@ -12,16 +13,6 @@ use super::lookup::SchemaLookup;
 use super::sink::Sink;
 use super::window::FlushRules;
 use crate::lake::{Lake, OpenError};
-
-/// Tells which Kafka cluster is read. Positions belong to it.
-#[async_trait]
-pub trait FindCluster: Send + Sync + 'static {
-    /// The cluster's id.
-    ///
-    /// # Errors
-    /// When Kafka cannot be reached.
-    async fn cluster(&self) -> anyhow::Result<String>;
-}
 
 /// Takes records into the lake. Its thread must not be one of the runtime's.
 pub struct LakeInbox {
@@ -33,38 +24,30 @@ pub struct LakeInbox {
     pub rules: FlushRules,
     /// What schema ids mean.
     pub lookup: Arc<dyn SchemaLookup>,
-    /// Which cluster the records are from.
-    pub cluster: Arc<dyn FindCluster>,
+    /// Which cluster the records are from. Positions belong to it.
+    pub find_cluster: FindCluster,
     /// Where the lake's and the registry's work runs.
     pub runtime: Handle,
 }
 
 /// One that nobody waits for once the process stops.
-struct Unless<T: ?Sized> {
+struct Unless {
     stopped: Shutdown,
-    asks: Arc<T>,
+    asks: Arc<dyn SchemaLookup>,
 }
 
 #[async_trait]
-impl SchemaLookup for Unless<dyn SchemaLookup> {
+impl SchemaLookup for Unless {
     async fn schema(&self, id: u32) -> anyhow::Result<Option<Arc<str>>> {
         answered(&self.stopped, self.asks.schema(id)).await
     }
 }
 
-#[async_trait]
-impl FindCluster for Unless<dyn FindCluster> {
-    async fn cluster(&self) -> anyhow::Result<String> {
-        answered(&self.stopped, self.asks.cluster()).await
-    }
-}
-
 impl LakeInbox {
-    /// The same, which waits for no registry and no Kafka for more than a moment once the process stops.
+    /// The same, which waits for no registry for more than a moment once the process stops.
     #[must_use]
     pub fn until(mut self, stop: &Shutdown) -> Self {
         self.lookup = Arc::new(Unless { stopped: stop.clone(), asks: self.lookup });
-        self.cluster = Arc::new(Unless { stopped: stop.clone(), asks: self.cluster });
         self
     }
 
@@ -79,7 +62,7 @@ impl LakeInbox {
 impl Inbox for LakeInbox {
     fn positions(&mut self) -> Result<Vec<Position>, Failure> {
         // Asked for each time: the cluster behind an address may have been made anew.
-        let cluster = self.runtime.block_on(self.cluster.cluster()).map_err(Failure::Retry)?;
+        let cluster = (self.find_cluster)().map_err(Failure::Retry)?;
         let mut positions = Vec::new();
         for sink in &mut self.sinks {
             let stored = self.runtime.block_on(sink.restart(&self.lake, &cluster));

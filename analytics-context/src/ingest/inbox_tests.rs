@@ -14,7 +14,7 @@ use schemas::topics::ORDER_EVENTS;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use super::{FindCluster, FlushRules, LakeInbox, SchemaLookup, Sink, Statuses};
+use super::{FlushRules, LakeInbox, SchemaLookup, Sink, Statuses};
 use crate::lake::{Lake, Source, Table, Upkeep, columns_of_files};
 use crate::projection::samples::{
     EMPTY_BLOCK, ORDER_V1, ORDER_V2, order_with, placed_v1, rated_v2,
@@ -36,15 +36,6 @@ impl SchemaLookup for Registry {
     }
 }
 
-struct Cluster(Mutex<&'static str>);
-
-#[async_trait]
-impl FindCluster for Cluster {
-    async fn cluster(&self) -> anyhow::Result<String> {
-        Ok((*self.0.lock().unwrap()).to_owned())
-    }
-}
-
 struct NoUpkeep;
 
 #[async_trait]
@@ -57,7 +48,7 @@ struct Kitchen {
     folder: TempDir,
     runtime: Runtime,
     registry: Arc<Registry>,
-    cluster: Arc<Cluster>,
+    cluster: Arc<Mutex<&'static str>>,
     statuses: Statuses,
 }
 
@@ -69,7 +60,7 @@ impl Kitchen {
             folder: tempfile::tempdir().unwrap(),
             runtime: Runtime::new().unwrap(),
             registry: Arc::new(registry),
-            cluster: Arc::new(Cluster(Mutex::new("kitchen"))),
+            cluster: Arc::new(Mutex::new("kitchen")),
             statuses: Statuses::default(),
         }
     }
@@ -82,12 +73,13 @@ impl Kitchen {
     fn inbox(&self, rows: usize) -> LakeInbox {
         let sink =
             Sink::new(&ORDER_EVENTS, ORDER_V1, Box::new(NoUpkeep), self.statuses.clone()).unwrap();
+        let cluster = self.cluster.clone();
         LakeInbox {
             lake: self.lake(),
             sinks: vec![sink],
             rules: FlushRules { after: Duration::from_secs(3600), bytes: 1 << 20, rows },
             lookup: self.registry.clone(),
-            cluster: self.cluster.clone(),
+            find_cluster: Box::new(move || Ok((*cluster.lock().unwrap()).to_owned())),
             runtime: self.runtime.handle().clone(),
         }
     }
@@ -321,7 +313,7 @@ fn a_gap_between_batches_is_never_committed() {
 fn another_cluster_stops_it_for_good() {
     let kitchen = Kitchen::new();
     kitchen.inbox(1).positions().unwrap();
-    *kitchen.cluster.0.lock().unwrap() = "somewhere else";
+    *kitchen.cluster.lock().unwrap() = "somewhere else";
     match kitchen.inbox(1).positions() {
         Err(Failure::Fatal(cause)) => assert!(cause.to_string().contains("LAKE_URI")),
         other => panic!("it must not go on: {other:?}"),

@@ -178,7 +178,7 @@ pub fn show(bulk: &Value, form: Form) -> anyhow::Result<()> {
 }
 
 /// How many orders it is about, for people.
-pub fn matched(bulk: &Value) -> String {
+fn matched(bulk: &Value) -> String {
     if bulk["matched"].is_null() { "not counted".to_owned() } else { text(&bulk["matched"]) }
 }
 

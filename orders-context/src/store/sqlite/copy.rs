@@ -12,13 +12,6 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql, Transaction, TransactionBehavior};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// How often it is looked whether whoever used the file has gone.
-const LOOKS: u32 = 15;
-
-/// Between two looks.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
 
 /// Reads all of it. Blocks.
 ///
@@ -102,13 +95,9 @@ fn alone<T>(
 
 /// One that was stopped a moment ago may still have it.
 fn wait_until_left(conn: &Connection) -> anyhow::Result<()> {
-    for _ in 0..LOOKS {
-        if chassis::sqlite::leave_wal(conn)? {
-            return Ok(());
-        }
-        std::thread::sleep(BETWEEN_LOOKS);
-    }
-    bail!("somebody uses the file: stop `orders serve` first")
+    let is_left = chassis::sqlite::wait_until_left(conn)?;
+    ensure!(is_left, "somebody uses the file: stop `orders serve` first");
+    Ok(())
 }
 
 fn read_table(

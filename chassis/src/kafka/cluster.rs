@@ -4,16 +4,18 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use chassis::kafka::KafkaConfig;
-use chassis::kafka::admin::cluster_id;
 
-use crate::inbound::FindCluster;
+use super::KafkaConfig;
+use super::admin::cluster_id;
 
 /// How long one question waits for its answer, and thereby a stop.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Asks Kafka for the id of its cluster. Never blocks for long: a question that is not answered in time goes on, and
-/// the next one is answered by it.
+/// Asks for the id of a cluster, each time it is called.
+pub type FindCluster = Box<dyn FnMut() -> anyhow::Result<String> + Send>;
+
+/// Asks Kafka for the id of its cluster. Blocks for two seconds at most: a question that is not answered in time goes
+/// on, and the next one is answered by it. A process that ends leaves it behind.
 pub fn find(kafka: KafkaConfig) -> FindCluster {
     let mut asked = None;
     Box::new(move || {
